@@ -1,0 +1,35 @@
+"""Small values that every layer shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Money: an exact decimal with its ISO 4217 currency."""
+
+    value: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RecordRef:
+    """Points at any record: its type (``base.contact``) and id."""
+
+    record_type: str
+    record_id: int
+
+    def __str__(self) -> str:
+        return f"{self.record_type}/{self.record_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field's value before and after."""
+
+    field: str
+    before: Any
+    after: Any
