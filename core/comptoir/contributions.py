@@ -1,0 +1,305 @@
+"""What a plugin adds to a deployment, as frozen values; the core renders and enforces them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from comptoir.i18n import Text, _
+from comptoir.schedules import Schedule
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
+    from comptoir.db.record import Extension, Record
+
+Column = Any
+"""A mapped attribute (``Deal.amount``), a reference's attribute (``Deal.contact_id``) or an extension's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A module as an administrator sees it; ``core`` is the range of core versions it works with."""
+
+    title: Text
+    summary: Text = ""
+    category: str = ""
+    icon: str = "puzzle"
+    author: str = "Comptoir"
+    core: str = ">=0.1"
+    colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A right that roles can hold; declaring it grants nothing to anyone."""
+
+    name: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True)
+class RoleTemplate:
+    """A ready-made role, copied when the module is first enabled; values are scopes (own, team, all)."""
+
+    name: str
+    label: Text
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    description: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled group of fields on a form and on the record page."""
+
+    title: Text
+    fields: tuple[Column, ...]
+
+    def __init__(self, title: Text, *fields: Column) -> None:
+        object.__setattr__(self, "title", title)
+        object.__setattr__(self, "fields", fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A filter offered as a tab above the list; ``query`` is the URL form of the filters, ``{me}`` the reader's id."""
+
+    name: str
+    label: Text
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """The columns of a list, its order and its ready filters; ``totals`` are summed under the ledger rule."""
+
+    columns: tuple[Column, ...]
+    sort: tuple[str, ...] = ()
+    totals: tuple[Column, ...] = ()
+    saved: tuple[Saved, ...] = ()
+    facets: tuple[Column, ...] = ()
+    more: tuple[Column, ...] = ()
+    """Further columns that the chooser offers."""
+
+    def __init__(
+        self,
+        *columns: Column,
+        sort: Sequence[str] = (),
+        totals: Sequence[Column] = (),
+        saved: Sequence[Saved] = (),
+        facets: Sequence[Column] = (),
+        more: Sequence[Column] = (),
+    ) -> None:
+        for name, value in (
+            ("columns", columns), ("sort", sort), ("totals", totals), ("saved", saved), ("facets", facets), ("more", more)
+        ):
+            object.__setattr__(self, name, tuple(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Lanes by stage; ``group`` names the reference that chooses the set of stages (a pipeline)."""
+
+    card: tuple[Column, ...]
+    total: Column | None = None
+    group: Column | None = None
+    idle: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The sections of a form, in order."""
+
+    sections: tuple[Section, ...]
+
+    def __init__(self, *sections: Section) -> None:
+        object.__setattr__(self, "sections", sections)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One figure in the strip under a record's name; ``value`` is called with the context and the record."""
+
+    name: str
+    model: type[Record]
+    label: Text
+    value: Callable[[Context, Any], Any]
+    permission: str
+    tone: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Screens:
+    """How a record type is listed, shown and edited."""
+
+    model: type[Record]
+    list: List
+    form: Form
+    board: Board | None = None
+    facts: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenAddition:
+    """Fields that a plugin puts on another plugin's screens: list columns, a form section."""
+
+    model: type[Record]
+    section: Section | None = None
+    columns: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab on another record's page: a list of ``model`` records that point at it through ``reference``."""
+
+    name: str
+    on: type[Record]
+    label: Text
+    model: type[Record]
+    reference: Column
+    columns: tuple[Column, ...]
+    permission: str
+    total: Column | None = None
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A box on a record's overview; ``values`` feeds ``template`` (``<plugin>/name.html``)."""
+
+    name: str
+    on: type[Record]
+    title: Text
+    template: str
+    values: Callable[[Context, Any], Mapping[str, Any]]
+    permission: str
+    wide: bool = False
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button on a record's page and ``POST …/actions/<name>`` in the API; ``run`` returns the record to show next."""
+
+    name: str
+    on: type[Record]
+    label: Text
+    run: Callable[[Context, Any, Mapping[str, Any]], Any]
+    permission: str
+    icon: str = "ar"
+    shown: Callable[[Context, Any], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One figure for the dashboard's strip; ``direction`` tells whether the change is good news."""
+
+    label: Text
+    value: str
+    note: Text = ""
+    tone: str = ""
+    series: tuple[float, ...] = ()
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A box of the dashboard, 3 to 12 columns wide; ``values`` feeds ``template``.
+
+    With ``kpis`` the tile contributes figures to the strip instead: it returns a list of `Kpi`.
+    """
+
+    name: str
+    title: Text
+    permission: str
+    template: str = ""
+    values: Callable[[Context, Mapping[str, str]], Mapping[str, Any]] | None = None
+    kpis: Callable[[Context, Mapping[str, str]], Sequence[Kpi]] | None = None
+    width: int = 6
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """An entry of the rail: a path below the deployment, absent for whoever lacks the permission."""
+
+    name: str
+    label: Text
+    path: str
+    permission: str
+    icon: str = "list"
+    group: str = "modules"
+    parent: str | None = None
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ReportColumn:
+    """A column of a report's table; ``kind`` is one of text, integer, money, percent, days; ``drill`` makes it a link."""
+
+    name: str
+    label: Text
+    kind: str = "text"
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """A report's answer: rows by column name; ``drill`` of a row is the filter query of its records."""
+
+    columns: tuple[ReportColumn, ...]
+    rows: Sequence[Mapping[str, Any]]
+    totals: Mapping[str, Any] = field(default_factory=dict)
+    chart: str = ""
+    chart_value: str = ""
+    notes: tuple[Text, ...] = ()
+    drill_model: type[Record] | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A table with a chart on the reports page, run over the records that the filters leave."""
+
+    name: str
+    title: Text
+    summary: Text
+    model: type[Record]
+    run: Callable[[Context, Any, Mapping[str, str]], ReportResult]
+    """Called with the context, the parsed filter (`records.query.Filter` or None) and the chosen options."""
+    permission: str
+    options: Mapping[str, tuple[tuple[str, Text], ...]] = field(default_factory=dict)
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Scheduled work: a function of a system context that is safe to run twice."""
+
+    name: str
+    function: Callable[[Context], Any]
+    schedule: Schedule
+    title: Text = ""
+
+    @property
+    def module(self) -> str:
+        """The plugin that brought the job."""
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """A reader of a foreign file format; ``read`` yields rows as dictionaries by column heading."""
+
+    name: str
+    label: Text
+    suffixes: tuple[str, ...]
+    read: Callable[[bytes], Any]
+
+
+ACTIONS = (("read", _("See")), ("create", _("Create")), ("write", _("Edit")), ("delete", _("Delete")))
+"""The permissions that every record type has, by verb."""
+
+SCOPES = ("own", "team", "all")
+"""Scopes of a permission, from the narrowest to the widest."""

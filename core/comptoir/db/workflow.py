@@ -1,0 +1,82 @@
+"""Stages and permitted transitions of a record type, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from comptoir.i18n import Text
+
+if TYPE_CHECKING:
+    from comptoir.db.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A station of a workflow; ``closes`` ends it, ``won`` tells a good end from a bad one.
+
+    ``probability`` is the chance of a good end in percent, ``idle_days`` how long a record may rest here.
+    """
+
+    name: str
+    label: Text
+    closes: bool = False
+    won: bool | None = None
+    probability: Decimal | None = None
+    idle_days: int | None = None
+
+    def __rshift__(self, target: Stage) -> tuple[Stage, Stage]:
+        """``NEW >> WORKING`` reads as the move from one stage to another."""
+        return (self, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A permitted move; ``sources`` empty means from anywhere, ``permission`` who may beyond the right to edit.
+
+    ``asks`` names fields that must be given with the move, such as the reason of a loss.
+    """
+
+    name: str
+    label: Text
+    target: str
+    sources: tuple[str, ...] = ()
+    permission: str | None = None
+    asks: tuple[str, ...] = ()
+
+    def applies_to(self, stage: str) -> bool:
+        """Whether the move starts at this stage."""
+        return stage != self.target and (not self.sources or stage in self.sources)
+
+
+class Workflow:
+    """The stages of a record type and the moves between them.
+
+    Override `stages` and `transitions` where they are rows of a table rather than constants; both are called
+    with the context and with the record, or None for all.
+    """
+
+    field = "stage"
+
+    def __init__(self, *stages: Stage, transitions: Sequence[Transition] = ()) -> None:
+        self._stages = tuple(stages)
+        self._transitions = tuple(transitions)
+
+    def stages(self, ctx: Any, record: Record | None = None) -> Sequence[Stage]:
+        """Every stage in order."""
+        return self._stages
+
+    def transitions(self, ctx: Any, record: Record | None = None) -> Sequence[Transition]:
+        """Every declared move, whether or not the record stands at its source."""
+        return self._transitions
+
+    def stage(self, ctx: Any, name: str, record: Record | None = None) -> Stage | None:
+        """The stage with this name, or None."""
+        return next((s for s in self.stages(ctx, record) if s.name == name), None)
+
+    def moves_from(self, ctx: Any, record: Record) -> list[Transition]:
+        """The moves that start where the record stands."""
+        here = getattr(record, self.field)
+        return [t for t in self.transitions(ctx, record) if t.applies_to(here)]
