@@ -50,7 +50,7 @@ def server_url() -> URL:
     server = _Server()
     server.join()
     atexit.register(server.leave)
-    return URL.create("postgresql+psycopg", username="postgres", database="postgres", query={"host": str(server.data)})
+    return server.url
 
 
 @contextlib.contextmanager
@@ -115,7 +115,10 @@ class _Server:
     def __init__(self) -> None:
         # One cluster per environment and user; a socket path has at most 107 bytes, so the name is short.
         key = hashlib.sha256(f"{sys.prefix}:{os.getuid()}".encode()).hexdigest()[:10]
-        self.data = Path(tempfile.gettempdir()) / f"comptoir-pg-{key}"
+        self.data = _scratch_folder() / f"comptoir-pg-{key}"
+        self.url = URL.create(
+            "postgresql+psycopg", username="postgres", database="postgres", query={"host": str(self.data)}
+        )
         self.programs = _programs()
         # PostgreSQL refuses to run as root.
         self.owner = "nobody" if os.geteuid() == 0 else None
@@ -125,7 +128,7 @@ class _Server:
         with self._turn():
             self.users = self._lock_file("users").open("a")
             fcntl.flock(self.users, fcntl.LOCK_SH)
-            if not self._is_running():
+            if not self._answers():
                 self._start()
 
     def leave(self) -> None:
@@ -138,8 +141,7 @@ class _Server:
                 return
             finally:
                 self.users.close()
-            self._run("pg_ctl", "stop", "-m", "immediate", check=False)
-            shutil.rmtree(self.data, ignore_errors=True)
+            self._remove()
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -151,12 +153,23 @@ class _Server:
     def _lock_file(self, name: str) -> Path:
         return self.data.with_name(f"{self.data.name}.{name}.lock")
 
-    def _is_running(self) -> bool:
-        return self.data.exists() and self._run("pg_ctl", "status", check=False) == 0
+    def _answers(self) -> bool:
+        if not self.data.exists():
+            return False
+        address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        try:
+            psycopg.connect(address, connect_timeout=30).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _remove(self) -> None:
+        self._run("pg_ctl", "stop", "-m", "immediate", check=False)
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def _start(self) -> None:
         # What a killed run has left may be torn, as it did not write durably.
-        shutil.rmtree(self.data, ignore_errors=True)
+        self._remove()
         self.data.mkdir(mode=0o700)
         if self.owner is not None:
             account = pwd.getpwnam(self.owner)
@@ -171,7 +184,7 @@ class _Server:
         with (self.data / "postgresql.conf").open("a") as file:
             settings = _SETTINGS | {"unix_socket_directories": str(self.data)}
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self.data / 'server.log'}")
+        self._run("pg_ctl", "start", "--wait", "--timeout=300", "--silent", f"--log={self.data / 'server.log'}")
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> int:
         # The server inherits the output of its starter: a pipe here would never close.
@@ -188,6 +201,14 @@ class _Server:
                 output.seek(0)
                 raise RuntimeError(f"{program} failed: {output.read().decode(errors='replace').strip()}")
         return done.returncode
+
+
+def _scratch_folder() -> Path:
+    """A folder in memory where there is one with room, so that tests do not wait for a disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - the cluster's own folder in it belongs to its account alone
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**31:
+        return memory
+    return Path(tempfile.gettempdir())
 
 
 def _programs() -> Path:
