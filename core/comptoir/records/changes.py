@@ -1,0 +1,123 @@
+"""What a save is about to do to each record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import inspect
+
+from comptoir.db.fields import Kind, fields_of
+from comptoir.db.record import Extension, Record
+from comptoir.values import FieldChange
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(slots=True)
+class Change:
+    """One record within a save: whether it is new, and its changed fields by wire name (``sales.credit_limit`` of extensions)."""
+
+    record: Record
+    is_new: bool
+    fields: Mapping[str, FieldChange] = field(default_factory=dict)
+
+    def touches(self, *names: str) -> bool:
+        """Whether any of these fields changed."""
+        return any(name in self.fields for name in names)
+
+
+def of_type(changes: Iterable[Change], model: type[R]) -> Iterator[R]:
+    """The records of one type among the changes."""
+    for change in changes:
+        if isinstance(change.record, model):
+            yield change.record
+
+
+def changes_of(changes: Iterable[Change], model: type[R]) -> Iterator[tuple[R, Change]]:
+    """The records of one type with their changes."""
+    for change in changes:
+        if isinstance(change.record, model):
+            yield change.record, change
+
+
+def _plain(value: Any) -> Any:
+    """A line as the values of its fields, so that old and new lists can be compared and stored."""
+    if isinstance(value, list):
+        return [{name: getattr(line, name) for name in fields_of(type(line))} for line in value]
+    return value
+
+
+def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
+    """The declared fields of a mapped object whose value differs from what the database holds."""
+    state: Any = inspect(row)
+    found: dict[str, FieldChange] = {}
+    for name, declared in fields_of(type(row)).items():
+        attribute = state.attrs[name]
+        if declared.kind is Kind.LINES:
+            change = _lines_change(state, attribute, name)
+            if change is not None:
+                found[prefix + name] = FieldChange(prefix + name, *change)
+            continue
+        history = attribute.history
+        if not history.has_changes():
+            continue
+        before = history.deleted[0] if history.deleted else None
+        after = history.added[0] if history.added else None
+        if before != after:
+            found[prefix + name] = FieldChange(prefix + name, before, after)
+    return found
+
+
+def _lines_change(state: Any, attribute: Any, name: str) -> tuple[Any, Any] | None:
+    if name not in state.dict:
+        return None
+    history = attribute.history
+    lines = list(attribute.value)
+    touched = history.has_changes() or any(inspect(line).modified for line in lines)
+    if not touched:
+        return None
+    after = _plain(lines)
+    before = []
+    for line in [*history.unchanged, *history.deleted]:
+        values = {}
+        line_state: Any = inspect(line)
+        for field_name in fields_of(type(line)):
+            past = line_state.attrs[field_name].history
+            values[field_name] = past.deleted[0] if past.deleted else getattr(line, field_name)
+        before.append((line.position, values))
+    before_values = [values for _position, values in sorted(before, key=lambda pair: pair[0] or 0)]
+    return None if before_values == after else (before_values, after)
+
+
+def held_extensions(record: Record) -> list[Extension[Any]]:
+    """The extension rows that were read or written through ``record.ext``."""
+    return list(record.__dict__.get("_extensions", {}).values())
+
+
+def change_of(record: Record, module_of: Any) -> Change:
+    """Compare a record and its extensions with the database."""
+    state: Any = inspect(record)
+    fields = changed_fields(record)
+    for extension in held_extensions(record):
+        extension_state: Any = inspect(extension)
+        prefix = f"{module_of(type(extension))}."
+        if extension_state.persistent:
+            fields.update(changed_fields(extension, prefix))
+        else:
+            fields.update(_departures(extension, prefix))
+    return Change(record, not state.persistent, fields)
+
+
+def _departures(extension: Extension[Any], prefix: str) -> dict[str, FieldChange]:
+    """The fields of an unsaved extension that differ from its defaults: only then it is worth a row."""
+    found = {}
+    mapper: Any = inspect(type(extension))
+    for name in fields_of(type(extension)):
+        default = mapper.columns[name].default
+        standard = default.arg if default is not None and default.is_scalar else None
+        value = getattr(extension, name)
+        if value != standard:
+            found[prefix + name] = FieldChange(prefix + name, standard, value)
+    return found

@@ -1,0 +1,113 @@
+"""A record type as one generation knows it: the class, its fields and what other plugins add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Table
+
+from comptoir.access.permissions import Grants
+from comptoir.db.fields import Field, Kind, fields_of
+from comptoir.db.record import Extension, Record, RecordType, module_of, record_name, title_field
+
+
+@dataclass(frozen=True, eq=False)
+class DeclaredType:
+    """A record type with the extensions of the enabled modules; read-only for the life of a generation."""
+
+    model: type[Record]
+    extensions: tuple[type[Extension[Any]], ...] = ()
+    _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def name(self) -> str:
+        """``sales.deal``."""
+        return record_name(self.model)
+
+    @cached_property
+    def module(self) -> str:
+        """``sales``."""
+        return self.name.partition(".")[0]
+
+    @property
+    def declaration(self) -> RecordType:
+        """Labels, workflow and visibility."""
+        return self.model.__record__
+
+    @property
+    def table(self) -> Table:
+        """The record's own table."""
+        return self.model.__table__  # type: ignore[return-value]
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        """Own fields by wire name, then the extensions' as ``<module>.<field>``."""
+        found = dict(fields_of(self.model))
+        for extension in self.extensions:
+            prefix = module_of(extension)
+            for name, declared in fields_of(extension).items():
+                found[f"{prefix}.{name}"] = declared
+        return found
+
+    @cached_property
+    def by_path(self) -> Mapping[str, str]:
+        """Wire names by every name that filters and mappings may use: ``contact`` and ``contact_id``."""
+        found: dict[str, str] = {}
+        for name, declared in self.fields.items():
+            prefix = name[: -len(declared.name)]
+            found[name] = name
+            found.setdefault(prefix + declared.path, name)
+        return found
+
+    @cached_property
+    def title(self) -> str:
+        """The attribute that names a record."""
+        return title_field(self.model)
+
+    @property
+    def url(self) -> str:
+        """``/sales/deals``; a record's page is ``/sales/deals/7``."""
+        return f"/{self.module}/{self.declaration.path}"
+
+    @property
+    def api_path(self) -> str:
+        """``/api/v1/sales/deals``."""
+        return f"/api/v1{self.url}"
+
+    def permission(self, action: str) -> str:
+        """``sales.deal.read`` for ``read``."""
+        return f"{self.name}.{action}"
+
+    def extension_of(self, module: str) -> type[Extension[Any]] | None:
+        """The side table that a module adds, if it adds one."""
+        return next((e for e in self.extensions if module_of(e) == module), None)
+
+    def hidden_fields(self, grants: Grants) -> frozenset[str]:
+        """Wire names that these grants may not read: for their holder the fields do not exist."""
+        return self._without(grants, "read")
+
+    def locked_fields(self, grants: Grants) -> frozenset[str]:
+        """Wire names that these grants may not write."""
+        return self._without(grants, "write") | self.hidden_fields(grants)
+
+    def _without(self, grants: Grants, right: str) -> frozenset[str]:
+        key = (grants, right)
+        if key not in self._cache:
+            self._cache[key] = frozenset(
+                name
+                for name, declared in self.fields.items()
+                if (needed := getattr(declared, right)) is not None and grants.scope(needed) is None
+            )
+        found: frozenset[str] = self._cache[key]
+        return found
+
+    def references(self) -> Iterator[tuple[str, Field]]:
+        """The fields that point at other records."""
+        return ((name, declared) for name, declared in self.fields.items() if declared.kind is Kind.REFERENCE)
+
+    def title_of(self, record: Any) -> str:
+        """What a record is called; its number where the title is empty."""
+        return str(getattr(record, self.title) or f"{self.declaration.label} {record.id}")

@@ -1,0 +1,383 @@
+"""The one write path: every screen, API call, import, job and service changes records through these functions.
+
+One save is one batch: prepare_* → field rules → check_* → flush → history → on_* → outbox; the unit of work commits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+from comptoir.db.fields import Kind, fields_of
+from comptoir.db.record import Record, module_of
+from comptoir.db.types import fold
+from comptoir.db.workflow import Transition
+from comptoir.errors import ComptoirError, Conflict, NotAllowed, NotFound, RuleViolation, RuleViolations
+from comptoir.i18n import _
+from comptoir.records.changes import Change, change_of, held_extensions
+from comptoir.records.history import entry_row, write_history
+from comptoir.records.validate import violations_of
+from comptoir.values import FieldChange, RecordRef
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
+
+SEARCH_KEY_LENGTH = 2000
+
+
+def save(ctx: Context, records: Iterable[Record], *, action: str | None = None) -> list[Change]:
+    """Create or change records as one batch; returns what changed, without the records that did not.
+
+    Raises `RuleViolations` with everything that is wrong, `NotAllowed` where a right is missing and `Conflict` where
+    somebody else was faster.  ``action`` names the deed in the history where it is not created or changed.
+    """
+    batch = list(records)
+    session = ctx.session
+    with session.no_autoflush:
+        changes = _compare(batch)
+        if not changes:
+            return []
+        _require_rights(ctx, changes)
+        _stamp(ctx, changes)
+        ctx.hooks.prepare_records(ctx=ctx, changes=changes)
+        changes = _compare([change.record for change in changes])
+        _check(ctx, changes)
+    _flush(ctx, changes)
+    refs = [_ref(ctx, change.record) for change in changes]
+    write_history(ctx, [_history_row(ctx, ref, change, action) for ref, change in zip(refs, changes, strict=True)])
+    ctx.hooks.on_records_saved(ctx=ctx, changes=changes)
+    ctx.after_commit("after_records_committed", refs)
+    return changes
+
+
+def delete(ctx: Context, records: Iterable[Record]) -> None:
+    """Delete records for good; refused where other records still point at them."""
+    batch = list(records)
+    if not batch:
+        return
+    for model in {type(record) for record in batch}:
+        ctx.require(ctx.registry.record_type(model).permission("delete"), [r for r in batch if type(r) is model])
+    _gather(ctx.each_hook("check_deletion", ctx=ctx, records=batch))
+    refs = [_ref(ctx, record) for record in batch]
+    titles = [ctx.registry.record_type(type(r)).title_of(r) for r in batch]
+    try:
+        with ctx.session.begin_nested():
+            for record in batch:
+                ctx.session.delete(record)
+            ctx.session.flush()
+    except IntegrityError:
+        raise RuleViolation(
+            "core.still_used",
+            _("Other records point at {title}. Archive it instead, or move those records first.", title=titles[0]),
+        ) from None
+    except StaleDataError:
+        raise Conflict(_("Somebody changed or deleted it meanwhile. Load it again.")) from None
+    now = ctx.now()
+    write_history(
+        ctx,
+        [
+            entry_row(
+                record_type=ref.record_type, record_id=ref.record_id, action="deleted", at=now, actor=ctx.actor,
+                fields=[FieldChange("title", title, None)],
+            )
+            for ref, title in zip(refs, titles, strict=True)
+        ],
+    )
+    ctx.hooks.on_records_deleted(ctx=ctx, refs=refs)
+    ctx.after_commit("after_records_committed", refs)
+
+
+def archive(ctx: Context, records: Iterable[Record]) -> None:
+    """Put records away: they leave the lists and stay readable; `restore` brings them back."""
+    batch = [record for record in records if record.archived_at is None]
+    for record in batch:
+        record.archived_at = ctx.now()
+    save(ctx, batch, action="archived")
+
+
+def restore(ctx: Context, records: Iterable[Record]) -> None:
+    """Bring archived records back into the lists."""
+    batch = [record for record in records if record.archived_at is not None]
+    for record in batch:
+        record.archived_at = None
+    save(ctx, batch, action="restored")
+
+
+def move(ctx: Context, record: Record, transition: str, values: Mapping[str, Any] | None = None) -> Transition:
+    """Take a record through a transition of its workflow; ``values`` are the fields that the transition asks for."""
+    declared = ctx.registry.record_type(type(record))
+    workflow = declared.declaration.workflow
+    if workflow is None:
+        raise NotFound(_("{label} has no stages.", label=declared.declaration.label))
+    ctx.require(declared.permission("write"), [record])
+    here = getattr(record, workflow.field)
+    candidates = [t for t in workflow.transitions(ctx, record) if t.name == transition]
+    if not candidates:
+        raise NotFound(_("There is no transition {name}.", name=transition))
+    chosen = next((t for t in candidates if t.applies_to(here)), None)
+    if chosen is None:
+        allowed = ", ".join(t.name for t in workflow.moves_from(ctx, record)) or "–"
+        raise RuleViolation(
+            "core.wrong_stage",
+            _("{transition} does not start at this stage. From here: {allowed}.", transition=transition, allowed=allowed),
+            field=workflow.field,
+        )
+    if chosen.permission is not None:
+        ctx.require(chosen.permission, [record])
+    given = dict(values or {})
+    missing = [
+        RuleViolation("core.required", _("Fill in {label}.", label=declared.fields[name].label), field=name)
+        for name in chosen.asks
+        if given.get(name) in (None, "") and getattr(record, name) in (None, "")
+    ]
+    if missing:
+        raise RuleViolations(missing)
+    for name, value in given.items():
+        setattr(record, name, value)
+    _gather(ctx.each_hook("check_transition", ctx=ctx, record=record, transition=chosen))
+    setattr(record, workflow.field, chosen.target)
+    with ctx.moving(record, chosen):
+        save(ctx, [record], action="moved")
+    ctx.hooks.on_transition(ctx=ctx, record=record, transition=chosen)
+    return chosen
+
+
+# -- the phases ---------------------------------------------------------------------------------------------------------
+
+
+def _compare(records: Sequence[Record]) -> list[Change]:
+    changes = (change_of(record, module_of) for record in records)
+    return [change for change in changes if change.is_new or change.fields]
+
+
+def _require_rights(ctx: Context, changes: Sequence[Change]) -> None:
+    grouped: dict[tuple[type[Record], bool], list[Change]] = defaultdict(list)
+    for change in changes:
+        grouped[type(change.record), change.is_new].append(change)
+    for (model, is_new), group in grouped.items():
+        declared = ctx.registry.record_type(model)
+        if is_new:
+            ctx.require(declared.permission("create"))
+        else:
+            ctx.require(declared.permission("write"), [change.record for change in group])
+        locked = declared.locked_fields(ctx.actor.grants)
+        if locked and not ctx.actor.is_system:
+            for change in group:
+                for name in change.fields:
+                    if name in locked and change.fields[name].after != fields_default(declared, name):
+                        raise NotAllowed(
+                            _("Your role may not change {field}.", field=declared.fields[name].label)
+                        )
+
+
+def fields_default(declared: Any, name: str) -> Any:
+    """The value that a new record has in a field by itself."""
+    return declared.fields[name].default
+
+
+def _stamp(ctx: Context, changes: Sequence[Change]) -> None:
+    """Owner, team, author and time; who has no owner gets the one that a plugin chooses, else its creator."""
+    now, actor = ctx.now(), ctx.actor
+    for change in changes:
+        record = change.record
+        if change.is_new:
+            record.created_at = now
+            record.created_by = actor.id
+            if record.custom is None:
+                record.custom = {}
+            declared = ctx.registry.record_type(type(record))
+            if record.owner_id is None and declared.has_owner:
+                record.owner_id = ctx.hooks.choose_owner(ctx=ctx, record=record) or actor.id
+            if record.team_id is None and declared.has_owner and record.owner_id is not None:
+                record.team_id = ctx.team_of(record.owner_id)
+        elif change.touches("owner_id") and not change.touches("team_id") and record.owner_id is not None:
+            record.team_id = ctx.team_of(record.owner_id) or record.team_id
+        record.updated_at = now
+        record.updated_by = actor.id
+
+
+def _check(ctx: Context, changes: Sequence[Change]) -> None:
+    violations: list[RuleViolation] = []
+    for change in changes:
+        record = change.record
+        names = None if change.is_new else [n for n in change.fields if "." not in n]
+        violations += violations_of(record, names)
+        for extension in held_extensions(record):
+            violations += violations_of(extension, prefix=f"{module_of(type(extension))}.")
+        if not change.is_new and not ctx.is_moving(record):
+            violations += _unpermitted_move(ctx, change)
+        record.search_key = search_key(record)
+    violations += _missing_references(ctx, changes)
+    violations += _duplicates(ctx, changes)
+    _gather(ctx.each_hook("check_records", ctx=ctx, changes=changes), violations)
+
+
+def _unpermitted_move(ctx: Context, change: Change) -> list[RuleViolation]:
+    """A stage that is set directly must be one that a transition without questions leads to."""
+    workflow = ctx.registry.record_type(type(change.record)).declaration.workflow
+    if workflow is None or workflow.field not in change.fields:
+        return []
+    moved = change.fields[workflow.field]
+    for transition in workflow.transitions(ctx, change.record):
+        if transition.target == moved.after and transition.applies_to(moved.before or ""):
+            if transition.permission is not None:
+                ctx.require(transition.permission, [change.record])
+            return [
+                RuleViolation("core.required", _("Fill in {name}.", name=name), field=name)
+                for name in transition.asks
+                if getattr(change.record, name) in (None, "")
+            ]
+    return [
+        RuleViolation(
+            "core.wrong_stage",
+            _("It cannot move from {before} to {after}.", before=moved.before, after=moved.after),
+            field=workflow.field,
+        )
+    ]
+
+
+def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
+    """References to rows that are not there or that the actor may not see: both read the same."""
+    wanted: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for change in changes:
+        declared = ctx.registry.record_type(type(change.record))
+        for name, changed in change.fields.items():
+            described = declared.fields.get(name)
+            if described is not None and described.kind is Kind.REFERENCE and changed.after is not None:
+                wanted[str(described.target)][changed.after].append(name)
+    found: list[RuleViolation] = []
+    for table_name, ids in wanted.items():
+        if table_name in ("core_user", "core_team") and set(ids) <= ctx.known_ids(table_name):
+            continue
+        table = ctx.registry.table(table_name)
+        seen = set(ctx.session.execute(select(table.c.id).where(table.c.id.in_(list(ids)))).scalars())
+        for record_id, names in ids.items():
+            if record_id not in seen:
+                found += [
+                    RuleViolation(
+                        "core.unknown_reference",
+                        _("There is no record {id} here, or you may not see it.", id=record_id),
+                        field=name,
+                    )
+                    for name in names
+                ]
+    return found
+
+
+def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
+    """Values of unique fields that another record has already, in the batch or in the database."""
+    found: list[RuleViolation] = []
+    seen: dict[tuple[type, str], dict[Any, Record]] = defaultdict(dict)
+    for change in changes:
+        model = type(change.record)
+        for name, described in fields_of(model).items():
+            if not described.unique or name not in change.fields:
+                continue
+            value = getattr(change.record, name)
+            if value in (None, ""):
+                continue
+            if value in seen[model, name]:
+                found.append(_taken(described, name, value))
+            seen[model, name][value] = change.record
+    for (model, name), by_value in seen.items():
+        column = getattr(model, name)
+        rows = ctx.system_session.execute(select(model.id, column).where(column.in_(list(by_value))))  # type: ignore[attr-defined]
+        for record_id, value in rows:
+            if by_value[value].id != record_id:
+                found.append(_taken(fields_of(model)[name], name, value))
+    return found
+
+
+def _taken(described: Any, name: str, value: Any) -> RuleViolation:
+    return RuleViolation(
+        "core.not_unique", _("{label} “{value}” is taken. Choose another.", label=described.label, value=value), field=name
+    )
+
+
+def _flush(ctx: Context, changes: Sequence[Change]) -> None:
+    session = ctx.session
+    try:
+        for change in changes:
+            for position_holder, described in fields_of(type(change.record)).items():
+                if described.kind is Kind.LINES and position_holder in change.record.__dict__:
+                    for position, line in enumerate(getattr(change.record, position_holder)):
+                        line.position = position
+        session.add_all([change.record for change in changes])
+        session.flush()
+        extensions = [
+            (change.record, extension)
+            for change in changes
+            for extension in held_extensions(change.record)
+            if inspect(extension).persistent or any("." in name for name in change.fields)
+        ]
+        if extensions:
+            for record, extension in extensions:
+                extension.record_id = record.id
+            session.add_all([extension for _record, extension in extensions])
+            session.flush()
+    except StaleDataError:
+        raise Conflict(
+            _("Somebody changed it while you were editing. Compare both versions and save again."), code="core.stale"
+        ) from None
+    except IntegrityError as error:
+        raise Conflict(
+            _("The change clashes with what another person saved a moment ago. Load it again and retry."),
+            code="core.clash",
+        ) from error
+
+
+def _gather(outcomes: Iterable[Any], violations: list[RuleViolation] | None = None) -> None:
+    """Run checks one by one, keep all violations, raise them together; any other error passes through."""
+    found = list(violations or [])
+    for outcome in outcomes:
+        try:
+            outcome()
+        except RuleViolation as violation:
+            found.append(violation)
+        except RuleViolations as several:
+            found.extend(several.violations)
+    if len(found) == 1:
+        raise RuleViolations(found) if violations is not None else found[0]
+    if found:
+        raise RuleViolations(found)
+
+
+def _ref(ctx: Context, record: Record) -> RecordRef:
+    return RecordRef(ctx.registry.record_type(type(record)).name, record.id)
+
+
+def _history_row(ctx: Context, ref: RecordRef, change: Change, action: str | None) -> dict[str, Any]:
+    return entry_row(
+        record_type=ref.record_type,
+        record_id=ref.record_id,
+        action=action or ("created" if change.is_new else "changed"),
+        at=change.record.updated_at,
+        actor=ctx.actor,
+        fields=[value for name, value in change.fields.items() if name not in ("updated_at", "created_at")],
+    )
+
+
+def search_key(record: Record) -> str:
+    """The folded text by which a record is found: its search fields and those of its lines."""
+    parts: list[str] = []
+    for name, described in fields_of(type(record)).items():
+        if described.kind is Kind.LINES:
+            if not any(f.search for f in fields_of(described.line).values()):  # type: ignore[arg-type]
+                continue
+            for line in getattr(record, name):
+                parts += [
+                    str(getattr(line, inner))
+                    for inner, declared in fields_of(type(line)).items()
+                    if declared.search and getattr(line, inner)
+                ]
+        elif described.search and getattr(record, name):
+            parts.append(str(getattr(record, name)))
+    return fold(" ".join(parts))[:SEARCH_KEY_LENGTH]
+
+
+__all__ = ["ComptoirError", "archive", "delete", "move", "restore", "save", "search_key"]
