@@ -11,7 +11,7 @@ from sqlalchemy import Table
 
 from comptoir.access.permissions import Grants
 from comptoir.db.fields import Field, Kind, fields_of
-from comptoir.db.record import Extension, Record, RecordType, module_of, record_name, title_field
+from comptoir.db.record import Extension, Public, Record, RecordType, module_of, record_name, title_field
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,11 @@ class DeclaredType:
     def permission(self, action: str) -> str:
         """``sales.deal.read`` for ``read``."""
         return f"{self.name}.{action}"
+
+    @cached_property
+    def has_owner(self) -> bool:
+        """Whether new records get an owner and a team; what everyone may see belongs to nobody by itself."""
+        return not isinstance(self.declaration.visible, Public)
 
     def extension_of(self, module: str) -> type[Extension[Any]] | None:
         """The side table that a module adds, if it adds one."""

@@ -1,0 +1,201 @@
+"""Context: the explicit first argument of every service — who acts, on which session, with which hooks, when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from comptoir.access.models import SystemAccess, Team, User
+from comptoir.access.permissions import Actor, system_actor
+from comptoir.db.record import Record, Scoped
+from comptoir.errors import NotAllowed
+from comptoir.i18n import _
+from comptoir.settings import Settings
+
+if TYPE_CHECKING:
+    from comptoir.db.unit_of_work import UnitOfWork
+    from comptoir.db.workflow import Transition
+    from comptoir.registry.registry import Registry
+    from comptoir.values import RecordRef
+
+Outbox = Callable[[Session, str, str, Sequence[Any]], None]
+"""Writes deferred deliveries: session, hook name, plugin, references."""
+
+
+class Context:
+    """One actor within one unit of work.
+
+    ``session`` sees what the actor may see; ``system_session`` sees everything and shares the transaction.  Objects
+    loaded through one never go to the other.
+    """
+
+    def __init__(
+        self,
+        *,
+        unit_of_work: UnitOfWork,
+        registry: Registry,
+        settings: Settings,
+        actor: Actor,
+        clock: Callable[[], dt.datetime],
+        outbox: Outbox,
+    ) -> None:
+        self.unit_of_work = unit_of_work
+        self.registry = registry
+        self.settings = settings
+        self.actor = actor
+        self._clock = clock
+        self._outbox = outbox
+        self._pending: dict[str, list[RecordRef]] = defaultdict(list)
+        self._moving: dict[int, Transition] = {}
+        self._teams: dict[int, int | None] = {}
+        self._known: dict[str, set[int]] = {}
+
+    @property
+    def session(self) -> Session:
+        """The actor's session: guarded for a user, unrestricted for the system."""
+        return self.unit_of_work.system if self.actor.is_system else self.unit_of_work.user
+
+    @property
+    def system_session(self) -> Session:
+        """The unrestricted session of the same transaction, for the core's own bookkeeping."""
+        return self.unit_of_work.system
+
+    @property
+    def hooks(self) -> Any:
+        """The hook relay of this generation."""
+        return self.registry.hooks
+
+    def now(self) -> dt.datetime:
+        """The present moment in UTC; tests set it."""
+        return self._clock()
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The actor's time zone, else the deployment's."""
+        return ZoneInfo(self.actor.timezone) if self.actor.timezone else self.settings.timezone
+
+    def today(self) -> dt.date:
+        """The day it is where the actor is."""
+        return self.now().astimezone(self.timezone).date()
+
+    # -- rights ---------------------------------------------------------------------------------------------------------
+
+    def refusal(self, permission: str, record: Record | None = None) -> str | None:
+        """Why the actor may not do this, in one sentence; None where they may."""
+        if self.actor.is_system:
+            return None
+        scope = self.actor.grants.scope(permission)
+        if scope is None:
+            return str(_("Your roles do not include “{permission}”. An administrator can grant it.",
+                         permission=self.registry.permission_label(permission)))
+        if record is not None and scope != "all" and not self._within(scope, record):
+            return str(_("Your role covers {scope} records; this one belongs to somebody else.",
+                         scope=_("your own") if scope == "own" else _("your team’s")))
+        for forbidden in self.hooks.forbid_action(ctx=self, action=permission, record=record):
+            if forbidden:
+                return str(forbidden)
+        return None
+
+    def may(self, permission: str, record: Record | None = None) -> bool:
+        """Whether the actor may do this."""
+        return self.refusal(permission, record) is None
+
+    def require(self, permission: str, records: Sequence[Record] | Record | None = None) -> None:
+        """Raise `NotAllowed` with the reason unless the actor may do this to every one of the records."""
+        targets: Sequence[Record | None]
+        if records is None:
+            targets = [None]
+        elif isinstance(records, Record):
+            targets = [records]
+        else:
+            targets = records
+        for record in targets:
+            reason = self.refusal(permission, record)
+            if reason is not None:
+                raise NotAllowed(reason)
+
+    def _within(self, scope: str, record: Record) -> bool:
+        if not isinstance(type(record).__record__.visible, Scoped):
+            return True
+        if record.owner_id == self.actor.id:
+            return True
+        return scope == "team" and record.team_id is not None and record.team_id in self.actor.team_ids
+
+    def as_system(self, reason: str) -> Context:
+        """A context with every right in the same transaction; the reason is written to the audit."""
+        if self.actor.is_system:
+            return self
+        self.system_session.execute(
+            insert(SystemAccess), [{"at": self.now(), "user_id": self.actor.id, "reason": reason[:255]}]
+        )
+        return self._twin(system_actor(self.actor.name))
+
+    def _twin(self, actor: Actor) -> Context:
+        twin = Context(
+            unit_of_work=self.unit_of_work, registry=self.registry, settings=self.settings, actor=actor,
+            clock=self._clock, outbox=self._outbox,
+        )
+        twin._pending = self._pending
+        return twin
+
+    # -- hooks ----------------------------------------------------------------------------------------------------------
+
+    def each_hook(self, name: str, **arguments: Any) -> Iterator[Callable[[], Any]]:
+        """Every implementation of a hook as a call of its own, so that one that raises does not silence the others."""
+        for implementation in getattr(self.hooks, name).get_hookimpls():
+            chosen = {key: arguments[key] for key in implementation.argnames}
+            yield partial(implementation.function, **chosen)
+
+    def after_commit(self, hook: str, refs: Sequence[RecordRef]) -> None:
+        """Deliver ``after_*`` to each plugin once the transaction stands; written to the outbox before it commits."""
+        self._pending[hook].extend(refs)
+
+    def write_outbox(self) -> None:
+        """Store the pending deliveries; called by whoever commits the unit of work."""
+        for hook, refs in self._pending.items():
+            for implementation in getattr(self.hooks, hook).get_hookimpls():
+                self._outbox(self.system_session, hook, implementation.plugin_name, refs)
+        self._pending.clear()
+
+    # -- a move in progress ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def moving(self, record: Record, transition: Transition) -> Iterator[None]:
+        """Mark a record as going through a transition, so that `save` lets its stage change."""
+        self._moving[id(record)] = transition
+        try:
+            yield
+        finally:
+            del self._moving[id(record)]
+
+    def is_moving(self, record: Record) -> bool:
+        """Whether the record goes through a transition right now."""
+        return id(record) in self._moving
+
+    # -- small facts that saves need again and again ------------------------------------------------------------------------
+
+    def team_of(self, user_id: int) -> int | None:
+        """The main team of a user."""
+        if user_id not in self._teams:
+            self._teams.update(self.system_session.execute(select(User.id, User.team_id)).tuples())
+            self._teams.setdefault(user_id, None)
+        return self._teams[user_id]
+
+    def known_ids(self, table: str) -> set[int]:
+        """The ids of all users or teams, which everyone may refer to."""
+        if table not in self._known:
+            model = {"core_user": User, "core_team": Team}[table]
+            self._known[table] = set(self.system_session.scalars(select(model.id)))  # type: ignore[attr-defined]
+        return self._known[table]
+
+
+Values = Mapping[str, Any]
+"""Options of a page or a report, as strings by name."""
