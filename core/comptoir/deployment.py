@@ -1,0 +1,175 @@
+"""A deployment: its configuration, its database and the generation that this process serves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import inspect, select
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from comptoir.access.permissions import Actor, system_actor
+from comptoir.context import Context
+from comptoir.db.engine import create_engine
+from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.errors import ConfigurationError, Unavailable
+from comptoir.i18n import _
+from comptoir.jobs.outbox import deliver_later
+from comptoir.registry.discover import Available, discover_plugins
+from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
+from comptoir.registry.policies import policy_for
+from comptoir.registry.registry import Registry, build_registry
+from comptoir.settings import Settings, load_settings
+
+log = logging.getLogger("comptoir")
+
+
+def utc_now() -> dt.datetime:
+    """The present moment in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+class Deployment:
+    """Opens units of work for web, worker and command line; swaps its registry when the generation rises.
+
+    Safe to share between threads: a registry is immutable, and one thread at a time builds the next.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], dt.datetime] = utc_now,
+        discover: Callable[[], dict[str, Available]] = discover_plugins,
+        engine: Engine | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.engine = engine if engine is not None else create_engine(settings.database_url)
+        self._discover = discover
+        self._building = threading.Lock()
+        self._registry: Registry | None = None
+        self.build_fault: str | None = None
+        """Why the newest generation could not be built, while the last good one serves."""
+
+    @classmethod
+    def open(cls, path: Path) -> Deployment:
+        """The deployment that a configuration file describes."""
+        return cls(load_settings(path))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    @property
+    def timezone(self) -> Any:
+        """The deployment's time zone."""
+        return self.settings.timezone
+
+    @property
+    def name(self) -> str:
+        """The name shown in the interface."""
+        return self.settings.name
+
+    # -- generations ----------------------------------------------------------------------------------------------------
+
+    @property
+    def registry(self) -> Registry:
+        """What this process serves; built at the first use."""
+        if self._registry is None:
+            self.refresh()
+        assert self._registry is not None
+        return self._registry
+
+    def available(self) -> dict[str, Available]:
+        """The installed plugins, read anew from the distributions' metadata."""
+        return self._discover()
+
+    def is_initialised(self) -> bool:
+        """Whether the database holds Comptoir's tables."""
+        try:
+            return inspect(self.engine).has_table("core_generation")
+        except DBAPIError as error:
+            raise Unavailable(
+                _("The database does not answer: {reason}", reason=str(error.orig).strip().splitlines()[0])
+            ) from None
+
+    def current_generation(self) -> int:
+        """The generation that the database asks for."""
+        with self.engine.connect() as connection:
+            return connection.scalar(select(Generation.number).where(Generation.id == 1)) or 0
+
+    def refresh(self, *, force: bool = False) -> bool:
+        """Build the newest generation if this process does not serve it yet; single-flight; True when it swapped."""
+        if self._registry is not None and not force and self._registry.generation == self.current_generation():
+            return False
+        with self._building:
+            if not self.is_initialised():
+                raise ConfigurationError(_("The database is empty. Create its tables with: comptoir init"))
+            with Session(self.engine) as session:
+                number = session.scalar(select(Generation.number).where(Generation.id == 1)) or 0
+                if self._registry is not None and not force and self._registry.generation == number:
+                    return False
+                enabled = session.scalars(select(ModuleRow.name).where(ModuleRow.state == State.ENABLED)).all()
+            try:
+                built = build_registry(self.available(), enabled, generation=number)
+            except Exception as error:
+                if self._registry is None:
+                    raise
+                self.build_fault = str(error)
+                log.exception("generation %s cannot be built; serving %s", number, self._registry.generation)
+                return False
+            self.build_fault = None
+            self._registry = built
+            self._report(built)
+            return True
+
+    def _report(self, registry: Registry) -> None:
+        """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them."""
+        try:
+            with UnitOfWork(self.engine, write=True) as uow:
+                known = {row.module: row for row in uow.system.scalars(select(QuarantineRow))}
+                for name, fault in registry.quarantined.items():
+                    row = known.pop(name, None) or QuarantineRow(module=name)
+                    row.phase, row.reason, row.at = fault.phase, fault.reason, self.clock()
+                    uow.system.add(row)
+                for row in known.values():
+                    if row.phase != "hook":
+                        uow.system.delete(row)
+        except DBAPIError:
+            log.exception("the quarantine could not be recorded")
+
+    # -- units of work ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def context(self, actor: Actor, *, write: bool = True, registry: Registry | None = None) -> Iterator[Context]:
+        """A context for an actor; commits at the end of the block, rolls back when it raises."""
+        registry = registry or self.registry
+        policy = None if actor.is_system else policy_for(registry, actor.grants)
+        with UnitOfWork(self.engine, policy=policy, user_id=actor.id, write=write) as uow:
+            context = self.context_in(uow, actor, registry)
+            yield context
+            if write:
+                context.write_outbox()
+
+    def context_in(self, uow: UnitOfWork, actor: Actor, registry: Registry | None = None) -> Context:
+        """A context within a unit of work that somebody else commits (after `Context.write_outbox`)."""
+        return Context(
+            unit_of_work=uow,
+            registry=registry or self.registry,
+            settings=self.settings,
+            actor=actor,
+            clock=self.clock,
+            outbox=deliver_later,
+        )
+
+    def system_context(self, reason: str, *, write: bool = True, registry: Registry | None = None) -> Any:
+        """A context with every right, for jobs and the command line."""
+        return self.context(system_actor(reason), write=write, registry=registry)
