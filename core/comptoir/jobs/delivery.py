@@ -1,0 +1,66 @@
+"""Hooks named ``after_*``, called from the outbox: each plugin by itself, in its own transaction, at least once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from comptoir.jobs.outbox import Deferred, enqueue_many, module_of
+from comptoir.values import RecordRef
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
+    from comptoir.jobs.host import Handler
+
+FAILED_HOOK = "after_job_failed"
+
+
+def announce_failure(
+    session: Session | Connection, plugins: Sequence[str], name: str, reason: str, incident: int | str
+) -> None:
+    """Leave ``after_job_failed`` for each of the plugins, once for each incident."""
+    enqueue_many(
+        session,
+        [
+            Deferred(
+                name=FAILED_HOOK,
+                args={"plugin": plugin, "name": name, "reason": reason},
+                module=module_of(plugin),
+                key=f"{FAILED_HOOK}:{plugin}:{incident}",
+            )
+            for plugin in plugins
+        ],
+    )
+
+
+def implementers(hooks: Any, hook: str) -> list[str]:
+    """The plugins that implement the hook, as the relay names them."""
+    return [implementation.plugin_name for implementation in getattr(hooks, hook).get_hookimpls()]
+
+
+def _delivery(hook: str, load: Callable[[dict[str, Any]], dict[str, Any]]) -> Handler:
+    def deliver(ctx: Context, args: dict[str, Any]) -> None:
+        values = {"ctx": ctx, **load(args)}
+        for implementation in getattr(ctx.hooks, hook).get_hookimpls():
+            if implementation.plugin_name == args["plugin"]:
+                implementation.function(**{name: values[name] for name in implementation.argnames})
+
+    return deliver
+
+
+def _load_refs(args: dict[str, Any]) -> dict[str, Any]:
+    return {"refs": [RecordRef(record_type, record_id) for record_type, record_id in args["refs"]]}
+
+
+def _load_failure(args: dict[str, Any]) -> dict[str, Any]:
+    return {"name": args["name"], "reason": args["reason"]}
+
+
+CORE_HANDLERS: Mapping[str, Handler] = {
+    "after_records_committed": _delivery("after_records_committed", _load_refs),
+    FAILED_HOOK: _delivery(FAILED_HOOK, _load_failure),
+}
+"""The deferred work that the core does itself; a plugin's handlers come from the registry."""

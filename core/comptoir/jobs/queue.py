@@ -1,0 +1,281 @@
+"""The queue: who takes which work, and what becomes of it.
+
+Every transaction here begins with its write, so that SQLite never has to turn a reader into a writer.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Delete,
+    Engine,
+    Select,
+    Update,
+    and_,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from comptoir.errors import (
+    ComptoirError,
+    ConfigurationError,
+    NotAllowed,
+    NotFound,
+    PluginError,
+    RuleViolation,
+    RuleViolations,
+)
+from comptoir.i18n import Text, _
+from comptoir.jobs.models import DEAD, LEASED, READY, JobPause, QueuedWork
+from comptoir.jobs.outbox import SCHEDULED, Deferred, enqueue_many
+
+MAX_ATTEMPTS = 5
+LEASE_SECONDS = 60.0
+LONGEST_DELAY = timedelta(hours=1)
+NOT_RECOVERABLE: tuple[type[Exception], ...] = (
+    RuleViolation,
+    RuleViolations,
+    NotAllowed,
+    NotFound,
+    PluginError,
+    ConfigurationError,
+    TypeError,
+)
+"""What another try cannot change: the work is dead at once, with the reason."""
+
+
+class Recoverable(ComptoirError):
+    """Another try may do it, for instance when a server did not answer; `retry_after` says when to try at the earliest."""
+
+    status = 503
+    code = "core.recoverable"
+
+    def __init__(self, message: Any, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Work that one worker holds until its lease ends; `attempt` counts from one and fences an earlier holder off."""
+
+    id: int
+    queue: str
+    name: str
+    module: str
+    args: dict[str, Any]
+    attempt: int
+    worker: str
+    run_at: datetime
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimable:
+    """What this process is able to do; all else waits for a process, or a time, that is."""
+
+    modules: Collection[str]
+    jobs: Collection[str]
+    handlers: Collection[str]
+
+
+def claim(
+    engine: Engine,
+    worker: str,
+    n: int = 1,
+    lease_seconds: float = LEASE_SECONDS,
+    *,
+    only: Claimable | None = None,
+    now: datetime | None = None,
+) -> list[Work]:
+    """Take up to `n` due pieces of work that nobody holds, in their order; work of paused jobs stays."""
+    now = now or datetime.now(UTC)
+    with engine.begin() as connection:
+        picked = _due(n, now, only, locking=connection.dialect.name == "postgresql").cte("picked")
+        taken = connection.execute(
+            update(QueuedWork)
+            .where(QueuedWork.id.in_(select(picked.c.id)))
+            .values(
+                state=LEASED,
+                worker=worker,
+                attempts=QueuedWork.attempts + 1,
+                leased_until=now + timedelta(seconds=lease_seconds),
+            )
+            .returning(
+                QueuedWork.id,
+                QueuedWork.queue,
+                QueuedWork.name,
+                QueuedWork.module,
+                QueuedWork.args,
+                QueuedWork.attempts,
+                QueuedWork.worker,
+                QueuedWork.run_at,
+                QueuedWork.priority,
+            )
+        ).all()
+    return sorted((Work(*row) for row in taken), key=lambda work: (work.priority, work.run_at, work.id))
+
+
+def _due(n: int, now: datetime, only: Claimable | None, *, locking: bool) -> Select[int]:
+    query = select(QueuedWork.id).where(
+        QueuedWork.state != literal(DEAD, literal_execute=True),  # inline, for the partial index
+        QueuedWork.run_at <= now,
+        or_(QueuedWork.state == READY, QueuedWork.leased_until <= now),
+        or_(QueuedWork.queue != SCHEDULED, QueuedWork.name.not_in(select(JobPause.job))),
+    )
+    if only is not None:
+        query = query.where(
+            QueuedWork.module.in_(only.modules),
+            or_(
+                and_(QueuedWork.queue == SCHEDULED, QueuedWork.name.in_(only.jobs)),
+                and_(QueuedWork.queue != SCHEDULED, QueuedWork.name.in_(only.handlers)),
+            ),
+        )
+    query = query.order_by(QueuedWork.priority, QueuedWork.run_at, QueuedWork.id).limit(n)
+    return query.with_for_update(skip_locked=True, of=QueuedWork) if locking else query
+
+
+def finish(session: Session | Connection, work: Work, *, now: datetime | None = None) -> bool:
+    """Complete the work in the transaction of its effect, before the effect; False when the lease has ended meanwhile.
+
+    The deleted row stays locked until that transaction ends, so nobody else takes the work however long it lasts.
+    """
+    deletion = delete(QueuedWork).where(*_held(work), QueuedWork.leased_until > (now or datetime.now(UTC)))
+    return _count(session, deletion) == 1
+
+
+def fail(session: Session | Connection, work: Work, error: Exception, *, now: datetime | None = None) -> bool:
+    """Record a try that failed: the work waits for the next one, or is dead; True when it is dead.
+
+    Does nothing when somebody else holds the work by now.
+    """
+    now = now or datetime.now(UTC)
+    dead = is_final(error, work.attempt)
+    values: dict[str, Any] = {"state": DEAD if dead else READY, "error": reason(error), "leased_until": None}
+    if dead and work.queue == SCHEDULED:
+        values["key"] = None  # the next tick of the job may go on
+    if not dead:
+        values["run_at"] = now + max(delay(work.attempt), getattr(error, "retry_after", None) or timedelta())
+    _count(session, update(QueuedWork).where(*_held(work)).values(values))
+    return dead
+
+
+def give_back(session: Session | Connection, work: Work) -> None:
+    """Leave work that was taken and not begun to others; the try does not count."""
+    given = {"state": READY, "leased_until": None, "worker": None, "attempts": work.attempt - 1}
+    _count(session, update(QueuedWork).where(*_held(work)).values(given))
+
+
+def is_final(error: Exception, attempt: int) -> bool:
+    """Whether there is no next try."""
+    return attempt >= MAX_ATTEMPTS or isinstance(error, NOT_RECOVERABLE)
+
+
+def delay(attempt: int) -> timedelta:
+    """The pause after a failed try: doubling, at most an hour, up to a quarter longer so that many do not return at once."""
+    return min(timedelta(seconds=2 ** min(attempt, 20)), LONGEST_DELAY) * random.uniform(1, 1.25)
+
+
+def reason(error: BaseException) -> str:
+    """One short line for a person; what a database or library adds in further lines stays in the server's log."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else ""
+    if not isinstance(error, ComptoirError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text if len(text) <= 500 else f"{text[:499]}…"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Work that was given up; `replay` gives it its tries again."""
+
+    id: int
+    queue: str
+    name: str
+    module: str
+    args: dict[str, Any]
+    attempts: int
+    error: str
+    created_at: datetime
+
+
+def dead_letters(
+    session: Session | Connection, *, module: str | None = None, before: int | None = None, limit: int = 80
+) -> list[DeadLetter]:
+    """What was given up, the latest first; `before` is the id of the last one seen."""
+    query = select(
+        QueuedWork.id,
+        QueuedWork.queue,
+        QueuedWork.name,
+        QueuedWork.module,
+        QueuedWork.args,
+        QueuedWork.attempts,
+        QueuedWork.error,
+        QueuedWork.created_at,
+    ).where(QueuedWork.state == DEAD)
+    if module is not None:
+        query = query.where(QueuedWork.module == module)
+    if before is not None:
+        query = query.where(QueuedWork.id < before)
+    return [DeadLetter(*row) for row in session.execute(query.order_by(QueuedWork.id.desc()).limit(limit))]
+
+
+def replay(session: Session | Connection, ids: Sequence[int], *, now: datetime | None = None) -> int:
+    """Let dead work be tried again, from the first try on; how many pieces that were."""
+    now = now or datetime.now(UTC)
+    dead = (QueuedWork.id.in_(ids), QueuedWork.state == DEAD)
+    # A job has one run at a time: its dead row makes room for a new one, or for the one that waits already.
+    removal = delete(QueuedWork).where(*dead, QueuedWork.queue == SCHEDULED)
+    returning = removal.returning(QueuedWork.name, QueuedWork.module, QueuedWork.args)
+    jobs = session.execute(returning, execution_options={"synchronize_session": False}).all()
+    enqueue_many(
+        session,
+        [Deferred(name=name, args=args, module=module, key=run_key(name)) for name, module, args in jobs],
+        queue=SCHEDULED,
+    )
+    revived = update(QueuedWork).where(*dead).values(state=READY, attempts=0, run_at=now, worker=None)
+    return len(jobs) + _count(session, revived)
+
+
+def waiting(session: Session | Connection) -> dict[str, int]:
+    """How much work waits or is held, by module."""
+    query = select(QueuedWork.module, func.count()).where(QueuedWork.state != DEAD).group_by(QueuedWork.module)
+    return dict(session.execute(query).all())
+
+
+def run_key(job: str) -> str:
+    """The key of a scheduled job's row: with it a job has one run at a time, and late ticks fall into one."""
+    return f"job:{job}"
+
+
+def gave_up(attempts: int) -> Text:
+    """Why work is dead that takes its worker down each time."""
+    return _("The worker stopped during each of {count} tries.", count=attempts)
+
+
+def _held(work: Work) -> tuple[Any, ...]:
+    return (
+        QueuedWork.id == work.id,
+        QueuedWork.state == LEASED,
+        QueuedWork.worker == work.worker,
+        QueuedWork.attempts == work.attempt,
+    )
+
+
+def _count(session: Session | Connection, statement: Update | Delete) -> int:
+    # No object of the session stands for a row of the queue: nothing to bring up to date.
+    done = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(done, CursorResult)
+    return done.rowcount

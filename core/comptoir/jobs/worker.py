@@ -1,0 +1,86 @@
+"""Workers: each drains the queue and beats the clock; any number may run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from comptoir.jobs.clock import Clock
+from comptoir.jobs.queue import claim
+from comptoir.jobs.runner import Outcome, claimable, execute
+
+if TYPE_CHECKING:
+    from comptoir.jobs.host import Host
+
+_IDLE_SECONDS = 0.25
+_REFRESH_SECONDS = 0.5
+_AWAY_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs one piece of work at a time; more at a time are more workers."""
+
+    def __init__(self, host: Host, *, name: str | None = None, lease_seconds: float = 60.0) -> None:
+        self.name = name or f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._host = host
+        self._lease_seconds = lease_seconds
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; the work under way is finished first."""
+        clock = Clock(self._host, self.name)
+        clock.start()
+        refreshed = 0.0
+        try:
+            while not stop.is_set():
+                try:
+                    if time.monotonic() - refreshed >= _REFRESH_SECONDS:
+                        generation = self._host.registry.generation
+                        self._host.refresh()
+                        refreshed = time.monotonic()
+                        if self._host.registry.generation != generation:
+                            clock.look()
+                    if self.step() is None:
+                        stop.wait(_IDLE_SECONDS)
+                except SQLAlchemyError as error:
+                    _log.warning("The database cannot be reached, trying again: %s", error)
+                    stop.wait(_AWAY_SECONDS)
+        finally:
+            clock.stop()
+
+    def step(self) -> Outcome | None:
+        """Take and run one piece of work; None when nothing is due."""
+        taken = claim(self._host.engine, self.name, 1, self._lease_seconds, only=claimable(self._host.registry))
+        return execute(self._host, taken[0]) if taken else None
+
+
+def run_worker(host: Host) -> None:
+    """Work in this process until it is told to end (SIGTERM, SIGINT); a second signal does not wait."""
+    stop = threading.Event()
+
+    def end(number: int, _frame: object) -> None:
+        if stop.is_set():
+            raise SystemExit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    Worker(host).run(stop)
+
+
+def run_pending(host: Host) -> list[Outcome]:
+    """Do all that is due now, in this thread, and what follows from it; what failed waits for its next try."""
+    worker = Worker(host)
+    outcomes = []
+    while (outcome := worker.step()) is not None:
+        outcomes.append(outcome)
+    return outcomes
