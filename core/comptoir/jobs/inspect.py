@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from comptoir.errors import Conflict, NotFound
@@ -214,6 +214,14 @@ def run_now(ctx: Context, name: str) -> None:
         raise Conflict(_("{name} is running now. Its next run can start when this one has ended.", name=name))
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    state: str
+    run_at: datetime
+    attempts: int
+    error: str | None
+
+
 def _declared(ctx: Context, name: str) -> Job:
     found: Job | None = ctx.registry.jobs.get(name)
     if found is None:
@@ -228,14 +236,9 @@ def _statuses(ctx: Context) -> dict[str, JobStatus]:
     history = defaultdict(list)
     for row in session.execute(_last_runs(list(ctx.registry.jobs))):
         history[row.job].append(Run(*row[:-1]))
-    queued = {
-        row.name: row
-        for row in session.execute(
-            select(QueuedWork.name, QueuedWork.state, QueuedWork.run_at, QueuedWork.attempts, QueuedWork.error).where(
-                QueuedWork.queue == SCHEDULED, QueuedWork.state != DEAD
-            )
-        )
-    }
+    columns = (QueuedWork.name, QueuedWork.state, QueuedWork.run_at, QueuedWork.attempts, QueuedWork.error)
+    waiting = select(*columns).where(QueuedWork.queue == SCHEDULED, QueuedWork.state != DEAD)
+    queued = {name: _Waiting(*row) for name, *row in session.execute(waiting)}
     paused = {row.job: row for row in session.execute(select(JobPause.job, JobPause.paused_by, JobPause.paused_at))}
     served = dict(session.execute(select(JobClaim.job, func.max(JobClaim.due)).group_by(JobClaim.job)).all())
     alive = scheduler(session, now=now).alive
@@ -274,7 +277,7 @@ def _last_runs(names: list[str]) -> Select[Any]:
 
 def _judge(
     declared: Job,
-    waits: Row[Any] | None,
+    waits: _Waiting | None,
     past: tuple[Run, ...],
     served: datetime | None,
     alive: bool,
