@@ -38,14 +38,14 @@ KEPT = timedelta(days=30)
 CLAIMS_KEPT = timedelta(days=2)
 SHORTEST_PATIENCE = timedelta(minutes=1)
 
+_AT_ONCE = datetime.fromtimestamp(0, UTC)
+"""Long due."""
+
 _log = logging.getLogger(__name__)
 
 
-def take_lease(
-    engine: Engine, name: str, holder: str, length: timedelta = LEASE, *, now: datetime | None = None
-) -> int | None:
+def take_lease(engine: Engine, name: str, holder: str, length: timedelta = LEASE, *, now: datetime) -> int | None:
     """Hold `name` until `length` from now, or None while another does; the number grows with every change of holder."""
-    now = now or datetime.now(UTC)
     with engine.begin() as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(Lease).values(name=name, holder=holder, until=now + length, token=1)
@@ -61,20 +61,19 @@ def take_lease(
         return connection.execute(taken.returning(Lease.token)).scalar()
 
 
-def release_lease(engine: Engine, name: str, holder: str) -> None:
+def release_lease(engine: Engine, name: str, holder: str, *, now: datetime) -> None:
     """Let another take it at once; the row stays, so that its number goes on growing."""
     with engine.begin() as connection:
         held = update(Lease).where(Lease.name == name, Lease.holder == holder)
-        connection.execute(held.values(until=datetime.now(UTC)))
+        connection.execute(held.values(until=now))
 
 
-def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: datetime | None = None) -> bool:
+def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: datetime) -> bool:
     """Enqueue the job when its last moment up to `now` was not served; True when a row was written.
 
     All the moments missed before fall into this one. The first look at a new job serves nothing: it begins with its
     next moment. A clock that has lost its lease writes nothing.
     """
-    now = now or datetime.now(UTC)
     due = job.schedule.last_due(now, tz)
     with engine.begin() as connection:
         # The update locks the lease until the commit: a successor waits for this tick to be over.
@@ -93,16 +92,15 @@ def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: 
             row = Deferred(
                 name=job.name, args={"due": due.isoformat()}, module=job.module, key=run_key(job.name), run_at=due
             )
-            written = enqueue_many(connection, [row], queue=SCHEDULED)
+            written = enqueue_many(connection, [row], queue=SCHEDULED, now=now)
         if not written:
             skipped = update(JobClaim).where(JobClaim.job == job.name, JobClaim.due == due)
             connection.execute(skipped.values(skipped=True))
         return written == 1
 
 
-def forget_old(engine: Engine, *, now: datetime | None = None) -> None:
+def forget_old(engine: Engine, *, now: datetime) -> None:
     """Delete runs of a month ago and claims of some days ago; each job's last claim stays: it says what was served."""
-    now = now or datetime.now(UTC)
     later = aliased(JobClaim)
     with engine.begin() as connection:
         connection.execute(delete(JobRun).where(JobRun.started_at < now - KEPT))
@@ -116,9 +114,8 @@ def overdue_from(job: Job, moment: datetime, tz: tzinfo) -> datetime:
     return max(job.schedule.next_due(moment, tz), moment + SHORTEST_PATIENCE)
 
 
-def raise_alarms(host: Host, *, now: datetime | None = None) -> int:
+def raise_alarms(host: Host, *, now: datetime) -> int:
     """Tell once of each run that hangs and each that has not begun within its period; how many were told."""
-    now = now or datetime.now(UTC)
     registry = host.registry
     with host.engine.connect() as connection:
         running = select(JobRun.job, JobRun.started_at, JobRun.id).where(
@@ -149,7 +146,8 @@ def raise_alarms(host: Host, *, now: datetime | None = None) -> int:
             mark = {"job": f"{kind}:{name}", "due": moment, "skipped": False}
             if insert_unless_there(connection, JobClaim.__table__, [mark], "job", "due"):
                 text = str(words.format(moment=f"{moment:%Y-%m-%d %H:%M}"))
-                announce_failure(connection, implementers(registry.hooks, FAILED_HOOK), name, text, f"{kind}-{number}")
+                plugins = implementers(registry.hooks, FAILED_HOOK)
+                announce_failure(connection, plugins, name, text, f"{kind}-{number}", now=now)
                 _log.error("%s: %s", name, text)
                 told += 1
     return told
@@ -174,7 +172,7 @@ class Clock:
         self._holder = holder
         self._token: int | None = None
         self._generation: int | None = None
-        self._alarmed_at = self._forgot_at = datetime.fromtimestamp(0, UTC)
+        self._alarmed_at = self._forgot_at = _AT_ONCE
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # One thread: a beat and the ticks never overlap within a process.
@@ -183,28 +181,27 @@ class Clock:
         )
 
     def start(self) -> None:
-        self._scheduler.add_job(
-            self._beat, "interval", id="beat", seconds=BEAT.total_seconds(), next_run_time=datetime.now(UTC)
-        )
+        self._scheduler.add_job(self._beat, "interval", id="beat", seconds=BEAT.total_seconds(), next_run_time=_AT_ONCE)
         self._scheduler.start()
 
     def look(self) -> None:
         """Beat now, for instance because the generation has changed."""
-        self._scheduler.modify_job("beat", next_run_time=datetime.now(UTC))
+        self._scheduler.modify_job("beat", next_run_time=_AT_ONCE)
 
     def stop(self) -> None:
         """Finish the tick under way and let another process take over at once."""
         self._scheduler.shutdown(wait=True)
         for name in (CLOCK, WORKER + self._holder):
             try:
-                release_lease(self._host.engine, name, self._holder)
+                release_lease(self._host.engine, name, self._holder, now=self._host.clock())
             except SQLAlchemyError as error:
                 _log.warning("The lease %r ends by itself: %s", name, error)
 
     def _beat(self) -> None:
+        now = self._host.clock()
         try:
-            take_lease(self._host.engine, WORKER + self._holder, self._holder)
-            token = take_lease(self._host.engine, CLOCK, self._holder)
+            take_lease(self._host.engine, WORKER + self._holder, self._holder, now=now)
+            token = take_lease(self._host.engine, CLOCK, self._holder, now=now)
         except SQLAlchemyError as error:
             # Whoever is cut off from the database must not believe that it still holds the lease.
             _log.warning("The clock cannot reach the database: %s", error)
@@ -214,7 +211,7 @@ class Clock:
             self._token, self._generation = token, registry.generation
             self._set({} if token is None else dict(registry.jobs))
         if token is not None:
-            self._look_after(datetime.now(UTC))
+            self._look_after(now)
 
     def _look_after(self, now: datetime) -> None:
         try:
@@ -239,7 +236,7 @@ class Clock:
         if self._token is None:
             return
         try:
-            tick(self._host.engine, job, self._holder, self._token, self._host.timezone)
+            tick(self._host.engine, job, self._holder, self._token, self._host.timezone, now=self._host.clock())
         except SQLAlchemyError as error:
             _log.warning("The tick of %s waits for the next beat: %s", job.name, error)
             self._generation = None  # the next beat looks at every job again

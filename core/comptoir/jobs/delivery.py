@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.orm import Session
 
 from comptoir.jobs.outbox import Deferred, enqueue_many, module_of
 from comptoir.values import RecordRef
@@ -19,11 +19,11 @@ FAILED_HOOK = "after_job_failed"
 
 
 def announce_failure(
-    session: Session | Connection, plugins: Sequence[str], name: str, reason: str, incident: int | str
+    connection: Connection, plugins: Sequence[str], name: str, reason: str, incident: int | str, *, now: datetime
 ) -> None:
     """Leave ``after_job_failed`` for each of the plugins, once for each incident."""
     enqueue_many(
-        session,
+        connection,
         [
             Deferred(
                 name=FAILED_HOOK,
@@ -33,6 +33,7 @@ def announce_failure(
             )
             for plugin in plugins
         ],
+        now=now,
     )
 
 

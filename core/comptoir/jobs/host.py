@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Engine
@@ -35,6 +35,8 @@ class Host(Protocol):
     def engine(self) -> Engine: ...
     @property
     def registry(self) -> Registry: ...
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
     @property
     def timezone(self) -> tzinfo: ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Select, delete, func, select, update
@@ -161,15 +161,14 @@ def run_log(ctx: Context, run_id: int) -> str:
 def last_day(ctx: Context) -> DayCount:
     """How the last 24 hours went."""
     ctx.require(PERMISSION)
-    since = datetime.now(UTC) - timedelta(days=1)
+    since = ctx.now() - timedelta(days=1)
     query = select(JobRun.state, func.count()).where(JobRun.started_at >= since).group_by(JobRun.state)
     counts = dict(ctx.system_session.execute(query).all())
     return DayCount(sum(counts.values()), counts.get(DONE, 0), counts.get(FAILED, 0))
 
 
-def scheduler(session: Session, *, now: datetime | None = None) -> SchedulerStatus:
+def scheduler(session: Session, *, now: datetime) -> SchedulerStatus:
     """Whether a clock beats and how many workers there are; for the jobs page and the readiness check."""
-    now = now or datetime.now(UTC)
     beats = dict(session.execute(select(Lease.name, Lease.until)).all())
     clock = beats.get(CLOCK)
     return SchedulerStatus(
@@ -183,7 +182,7 @@ def pause(ctx: Context, name: str) -> None:
     """Let a job rest: its moments pass, and work of it that waits goes on waiting."""
     ctx.require(PERMISSION)
     _declared(ctx, name)
-    row = {"job": name, "paused_by": ctx.actor.name[:200], "paused_at": datetime.now(UTC)}
+    row = {"job": name, "paused_by": ctx.actor.name[:200], "paused_at": ctx.now()}
     insert_unless_there(ctx.system_session, JobPause.__table__, [row], "job")
 
 
@@ -198,11 +197,11 @@ def run_now(ctx: Context, name: str) -> None:
     """Put a job first in the queue; a try that waits for its pause to end goes at once. Raises `Conflict` while it runs."""
     ctx.require(PERMISSION)
     declared = _declared(ctx, name)
-    session, now = ctx.system_session, datetime.now(UTC)
+    session, now = ctx.system_session, ctx.now()
     if session.execute(select(JobPause.job).where(JobPause.job == name)).first():
         raise Conflict(_("{name} is paused. Resume it first.", name=name), code="core.job_paused")
     row = Deferred(name=name, args={}, module=declared.module, key=run_key(name), run_at=now, priority=-1)
-    if enqueue_many(session, [row], queue=SCHEDULED):
+    if enqueue_many(session, [row], queue=SCHEDULED, now=now):
         return
     hurried = (
         update(QueuedWork)
@@ -231,14 +230,14 @@ def _declared(ctx: Context, name: str) -> Job:
 
 
 def _statuses(ctx: Context) -> dict[str, JobStatus]:
-    session, now = ctx.system_session, datetime.now(UTC)
+    session, now = ctx.system_session, ctx.now()
     tz = ctx.settings.timezone
     history = defaultdict(list)
     for row in session.execute(_last_runs(list(ctx.registry.jobs))):
         history[row.job].append(Run(*row[:-1]))
     columns = (QueuedWork.name, QueuedWork.state, QueuedWork.run_at, QueuedWork.attempts, QueuedWork.error)
     waiting = select(*columns).where(QueuedWork.queue == SCHEDULED, QueuedWork.state != DEAD)
-    queued = {name: _Waiting(*row) for name, *row in session.execute(waiting)}
+    queued = {row.name: _Waiting(row.state, row.run_at, row.attempts, row.error) for row in session.execute(waiting)}
     paused = {row.job: row for row in session.execute(select(JobPause.job, JobPause.paused_by, JobPause.paused_at))}
     served = dict(session.execute(select(JobClaim.job, func.max(JobClaim.due)).group_by(JobClaim.job)).all())
     alive = scheduler(session, now=now).alive

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -97,11 +97,10 @@ def claim(
     n: int = 1,
     lease_seconds: float = LEASE_SECONDS,
     *,
+    now: datetime,
     only: Claimable | None = None,
-    now: datetime | None = None,
 ) -> list[Work]:
     """Take up to `n` due pieces of work that nobody holds, in their order; work of paused jobs stays."""
-    now = now or datetime.now(UTC)
     with engine.begin() as connection:
         picked = _due(n, now, only, locking=connection.dialect.name == "postgresql").cte("picked")
         taken = connection.execute(
@@ -147,21 +146,20 @@ def _due(n: int, now: datetime, only: Claimable | None, *, locking: bool) -> Sel
     return query.with_for_update(skip_locked=True, of=QueuedWork) if locking else query
 
 
-def finish(session: Session | Connection, work: Work, *, now: datetime | None = None) -> bool:
+def finish(session: Session | Connection, work: Work, *, now: datetime) -> bool:
     """Complete the work in the transaction of its effect, before the effect; False when the lease has ended meanwhile.
 
     The deleted row stays locked until that transaction ends, so nobody else takes the work however long it lasts.
     """
-    deletion = delete(QueuedWork).where(*_held(work), QueuedWork.leased_until > (now or datetime.now(UTC)))
+    deletion = delete(QueuedWork).where(*_held(work), QueuedWork.leased_until > now)
     return _count(session, deletion) == 1
 
 
-def fail(session: Session | Connection, work: Work, error: Exception, *, now: datetime | None = None) -> bool:
+def fail(session: Session | Connection, work: Work, error: Exception, *, now: datetime) -> bool:
     """Record a try that failed: the work waits for the next one, or is dead; True when it is dead.
 
     Does nothing when somebody else holds the work by now.
     """
-    now = now or datetime.now(UTC)
     dead = is_final(error, work.attempt)
     values: dict[str, Any] = {"state": DEAD if dead else READY, "error": reason(error), "leased_until": None}
     if dead and work.queue == SCHEDULED:
@@ -232,9 +230,8 @@ def dead_letters(
     return [DeadLetter(*row) for row in session.execute(query.order_by(QueuedWork.id.desc()).limit(limit))]
 
 
-def replay(session: Session | Connection, ids: Sequence[int], *, now: datetime | None = None) -> int:
+def replay(session: Session | Connection, ids: Sequence[int], *, now: datetime) -> int:
     """Let dead work be tried again, from the first try on; how many pieces that were."""
-    now = now or datetime.now(UTC)
     dead = (QueuedWork.id.in_(ids), QueuedWork.state == DEAD)
     # A job has one run at a time: its dead row makes room for a new one, or for the one that waits already.
     removal = delete(QueuedWork).where(*dead, QueuedWork.queue == SCHEDULED)
@@ -244,6 +241,7 @@ def replay(session: Session | Connection, ids: Sequence[int], *, now: datetime |
         session,
         [Deferred(name=name, args=args, module=module, key=run_key(name)) for name, module, args in jobs],
         queue=SCHEDULED,
+        now=now,
     )
     revived = update(QueuedWork).where(*dead).values(state=READY, attempts=0, run_at=now, worker=None)
     return len(jobs) + _count(session, revived)

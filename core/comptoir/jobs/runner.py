@@ -60,7 +60,7 @@ def claimable(registry: Registry) -> Claimable:
 def execute(host: Host, work: Work) -> Outcome:
     """Run the work and record the run; whatever it raises ends here."""
     registry = host.registry
-    started = datetime.now(UTC)
+    started = host.clock()
     clock = time.perf_counter()
     run = _begin(host.engine, work, started)
 
@@ -68,7 +68,7 @@ def execute(host: Host, work: Work) -> Outcome:
         values = {
             "state": state,
             "error": error,
-            "finished_at": datetime.now(UTC),
+            "finished_at": host.clock(),
             "took_ms": round((time.perf_counter() - clock) * 1000),
             "log": "\n".join(lines) or None,
         }
@@ -80,7 +80,7 @@ def execute(host: Host, work: Work) -> Outcome:
             if work.attempt > MAX_ATTEMPTS:
                 raise _GivenUp(gave_up(MAX_ATTEMPTS))
             with host.system_context(f"job {work.name}", write=True) as ctx:
-                if not finish(ctx.system_session, work):
+                if not finish(ctx.system_session, work, now=host.clock()):
                     raise _LeaseEnded
                 _effect(registry, work)(ctx)
                 # Changes that wait for their flush count to the effect: what they raise must not follow a "done".
@@ -98,10 +98,12 @@ def execute(host: Host, work: Work) -> Outcome:
             return Outcome(work, "done")
         try:
             with host.engine.begin() as connection:
-                dead = fail(connection, work, error)
+                now = host.clock()
+                dead = fail(connection, work, error, now=now)
                 conclude(connection, FAILED, text)
                 if work.name != FAILED_HOOK:  # a failure to tell of a failure would tell of itself for ever
-                    announce_failure(connection, implementers(registry.hooks, FAILED_HOOK), work.name, text, run)
+                    plugins = implementers(registry.hooks, FAILED_HOOK)
+                    announce_failure(connection, plugins, work.name, text, run, now=now)
         except SQLAlchemyError as unreachable:
             _log.error("%s stays held until its lease ends: %s", work.name, unreachable)
             dead = False

@@ -59,7 +59,14 @@ class Worker:
 
     def step(self) -> Outcome | None:
         """Take and run one piece of work; None when nothing is due."""
-        taken = claim(self._host.engine, self.name, 1, self._lease_seconds, only=claimable(self._host.registry))
+        taken = claim(
+            self._host.engine,
+            self.name,
+            1,
+            self._lease_seconds,
+            now=self._host.clock(),
+            only=claimable(self._host.registry),
+        )
         return execute(self._host, taken[0]) if taken else None
 
 

@@ -25,9 +25,9 @@ def look(engine: Engine, moment: datetime, holder: str = "ana") -> bool:
 
 def do_all(engine: Engine) -> int:
     done = 0
-    while taken := claim(engine, "worker", 10):
+    while taken := claim(engine, "worker", 10, now=at(100_000)):
         with engine.begin() as connection:
-            done += sum(finish(connection, work) for work in taken)
+            done += sum(finish(connection, work, now=at(100_000)) for work in taken)
     return done
 
 
@@ -61,7 +61,7 @@ def test_all_that_was_missed_while_no_clock_ran_is_one_run(known: Engine) -> Non
 
 def test_moments_during_a_run_that_goes_on_fall_away(known: Engine) -> None:
     look(known, at(10))
-    (_running,) = claim(known, "worker")
+    (_running,) = claim(known, "worker", now=at(10))
     assert not look(known, at(25))
     with Session(known) as session:
         skipped = session.scalars(select(JobClaim.skipped).order_by(JobClaim.due)).all()
@@ -95,9 +95,9 @@ def test_a_clock_that_has_lost_its_lease_writes_nothing(known: Engine) -> None:
 
 
 def test_a_clock_that_stops_lets_the_next_one_take_over_at_once(engine: Engine) -> None:
-    assert take_lease(engine, CLOCK, "ana") == 1
-    release_lease(engine, CLOCK, "ana")
-    assert take_lease(engine, CLOCK, "bob") == 2
+    assert take_lease(engine, CLOCK, "ana", now=START) == 1
+    release_lease(engine, CLOCK, "ana", now=at(1))
+    assert take_lease(engine, CLOCK, "bob", now=at(1)) == 2
 
 
 def test_old_claims_are_forgotten_but_what_was_served_last_stays_known(known: Engine) -> None:

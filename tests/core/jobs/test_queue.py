@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -30,6 +31,10 @@ from comptoir.jobs.queue import (
 from comptoir.values import RecordRef
 
 
+def take(engine: Engine, worker: str, n: int = 1, *, now: datetime | None = None, **options: Any) -> list[Work]:
+    return claim(engine, worker, n, now=now or later(), **options)
+
+
 def leave(engine: Engine, *numbers: int, key: str | None = None, module: str = "shop", priority: int = 0) -> None:
     with Session(engine) as session, session.begin():
         for number in numbers:
@@ -54,7 +59,7 @@ def rows(engine: Engine) -> int:
 
 def test_work_exists_when_its_cause_commits(engine: Engine) -> None:
     leave(engine, 1)
-    assert numbers(claim(engine, "ana")) == [1]
+    assert numbers(take(engine, "ana")) == [1]
 
 
 def test_work_goes_with_a_cause_that_rolls_back(engine: Engine) -> None:
@@ -75,7 +80,7 @@ def test_a_key_taken_by_another_transaction_does_not_break_this_one(engine: Engi
     leave(engine, 1, key="order 7")
     leave(engine, 2, key="order 7")
     leave(engine, 3)
-    assert numbers(claim(engine, "ana", 10)) == [1, 3]
+    assert numbers(take(engine, "ana", 10)) == [1, 3]
 
 
 def test_a_batch_says_how_many_were_new(engine: Engine) -> None:
@@ -90,7 +95,7 @@ def test_a_hook_about_many_records_becomes_calls_of_bounded_size(engine: Engine)
         deliver_later(
             session, "after_records_committed", "sales/1", [RecordRef("base.contact", n) for n in range(5_001)]
         )
-    taken = claim(engine, "ana", 10)
+    taken = take(engine, "ana", 10)
     assert [len(work.args["refs"]) for work in taken] == [5_000, 1]
     assert {work.module for work in taken} == {"sales"}
 
@@ -100,86 +105,86 @@ def test_a_hook_about_many_records_becomes_calls_of_bounded_size(engine: Engine)
 
 def test_two_workers_never_hold_the_same_work(engine: Engine) -> None:
     leave(engine, *range(5))
-    assert numbers(claim(engine, "ana", 3)) == [0, 1, 2]
-    assert numbers(claim(engine, "bob", 3)) == [3, 4]
+    assert numbers(take(engine, "ana", 3)) == [0, 1, 2]
+    assert numbers(take(engine, "bob", 3)) == [3, 4]
 
 
 def test_urgent_work_goes_first_then_the_oldest(engine: Engine) -> None:
     leave(engine, 1, 2)
     leave(engine, 3, priority=-1)
-    assert numbers(claim(engine, "ana", 3)) == [3, 1, 2]
+    assert numbers(take(engine, "ana", 3)) == [3, 1, 2]
 
 
 def test_work_for_later_waits_for_its_moment(engine: Engine) -> None:
     with Session(engine) as session, session.begin():
         enqueue(session, "shop.tell", {"number": 1}, module="shop", run_at=later(minutes=5))
-    assert claim(engine, "ana") == []
-    assert numbers(claim(engine, "ana", now=later(minutes=6))) == [1]
+    assert take(engine, "ana") == []
+    assert numbers(take(engine, "ana", now=later(minutes=6))) == [1]
 
 
 def test_the_effect_and_the_end_of_the_work_are_one_transaction(engine: Engine) -> None:
     leave(engine, 1)
-    (work,) = claim(engine, "ana")
+    (work,) = take(engine, "ana")
     with engine.connect() as connection:
-        assert finish(connection, work)
+        assert finish(connection, work, now=later())
         connection.rollback()
     assert rows(engine) == 1
     with engine.begin() as connection:
-        assert finish(connection, work)
+        assert finish(connection, work, now=later())
     assert rows(engine) == 0
 
 
 def test_a_worker_whose_lease_has_ended_cannot_complete(engine: Engine) -> None:
     leave(engine, 1)
-    (work,) = claim(engine, "ana", lease_seconds=5)
+    (work,) = take(engine, "ana", lease_seconds=5)
     with engine.begin() as connection:
         assert not finish(connection, work, now=later(seconds=6))
 
 
 def test_work_whose_lease_has_ended_goes_to_the_next_worker_alone(engine: Engine) -> None:
     leave(engine, 1)
-    (before,) = claim(engine, "ana", lease_seconds=5)
-    (after,) = claim(engine, "ana", now=later(seconds=6))  # even the same worker is another holder
+    (before,) = take(engine, "ana", lease_seconds=5)
+    (after,) = take(engine, "ana", now=later(seconds=6))  # even the same worker is another holder
     with engine.begin() as connection:
-        assert not finish(connection, before)
-        assert finish(connection, after)
+        assert not finish(connection, before, now=later())
+        assert finish(connection, after, now=later())
 
 
 def test_work_given_back_keeps_its_tries(engine: Engine) -> None:
     leave(engine, 1)
-    (work,) = claim(engine, "ana")
+    (work,) = take(engine, "ana")
     with engine.begin() as connection:
         give_back(connection, work)
-    assert [again.attempt for again in claim(engine, "bob")] == [1]
+    assert [again.attempt for again in take(engine, "bob")] == [1]
 
 
 def test_work_of_a_module_that_is_off_waits_and_is_done_after_its_return(engine: Engine) -> None:
     leave(engine, 1, module="shop")
     paused = Claimable(modules=["base"], jobs=[], handlers=["shop.tell"])
-    assert claim(engine, "ana", only=paused) == []
+    assert take(engine, "ana", only=paused) == []
     with Session(engine) as session:
         assert waiting(session) == {"shop": 1}
     resumed = Claimable(modules=["base", "shop"], jobs=[], handlers=["shop.tell"])
-    assert numbers(claim(engine, "ana", only=resumed)) == [1]
+    assert numbers(take(engine, "ana", only=resumed)) == [1]
 
 
 def test_a_paused_job_stays_in_the_queue_until_it_is_resumed(engine: Engine) -> None:
     with Session(engine) as session, session.begin():
         enqueue_many(session, [Deferred(name="shop.count", args={}, module="shop")], queue=SCHEDULED)
         session.add(JobPause(job="shop.count", paused_by="Ana", paused_at=later()))
-    assert claim(engine, "ana") == []
+    assert take(engine, "ana") == []
     with Session(engine) as session, session.begin():
         session.delete(session.get_one(JobPause, "shop.count"))
-    assert [work.name for work in claim(engine, "ana")] == ["shop.count"]
+    assert [work.name for work in take(engine, "ana")] == ["shop.count"]
 
 
 # -- failing --------------------------------------------------------------------------------------------------------
 
 
 def fail_once(engine: Engine, error: Exception, now: datetime | None = None) -> bool:
-    (work,) = claim(engine, "ana", now=now)
+    (work,) = take(engine, "ana", now=now)
     with engine.begin() as connection:
-        return fail(connection, work, error, now=now)
+        return fail(connection, work, error, now=now or later())
 
 
 def test_work_that_failed_waits_twice_as_long_each_time() -> None:
@@ -191,22 +196,22 @@ def test_work_that_failed_waits_twice_as_long_each_time() -> None:
 def test_work_that_failed_is_not_due_before_its_pause_ends(engine: Engine) -> None:
     leave(engine, 1)
     assert not fail_once(engine, OSError("no route"))
-    assert claim(engine, "ana") == []
-    assert [work.attempt for work in claim(engine, "ana", now=later(seconds=3))] == [2]
+    assert take(engine, "ana") == []
+    assert [work.attempt for work in take(engine, "ana", now=later(seconds=3))] == [2]
 
 
 def test_an_error_may_say_when_to_try_again(engine: Engine) -> None:
     leave(engine, 1)
     fail_once(engine, Recoverable("The ERP did not answer within 30 s", retry_after=timedelta(minutes=15)))
-    assert claim(engine, "ana", now=later(minutes=14)) == []
-    assert len(claim(engine, "ana", now=later(minutes=16))) == 1
+    assert take(engine, "ana", now=later(minutes=14)) == []
+    assert len(take(engine, "ana", now=later(minutes=16))) == 1
 
 
 def test_work_is_given_up_after_its_last_try_with_the_reason(engine: Engine) -> None:
     leave(engine, 1)
     results = [fail_once(engine, OSError("no route\nto host"), later(minutes=n)) for n in range(MAX_ATTEMPTS)]
     assert results == [False, False, False, False, True]
-    assert claim(engine, "ana", now=later(minutes=600)) == []
+    assert take(engine, "ana", now=later(minutes=600)) == []
     with Session(engine) as session:
         (letter,) = dead_letters(session)
     assert (letter.args, letter.attempts, letter.error) == ({"number": 1}, 5, "OSError: no route")
@@ -225,9 +230,9 @@ def test_replayed_work_has_all_its_tries_again(engine: Engine) -> None:
     fail_once(engine, TypeError("x"))
     fail_once(engine, TypeError("x"))
     with Session(engine) as session, session.begin():
-        assert replay(session, [dead_letters(session)[0].id]) == 1
+        assert replay(session, [dead_letters(session)[0].id], now=later()) == 1
         assert len(dead_letters(session)) == 1
-    (again,) = claim(engine, "ana", 10)
+    (again,) = take(engine, "ana", 10)
     assert (again.args["number"], again.attempt) == (2, 1)
 
 
@@ -239,14 +244,14 @@ def test_a_job_that_was_given_up_leaves_room_for_its_next_moment_and_replays_int
     with engine.begin() as connection:
         assert enqueue_many(connection, [tick], queue=SCHEDULED) == 1
     with Session(engine) as session, session.begin():
-        assert replay(session, [letter.id for letter in dead_letters(session)]) == 1
+        assert replay(session, [letter.id for letter in dead_letters(session)], now=later()) == 1
     assert rows(engine) == 1
 
 
 def test_who_has_lost_the_work_records_no_failure_for_the_next_holder(engine: Engine) -> None:
     leave(engine, 1)
-    (before,) = claim(engine, "ana", lease_seconds=5)
-    (after,) = claim(engine, "bob", now=later(seconds=6))
+    (before,) = take(engine, "ana", lease_seconds=5)
+    (after,) = take(engine, "bob", now=later(seconds=6))
     with engine.begin() as connection:
-        fail(connection, before, TypeError("x"))
-        assert finish(connection, after)
+        fail(connection, before, TypeError("x"), now=later())
+        assert finish(connection, after, now=later())
