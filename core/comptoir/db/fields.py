@@ -172,7 +172,9 @@ def moment(label: Words, *, index: bool = False, **options: Any) -> Any:
     return _column(UtcDateTime(), Field(Kind.MOMENT, label, **options), index=index)
 
 
-def choice(label: Words, choices: tuple[Choice, ...], *, default: str | None = None, index: bool = False, **options: Any) -> Any:
+def choice(
+    label: Words, choices: tuple[Choice, ...], *, default: str | None = None, index: bool = False, **options: Any
+) -> Any:
     """One of a list of values."""
     return _column(
         String(40),
@@ -183,10 +185,14 @@ def choice(label: Words, choices: tuple[Choice, ...], *, default: str | None = N
 
 def stage(label: Words, *, default: str | None = None, **options: Any) -> Any:
     """The stage of a record with a workflow; its values come from the workflow, changes go through transitions."""
-    return _column(String(60), Field(Kind.STAGE, label, default=default, max_length=60, **options), nullable=False, index=True)
+    return _column(
+        String(60), Field(Kind.STAGE, label, default=default, max_length=60, **options), nullable=False, index=True
+    )
 
 
-def reference(label: Words, target: str, *, ondelete: str, index: bool = True, column: str | None = None, **options: Any) -> Any:
+def reference(
+    label: Words, target: str, *, ondelete: str, index: bool = True, column: str | None = None, **options: Any
+) -> Any:
     """The id of another record: ``target`` is its table, ``ondelete`` what the database does when that row goes."""
     return _column(
         Id,
@@ -218,7 +224,9 @@ def fields_of(model: type) -> Mapping[str, Field]:
     """The declared fields of a model by attribute name, in the order of declaration (server-owned ones last)."""
     mapper: Mapper[Any] = inspect(model)
     found: dict[str, Field] = {}
-    own_first = sorted(mapper.column_attrs, key=lambda a: bool(getattr(a.columns[0].info.get("field"), "server", False)))
+    own_first = sorted(
+        mapper.column_attrs, key=lambda a: bool(getattr(a.columns[0].info.get("field"), "server", False))
+    )
     for attribute in own_first:
         declared = attribute.columns[0].info.get("field")
         if declared is not None:

@@ -23,9 +23,7 @@ _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 def _exact_amount(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
-        raise ValueError(
-            f"an amount is a Decimal or an int, not {type(value).__name__}"
-        )
+        raise ValueError(f"an amount is a Decimal or an int, not {type(value).__name__}")  # noqa: TRY004 - one refusal for all values
     amount = Decimal(value)
     if not amount.is_finite():
         raise ValueError(f"{amount} is not an amount")
@@ -33,9 +31,7 @@ def _exact_amount(value: object) -> Decimal:
         raise ValueError(f"an amount is smaller than {MONEY_LIMIT:,}")
     kept = amount.quantize(_STEP, context=_EXACT)
     if kept != amount:
-        raise ValueError(
-            f"an amount has at most {MONEY_PLACES} decimal places; round {amount} first"
-        )
+        raise ValueError(f"an amount has at most {MONEY_PLACES} decimal places; round {amount} first")
     return kept
 
 
@@ -66,11 +62,7 @@ class MoneyType(TypeDecorator[Decimal]):
         if value is None:
             return None
         amount = _exact_amount(value)
-        return (
-            int(amount.scaleb(MONEY_PLACES, context=_EXACT))
-            if dialect.name == "sqlite"
-            else amount
-        )
+        return int(amount.scaleb(MONEY_PLACES, context=_EXACT)) if dialect.name == "sqlite" else amount
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         if value is None:
@@ -92,29 +84,21 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(
-        self, value: datetime | None, dialect: Dialect
-    ) -> datetime | None:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if not isinstance(value, datetime) or value.utcoffset() is None:
-            raise ValueError(
-                f"a moment is a datetime with its time zone, not {value!r}"
-            )
+            raise ValueError(f"a moment is a datetime with its time zone, not {value!r}")
         try:
             moment = value.astimezone(UTC)
         except OverflowError:
             raise ValueError(f"{value!r} lies outside the calendar") from None
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
-    def process_result_value(
-        self, value: datetime | None, dialect: Dialect
-    ) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return (
-            value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        )
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Json(TypeDecorator[Any]):
@@ -148,9 +132,7 @@ def _check_json(value: object) -> None:
         case dict():
             for key, item in value.items():
                 if not isinstance(key, str):
-                    raise ValueError(
-                        f"the keys of a JSON object are texts, not {key!r}"
-                    )
+                    raise ValueError(f"the keys of a JSON object are texts, not {key!r}")  # noqa: TRY004 - as above
                 check_text(key)
                 _check_json(item)
         case list() | tuple():
@@ -201,13 +183,7 @@ def fold(text: str) -> str:
     while text != previous:
         previous = text
         decomposed = unicodedata.normalize("NFKD", text.casefold())
-        letters = (
-            " " if c.isspace() else c
-            for c in decomposed
-            if not unicodedata.combining(c)
-        )
-        kept = "".join(
-            c for c in letters if unicodedata.category(c) not in ("Cc", "Cf", "Cs")
-        )
+        letters = (" " if c.isspace() else c for c in decomposed if not unicodedata.combining(c))
+        kept = "".join(c for c in letters if unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
         text = " ".join(kept.translate(_PLAIN_LETTERS).split())
     return text

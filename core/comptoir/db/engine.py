@@ -1,0 +1,86 @@
+"""The system engine of a deployment: SQLite or PostgreSQL, set up alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from comptoir.errors import ConfigurationError
+from comptoir.i18n import _
+
+BUSY_SECONDS = 10
+"""How long a SQLite connection waits for another writer."""
+
+WRITE = "comptoir_write"
+"""Execution option of a connection that is going to write: SQLite then takes its write lock at the start."""
+
+
+def create_engine(url: str | URL, *, statement_seconds: float = 60, pool_size: int = 10) -> Engine:
+    """The engine for a ``database_url``; raises ConfigurationError for one that cannot be used.
+
+    `statement_seconds` limits a single statement, on PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(
+            _(
+                "database_url is no database URL: write sqlite:///path/to/file.db or postgresql+psycopg://user@host/name."
+            )
+        ) from None
+    match parsed.drivername:
+        case "sqlite" | "sqlite+pysqlite":
+            return _sqlite_engine(parsed, pool_size)
+        case "postgresql" | "postgresql+psycopg":
+            return _postgresql_engine(parsed.set(drivername="postgresql+psycopg"), statement_seconds, pool_size)
+        case other:
+            raise ConfigurationError(
+                _("database_url names {name}: use sqlite:///… or postgresql+psycopg://….", name=other)
+            )
+
+
+def _sqlite_engine(url: URL, pool_size: int) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError(_("database_url names no file: write sqlite:///path/to/file.db."))
+    folder = Path(url.database).expanduser().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            _("The folder {folder} of database_url cannot be made: {reason}.", folder=folder, reason=error.strerror)
+        ) from None
+    engine = sqlalchemy.create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS}, pool_size=pool_size, max_overflow=20, pool_timeout=BUSY_SECONDS
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # the driver must not begin by itself: it would do so late, and not at all before DDL
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a reader that becomes a writer fails at once when another wrote meanwhile; so writers begin as writers
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITE) else "BEGIN")
+
+
+def _postgresql_engine(url: URL, statement_seconds: float, pool_size: int) -> Engine:
+    options = f"-c timezone=UTC -c statement_timeout={int(statement_seconds * 1000)}"
+    return sqlalchemy.create_engine(
+        url,
+        connect_args={"options": options, "connect_timeout": BUSY_SECONDS},
+        pool_size=pool_size,
+        max_overflow=20,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+    )

@@ -1,0 +1,162 @@
+"""The unit of work: one database transaction, seen by the system and by a user."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from comptoir.db.engine import WRITE
+from comptoir.errors import Conflict
+from comptoir.i18n import _
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Guard(Protocol):
+    """What narrows a user's session: a `comptoir.access.guard.Policy`."""
+
+    def session(self, system: Connection, user_id: int | None) -> Session:
+        """A session in the transaction of `system` that sees and changes only what the user may."""
+
+
+class UnitOfWork:
+    """One connection and one transaction with two sessions: `system` sees everything, `user` what the policy lets through.
+
+    Committed when the block ends well, rolled back when it raises; neither session can commit by itself.
+    Objects of one session never go into the other: pass ids. Each sees what the other has flushed.
+    """
+
+    def __init__(
+        self, engine: Engine, policy: Guard | None = None, user_id: int | None = None, *, write: bool = False
+    ) -> None:
+        self.engine = engine
+        self.policy = policy
+        self.user_id = user_id
+        self.write = write
+        self._connection: Connection | None = None
+        self._system: Session | None = None
+        self._user: Session | None = None
+        self._after: list[Callable[[], object]] = []
+
+    def __enter__(self) -> Self:
+        if self._connection is not None:
+            raise RuntimeError("a unit of work is entered once")
+        connection = self.engine.connect()
+        try:
+            if self.write:
+                connection = connection.execution_options(**{WRITE: True})
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return self
+
+    @property
+    def connection(self) -> Connection:
+        """The unrestricted connection that holds the transaction."""
+        if self._connection is None:
+            raise RuntimeError("the unit of work is not open")
+        return self._connection
+
+    @property
+    def system(self) -> Session:
+        """The unrestricted session."""
+        if self._system is None:
+            self._system = Session(self.connection, join_transaction_mode="rollback_only", expire_on_commit=False)
+        return self._system
+
+    @property
+    def user(self) -> Session:
+        """The session of the user, narrowed by the policy."""
+        if self._user is None:
+            if self.policy is None:
+                raise RuntimeError("this unit of work has no policy, hence no user session")
+            self._user = self.policy.session(self.connection, self.user_id)
+        return self._user
+
+    def session_for(self, policy: Guard, user_id: int | None) -> Session:
+        """Another user's session in this transaction; the caller flushes and closes it."""
+        return policy.session(self.connection, user_id)
+
+    def on_commit(self, call: Callable[[], object]) -> None:
+        """Have `call` called once the transaction is committed; what it raises is logged, as the work is done."""
+        self._after.append(call)
+
+    def flush(self) -> None:
+        """Write what both sessions hold, so that each sees the other's rows."""
+        for session in self._sessions():
+            session.flush()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the work that is undone alone, in both sessions, when it raises."""
+        self.flush()
+        with self.system.begin_nested():
+            if self.policy is None:
+                yield
+            else:
+                with self.user.begin_nested():
+                    yield
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection = self.connection
+        try:
+            if kind is None:
+                self.flush()
+                connection.commit()
+        finally:
+            # closing what was not committed rolls it back
+            for session in self._sessions():
+                session.close()
+            connection.close()
+        if kind is None:
+            for call in self._after:
+                try:
+                    call()
+                except Exception:
+                    logger.exception("a call after the commit failed")
+
+    def _sessions(self) -> list[Session]:
+        return [session for session in (self._user, self._system) if session is not None]
+
+
+def run_in_unit_of_work(
+    engine: Engine, work: Callable[[UnitOfWork], T], *, attempts: int = 5, write: bool = True, **options: Any
+) -> T:
+    """What `work` returns, run again from the start when another transaction got in its way; at last Conflict.
+
+    `options` are those of `UnitOfWork`; `work` must have no effect outside the database.
+    """
+    for attempt in range(attempts):
+        try:
+            with UnitOfWork(engine, write=write, **options) as uow:
+                return work(uow)
+        except DBAPIError as error:
+            if not is_busy(error):
+                raise
+            if attempt + 1 < attempts:
+                time.sleep(random.uniform(0.005, 0.02 * 2**attempt))
+    raise Conflict(_("The database is busy with another change. Try again in a moment."), code="core.busy")
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether the same work may succeed when it is tried again: a deadlock, a serialisation failure, a locked file."""
+    original = error.orig
+    if getattr(original, "sqlstate", None) in {"40001", "40P01", "55P03"}:
+        return True
+    code = getattr(original, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED and their extended codes
