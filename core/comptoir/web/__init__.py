@@ -1,0 +1,1 @@
+"""The web interface: pages made on the server from a record type's declarations."""

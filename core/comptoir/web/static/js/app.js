@@ -1,0 +1,19 @@
+// Starts the small parts.  Every one of them works on what the server sent; without scripts the pages still work.
+import htmx from "../vendor/htmx.js";
+import "./popovers.js";
+import "./dialogs.js";
+import "./toasts.js";
+import "./preferences.js";
+import "./palette.js";
+import "./forms.js";
+import "./lists.js";
+import "./board.js";
+import { csrfToken } from "./page.js";
+
+document.documentElement.classList.add("js");
+window.htmx = htmx;
+
+document.addEventListener("htmx:config:request", (event) => {
+  const request = event.detail.ctx.request;
+  if (request.method !== "GET") request.headers["X-CSRF-Token"] = csrfToken();
+});

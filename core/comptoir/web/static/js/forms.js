@@ -1,0 +1,203 @@
+// Forms: errors to walk, repeatable lines, references to search, drafts that survive, Ctrl Enter.
+import { each } from "./page.js";
+
+// Errors -----------------------------------------------------------------------------------------------------
+
+const wrong = () => [...document.querySelectorAll("[aria-invalid=true]")];
+
+function walk(step) {
+  const fields = wrong();
+  if (!fields.length) return;
+  const at = fields.indexOf(document.activeElement);
+  const next = fields.at(at < 0 ? (step > 0 ? 0 : -1) : (at + step) % fields.length);
+  next.focus();
+  next.scrollIntoView({ block: "center" });
+}
+
+document.querySelector("[data-errors]")?.focus();
+document.addEventListener("keydown", (event) => {
+  if (event.key === "F8") { event.preventDefault(); walk(event.shiftKey ? -1 : 1); }
+  const form = event.target instanceof Element ? event.target.closest("form[data-form]") : null;
+  if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
+});
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  if (target?.closest("[data-next-error]")) walk(1);
+  const link = target?.closest(".error-links a");
+  if (link) { event.preventDefault(); document.getElementById(link.hash.slice(1))?.focus(); }
+  const eye = target?.closest("[data-show-password]");
+  if (eye) {
+    const field = eye.parentElement.querySelector("input");
+    field.type = field.type === "password" ? "text" : "password";
+    eye.setAttribute("aria-pressed", field.type === "text");
+  }
+  const take = target?.closest("[data-take]");
+  if (take) {
+    const field = document.querySelector(`[name="${CSS.escape(take.dataset.take)}"]`);
+    if (field?.type === "checkbox") field.checked = Boolean(take.dataset.value);
+    else if (field) field.value = take.dataset.value;
+  }
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.form === undefined || event.defaultPrevented) return;
+  const button = event.submitter ?? form.querySelector("button:not([type=button])");
+  setTimeout(() => button?.classList.add("is-busy"), 150);
+});
+addEventListener("pageshow", () => document.querySelectorAll(".is-busy").forEach((b) => b.classList.remove("is-busy")));
+
+// Bulk dialogs stand outside their form: their inputs name it.
+each("[data-form]:not(form)", "tied", (box) => box.querySelectorAll("input, select, textarea").forEach((f) => f.setAttribute("form", box.dataset.form)));
+
+// Repeatable lines -------------------------------------------------------------------------------------------
+
+let added = 0;
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  const adder = target?.closest("[data-add-line]");
+  if (adder) {
+    const set = adder.closest("[data-lines]");
+    const line = set.querySelector("[data-line-template]").content.firstElementChild.cloneNode(true);
+    const index = `new${Date.now().toString(36)}${added++}`;
+    for (const field of line.querySelectorAll("[name], [id]")) {
+      if (field.name) field.name = field.name.replace("__new__", index);
+      if (field.id) field.id = field.id.replace("__new__", index);
+    }
+    set.querySelector("[data-line-list]").append(line);
+    line.querySelector("input:not([type=hidden]), select")?.focus();
+  }
+  const remover = target?.closest("[data-remove-line]");
+  if (remover) {
+    const set = remover.closest("[data-lines]");
+    remover.closest("[data-line]").remove();
+    set.querySelector("[data-add-line]").focus();
+    set.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+});
+
+// References -------------------------------------------------------------------------------------------------
+
+each("[data-combo]", "ready", (box) => {
+  const [hidden, input] = box.querySelectorAll("input");
+  const list = box.querySelector("[role=listbox]");
+  let timer;
+  let running;
+  let chosenText = input.value;
+  if (input.readOnly) return;
+  const close = () => { list.hidden = true; input.setAttribute("aria-expanded", "false"); };
+  const pick = (item) => {
+    hidden.value = item.dataset.value;
+    chosenText = input.value = item.dataset.label;
+    hidden.dispatchEvent(new Event("change", { bubbles: true }));
+    close();
+  };
+  const mark = (step) => {
+    const items = [...list.children];
+    const at = items.findIndex((item) => item.classList.contains("is-on"));
+    const next = items.at((at + step) % items.length);
+    items.forEach((item) => { item.classList.toggle("is-on", item === next); item.setAttribute("aria-selected", item === next); });
+    if (next) { input.setAttribute("aria-activedescendant", next.id); next.scrollIntoView({ block: "nearest" }); }
+  };
+  const search = async () => {
+    running?.abort();
+    running = new AbortController();
+    const url = `${box.dataset.combo}${box.dataset.combo.includes("?") ? "&" : "?"}q=${encodeURIComponent(input.value === chosenText ? "" : input.value)}`;
+    try {
+      const answer = await fetch(url, { headers: { Accept: "application/json" }, signal: running.signal });
+      if (!answer.ok) return;
+      list.replaceChildren(...(await answer.json()).map(({ value, label, detail }, number) => {
+        const item = document.createElement("div");
+        item.className = "mi mi--tight";
+        item.id = `${list.id}-${number}`;
+        item.setAttribute("role", "option");
+        item.dataset.value = value;
+        item.dataset.label = label;
+        const name = document.createElement("span");
+        name.className = "trunc";
+        name.textContent = label;
+        const more = document.createElement("span");
+        more.className = "t-3 fs-12 trunc";
+        more.textContent = detail ?? "";
+        item.append(name, more);
+        return item;
+      }));
+      list.hidden = !list.children.length;
+      input.setAttribute("aria-expanded", String(!list.hidden));
+      if (!list.hidden) mark(1);
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+    }
+  };
+  input.addEventListener("input", () => { hidden.value = ""; clearTimeout(timer); timer = setTimeout(search, 150); });
+  input.addEventListener("focus", () => { if (!input.value) search(); });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") { event.preventDefault(); if (list.hidden) search(); else mark(1); }
+    else if (event.key === "ArrowUp" && !list.hidden) { event.preventDefault(); mark(-1); }
+    else if (event.key === "Escape" && !list.hidden) { event.preventDefault(); event.stopPropagation(); close(); }
+    else if ((event.key === "Enter" || event.key === "Tab") && !list.hidden) {
+      const item = list.querySelector(".is-on");
+      if (item) pick(item);
+      if (event.key === "Enter") event.preventDefault();
+    }
+  });
+  list.addEventListener("pointerdown", (event) => { event.preventDefault(); const item = event.target.closest("[role=option]"); if (item) pick(item); });
+  input.addEventListener("blur", () => { close(); if (!input.value) chosenText = hidden.value = ""; });
+});
+
+// Drafts -----------------------------------------------------------------------------------------------------
+
+each("form[data-draft]", "kept", (form) => {
+  const key = `draft:${form.dataset.draft}`;
+  const secret = (name) => name === "csrf_token" || name === "version" || name === "password";
+  const state = form.querySelector("[data-form-state]");
+  const pristine = new URLSearchParams(new FormData(form)).toString();
+  let timer;
+  const failed = form.querySelector("[data-errors]") !== null;
+  const kept = localStorage.getItem(key);
+  if (kept && !failed) {
+    let restored = false;
+    for (const [name, value] of new URLSearchParams(kept)) {
+      const field = form.elements.namedItem(name);
+      if (field instanceof HTMLInputElement && field.type === "checkbox") continue;
+      if (field && "value" in field && field.value !== value && field.type !== "file") { field.value = value; restored = true; }
+    }
+    if (restored && state) {
+      const drop = document.createElement("button");
+      drop.type = "button";
+      drop.className = "link";
+      drop.textContent = form.dataset.draftDrop;
+      drop.addEventListener("click", () => { localStorage.removeItem(key); location.reload(); });
+      state.replaceChildren(`${form.dataset.draftNote} `, drop);
+    }
+  }
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const now = new URLSearchParams([...new FormData(form)].filter(([name, value]) => typeof value === "string" && !secret(name)));
+      localStorage.setItem(key, now.toString());
+    }, 1000);
+  });
+  form.addEventListener("submit", () => { clearTimeout(timer); localStorage.removeItem(key); });
+  addEventListener("beforeunload", () => { if (new URLSearchParams(new FormData(form)).toString() === pristine) localStorage.removeItem(key); });
+});
+
+// Composer ---------------------------------------------------------------------------------------------------
+
+each("[data-composer]", "ready", (box) => {
+  const tabs = [...box.querySelectorAll("[role=tab]")];
+  const show = (tab) => {
+    for (const other of tabs) {
+      other.setAttribute("aria-selected", other === tab);
+      other.tabIndex = other === tab ? 0 : -1;
+      document.getElementById(other.getAttribute("aria-controls")).hidden = other !== tab;
+    }
+  };
+  tabs.forEach((tab, number) => {
+    tab.addEventListener("click", () => show(tab));
+    tab.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (step) { const next = tabs.at((number + step) % tabs.length); show(next); next.focus(); }
+    });
+  });
+});
+each("textarea[data-grow]", "grows", (area) => area.addEventListener("input", () => { area.rows = Math.min(12, Math.max(2, area.value.split("\n").length + 1)); }));
