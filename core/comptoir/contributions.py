@@ -289,6 +289,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class DeferredWork:
+    """Work that `defer` leaves for later: a function of a system context and the arguments given, safe to run twice."""
+
+    name: str
+    function: Callable[[Context, dict[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Importer:
     """A reader of a foreign file format; ``read`` yields rows as dictionaries by column heading."""
 

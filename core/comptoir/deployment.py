@@ -161,6 +161,7 @@ class Deployment:
 
     def context_in(self, uow: UnitOfWork, actor: Actor, registry: Registry | None = None) -> Context:
         """A context within a unit of work that somebody else commits (after `Context.write_outbox`)."""
+        uow.system.info["clock"] = self.clock  # deferred work is due by it
         return Context(
             unit_of_work=uow,
             registry=registry or self.registry,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from comptoir.contributions import (
-        Action, Fact, Importer, Job, MenuItem, Panel, Permission, Report, RoleTemplate, ScreenAddition, Screens, Tab, Tile,
+        Action, DeferredWork, Fact, Importer, Job, MenuItem, Panel, Permission, Report, RoleTemplate, ScreenAddition, Screens, Tab, Tile,
     )
     from comptoir.db.base import Base
 
@@ -121,6 +121,14 @@ def contribute_jobs() -> list[Job]:  # type: ignore[empty-body]
     """Scheduled work; each due moment runs once, whatever the number of workers.
 
     Example: ``return [Job("sales.find_idle_deals", jobs.find_idle_deals, Daily(time(7)))]``
+    """
+
+
+@hookspec
+def contribute_deferred_work() -> list[DeferredWork]:  # type: ignore[empty-body]
+    """What does the work that ``defer`` leaves: after its cause is committed, at least once, tried again when it raises.
+
+    Example: ``return [DeferredWork("marketing.send_mail", services.send_mail)]``
     """
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, CursorResult, FromClause, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from comptoir.errors import PluginError
+from comptoir.i18n import _
 from comptoir.jobs.models import READY, QueuedWork
 from comptoir.values import RecordRef
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 DEFERRED = "outbox"
 SCHEDULED = "jobs"
@@ -76,7 +81,23 @@ def enqueue_many(
 def _now(session: Session | Connection) -> datetime:
     """By the clock of the deployment, which it leaves with its sessions."""
     clock = session.info.get("clock") if isinstance(session, Session) else None
-    return clock() if clock is not None else datetime.now(UTC)  # noqa: TID251 - a bare session has no other clock
+    return clock() if clock is not None else datetime.now(UTC)
+
+
+def defer(
+    ctx: Context, name: str, args: Mapping[str, Any], *, key: str | None = None, run_at: datetime | None = None
+) -> bool:
+    """Leave work for the function contributed as `name`, to be done once the present transaction stands.
+
+    False when work with this key waits already. `args` are plain JSON values: ids, not records.
+    """
+    if name not in ctx.registry.handlers:
+        known = ", ".join(sorted(ctx.registry.handlers)) or "–"
+        raise PluginError(
+            name.partition(".")[0],
+            _("Nothing does the deferred work {name}. Contributed are: {known}", name=name, known=known),
+        )
+    return enqueue(ctx.system_session, name, args, module=name.partition(".")[0], key=key, run_at=run_at)
 
 
 def deliver_later(session: Session, hook: str, plugin: str, refs: Sequence[RecordRef]) -> None:

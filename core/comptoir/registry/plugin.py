@@ -32,6 +32,7 @@ CONTRIBUTE = tuple(name for name in vars(contribute) if name.startswith("contrib
 NAMED = {
     "contribute_permissions", "contribute_roles", "contribute_menu", "contribute_facts", "contribute_tabs",
     "contribute_panels", "contribute_tiles", "contribute_reports", "contribute_jobs", "contribute_importers",
+    "contribute_deferred_work",
 }
 """Contributions whose ``name`` must begin with the plugin's own."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 from sqlalchemy import Table
@@ -20,6 +20,9 @@ from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,11 @@ class Registry:
     def jobs(self) -> Mapping[str, Job]:
         """Scheduled jobs by name."""
         return {job.name: job for _plugin, job in self.contributions("contribute_jobs")}
+
+    @cached_property
+    def handlers(self) -> Mapping[str, Callable[[Context, dict[str, Any]], Any]]:
+        """The functions of deferred work by name."""
+        return {work.name: work.function for _plugin, work in self.contributions("contribute_deferred_work")}
 
     def module_of_table(self, table: str) -> str | None:
         """The enabled plugin that owns a table."""
