@@ -17,7 +17,6 @@ from comptoir.access.models import RolePermission
 from comptoir.context import Context
 from comptoir.db.base import Base
 from comptoir.db.migrations import Unit, pending, remove, schema_change, upgrade
-from comptoir.db.unit_of_work import JoinedUnit
 from comptoir.errors import ComptoirError, NotFound, PluginError, RuleViolation
 from comptoir.i18n import Text, _, ngettext
 from comptoir.records.history import HistoryEntry
@@ -425,24 +424,32 @@ def quarantine(deployment: Deployment, name: str, phase: str, reason: str) -> No
 # -- shared steps -----------------------------------------------------------------------------------------------------------
 
 
+class _JoinedUnit:
+    """The system half of a unit of work, on a connection that somebody else commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.system = Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
+        self.user = self.system
+
+
 class _context:
     """A system context on the connection of a schema change; the change commits, not the context."""
 
     def __init__(self, deployment: Deployment, connection: Connection, registry: Registry, actor: Actor | None) -> None:
-        self._unit = JoinedUnit(connection)
+        self._unit = _JoinedUnit(connection)
         chosen = actor or system_actor("comptoir")
         self.context: Context = deployment.context_in(
             self._unit, Actor(chosen.id, chosen.name, chosen.grants, is_system=True), registry  # type: ignore[arg-type]
         )
 
     def __enter__(self) -> Context:
-        self._unit.__enter__()
         return self.context
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is None:
             self.context.write_outbox()
-        self._unit.__exit__(kind, error, trace)
+            self._unit.system.flush()
+        self._unit.system.close()
 
 
 def _current(deployment: Deployment) -> dict[str, State]:

@@ -56,7 +56,8 @@ def _build(registry: Registry, grants: Grants) -> Policy:
             rules[model.__tablename__] = _line_rule(registry, grants, model)
         else:
             rules[model.__tablename__] = _plain_rule(model)
-    return Policy.of(Base.metadata, rules)
+    records = {declared.name: declared.table.name for declared in registry.record_types.values()}
+    return Policy(Base.metadata, rules, records=records)
 
 
 def _scope_rule(grants: Grants, permission: str) -> Rule:
@@ -85,7 +86,7 @@ def _record_rule(registry: Registry, grants: Grants, model: type[Record]) -> Tab
         read=rule("read"),
         update=rule("write"),
         delete=rule("delete"),
-        insert=grants.scope(declared.permission("create")) is not None,
+        insert=rule("create"),
         hidden=frozenset(hidden),
     )
 

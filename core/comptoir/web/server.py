@@ -1,0 +1,122 @@
+"""The web server: gunicorn with threads, and the job worker beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from comptoir.deployment import Deployment
+from comptoir.errors import ConfigurationError
+from comptoir.i18n import _
+from comptoir.settings import Settings, load_settings
+from comptoir.web.host import Fleet, Host
+
+THREADS = 8
+
+
+def refuse_used_port(host: str, port: int) -> None:
+    """Raise `ConfigurationError` when somebody else listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                _("Port {port} on {host} cannot be used: {reason}. Choose another with --port.",
+                  port=port, host=host, reason=error.strerror)
+            ) from None
+
+
+def open_host(path: Path) -> Host:
+    """The host of the deployment that a configuration file describes, in this process."""
+    from comptoir.web.app import create_app
+
+    return Host(Deployment.open(path), create_app)
+
+
+def open_fleet(paths: Sequence[Path]) -> Fleet:
+    """Deployments by the host names that their files list; each is opened at its first request."""
+    by_name: dict[str, Callable[[], Host]] = {}
+    for path in paths:
+        settings = load_settings(path)
+        if not settings.hosts:
+            raise ConfigurationError(_("{path} lists no server.hosts; several deployments need them.", path=path))
+
+        def opener(path: Path = path) -> Host:
+            return open_host(path)
+
+        for name in settings.hosts:
+            if name.lower() in by_name:
+                raise ConfigurationError(_("The host {name} is listed by two deployments.", name=name))
+            by_name[name.lower()] = opener
+    return Fleet(by_name)
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn, configured in code; ``open_application`` runs in each worker process after the fork."""
+
+    def __init__(self, open_application: Callable[[], Any], options: Mapping[str, Any]) -> None:
+        self._open_application = open_application
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand the options to gunicorn."""
+        for key, value in self._options.items():
+            self.cfg.set(key, value)
+
+    def load(self) -> Any:
+        """The WSGI application of a worker process."""
+        return self._open_application()
+
+
+def serve(
+    paths: Sequence[Path], settings: Settings, *, host: str, port: int, workers: int, jobs: bool, fleet: bool = False
+) -> None:
+    """Serve until a signal says stop; the job worker of each deployment runs beside the web unless ``jobs`` is off."""
+    refuse_used_port(host, port)
+    companions: list[subprocess.Popen[bytes]] = []
+
+    def start_jobs(_arbiter: Any) -> None:
+        for path in paths if jobs else ():
+            command = [sys.executable, "-m", "comptoir.cli", "--config", str(path), "worker"]
+            companions.append(subprocess.Popen(command))
+
+    def stop_jobs(_arbiter: Any) -> None:
+        for companion in companions:
+            companion.terminate()
+        for companion in companions:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                companion.wait(timeout=10)
+
+    def close_host(_arbiter: Any, worker: Any) -> None:
+        application = getattr(worker, "wsgi", None)
+        if isinstance(application, Host):
+            application.close()
+
+    Server(
+        (lambda: open_fleet(paths)) if fleet else (lambda: open_host(paths[0])),
+        {
+            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "workers": workers,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "graceful_timeout": 15,
+            "timeout": 60,
+            "keepalive": 15,
+            "loglevel": "warning",
+            "forwarded_allow_ips": "127.0.0.1" if settings.proxies else "",
+            "when_ready": start_jobs,
+            "on_exit": stop_jobs,
+            "worker_exit": close_host,
+            "control_socket_disable": True,
+        },
+    ).run()
