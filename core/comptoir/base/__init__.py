@@ -1,0 +1,1 @@
+"""Contacts and what happens with them: the plugin that is always on."""

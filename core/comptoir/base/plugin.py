@@ -1,0 +1,50 @@
+"""The base module: contacts, interactions, tasks and appointments."""
+
+from __future__ import annotations
+
+from comptoir.base import models
+from comptoir.toolkit import Base, Manifest, RoleTemplate, _, hookimpl
+
+manifest = Manifest(
+    _("Base"),
+    _("Contacts and what happens with them: history, tasks and appointments."),
+    category="base",
+    icon="users",
+)
+
+EMPLOYEE = {
+    "base.contact.read": "all",
+    "base.contact.create": "own",
+    "base.contact.write": "team",
+    "base.interaction.read": "all",
+    "base.interaction.create": "own",
+    "base.interaction.write": "own",
+    "base.task.read": "team",
+    "base.task.create": "own",
+    "base.task.write": "team",
+    "base.task.delete": "own",
+    "base.appointment.read": "team",
+    "base.appointment.create": "own",
+    "base.appointment.write": "team",
+    "base.appointment.delete": "own",
+    "base.user.read": "all",
+    "base.team.read": "all",
+}
+
+
+@hookimpl
+def contribute_models() -> list[type[Base]]:
+    return list(models.ALL)
+
+
+@hookimpl
+def contribute_roles() -> list[RoleTemplate]:
+    return [
+        RoleTemplate("base.administrator", _("Administrator"), {"core.admin": "all"}, _("Everything, everywhere.")),
+        RoleTemplate(
+            "base.employee",
+            _("Employee"),
+            EMPLOYEE,
+            _("Sees all contacts, edits those of their team, keeps their own tasks."),
+        ),
+    ]

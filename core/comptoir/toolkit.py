@@ -1,0 +1,186 @@
+"""The one module that a plugin imports: everything it may use of the platform, flat and by theme."""
+
+from __future__ import annotations
+
+from comptoir.access.models import Team, User
+from comptoir.context import Context
+from comptoir.contributions import (
+    Action,
+    Board,
+    Fact,
+    Form,
+    Importer,
+    Job,
+    Kpi,
+    List,
+    Manifest,
+    MenuItem,
+    Panel,
+    Permission,
+    Report,
+    ReportColumn,
+    ReportResult,
+    RoleTemplate,
+    Saved,
+    ScreenAddition,
+    Screens,
+    Section,
+    Tab,
+    Tile,
+)
+from comptoir.db.base import Base
+from comptoir.db.fields import (
+    Choice,
+    boolean,
+    choice,
+    date,
+    decimal,
+    email,
+    integer,
+    lines,
+    long_text,
+    moment,
+    money,
+    percent,
+    phone,
+    reference,
+    stage,
+    text,
+    url,
+)
+from comptoir.db.record import (
+    Extension,
+    Line,
+    Public,
+    Record,
+    RecordType,
+    Scoped,
+    Through,
+    belongs_to,
+    extends,
+    record_name,
+)
+from comptoir.db.types import Json, MoneyType, UtcDateTime, average, fold
+from comptoir.db.workflow import Stage, Transition, Workflow
+from comptoir.errors import (
+    ComptoirError,
+    ConfigurationError,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    PluginError,
+    RuleViolation,
+    RuleViolations,
+)
+from comptoir.hookspecs.marker import hookimpl, hookspec
+from comptoir.i18n import LANGUAGES, Text, _, ngettext
+from comptoir.records.changes import Change, changes_of, of_type
+from comptoir.records.history import history_of
+from comptoir.records.save import archive, delete, move, restore, save
+from comptoir.schedules import Daily, Schedule
+from comptoir.values import Amount, FieldChange, RecordRef
+
+# declaring: tables, fields, stages
+__all__ = [
+    "Base",
+    "Choice",
+    "Extension",
+    "Json",
+    "Line",
+    "MoneyType",
+    "Public",
+    "Record",
+    "RecordType",
+    "Scoped",
+    "Stage",
+    "Team",
+    "Through",
+    "Transition",
+    "User",
+    "UtcDateTime",
+    "Workflow",
+    "belongs_to",
+    "boolean",
+    "choice",
+    "date",
+    "decimal",
+    "email",
+    "extends",
+    "integer",
+    "lines",
+    "long_text",
+    "moment",
+    "money",
+    "percent",
+    "phone",
+    "record_name",
+    "reference",
+    "stage",
+    "text",
+    "url",
+]
+
+# acting: context, the write path, reading
+__all__ += [
+    "Change",
+    "Context",
+    "archive",
+    "average",
+    "changes_of",
+    "delete",
+    "fold",
+    "history_of",
+    "move",
+    "of_type",
+    "restore",
+    "save",
+]
+
+# contributing: screens, rights, work
+__all__ += [
+    "Action",
+    "Board",
+    "Daily",
+    "Fact",
+    "Form",
+    "Importer",
+    "Job",
+    "Kpi",
+    "List",
+    "Manifest",
+    "MenuItem",
+    "Panel",
+    "Permission",
+    "Report",
+    "ReportColumn",
+    "ReportResult",
+    "RoleTemplate",
+    "Saved",
+    "Schedule",
+    "ScreenAddition",
+    "Screens",
+    "Section",
+    "Tab",
+    "Tile",
+    "hookimpl",
+    "hookspec",
+]
+
+# errors, values, words
+__all__ += [
+    "LANGUAGES",
+    "Amount",
+    "ComptoirError",
+    "ConfigurationError",
+    "Conflict",
+    "FieldChange",
+    "NotAllowed",
+    "NotFound",
+    "PluginError",
+    "RecordRef",
+    "RuleViolation",
+    "RuleViolations",
+    "Text",
+    "_",
+    "ngettext",
+]

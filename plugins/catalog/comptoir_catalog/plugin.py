@@ -1,0 +1,35 @@
+"""The catalog module: products, units and price lists."""
+
+from __future__ import annotations
+
+from comptoir.toolkit import Base, Manifest, Permission, RoleTemplate, _, hookimpl
+from comptoir_catalog import models
+
+manifest = Manifest(_("Catalogue"), _("Products, units and price lists."), category="sales", icon="box")
+
+
+@hookimpl
+def contribute_models() -> list[type[Base]]:
+    return list(models.ALL)
+
+
+@hookimpl
+def contribute_permissions() -> list[Permission]:
+    return [Permission("catalog.product.see_cost", _("See and edit what products cost"))]
+
+
+@hookimpl
+def contribute_roles() -> list[RoleTemplate]:
+    return [
+        RoleTemplate(
+            "catalog.keeper",
+            _("Catalogue keeper"),
+            {
+                f"catalog.{record}.{action}": "all"
+                for record in ("product", "price_list")
+                for action in ("read", "create", "write", "delete")
+            }
+            | {"catalog.product.see_cost": "all"},
+            _("Keeps products and price lists."),
+        ),
+    ]
