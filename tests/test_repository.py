@@ -131,6 +131,7 @@ def test_changes_follow_the_convention() -> None:
 
 def test_the_npm_lock_has_digests_and_no_addresses() -> None:
     locks = [path for path in tracked_files() if path.name == "package-lock.json"]
+    assert locks
     for lock in locks:
         packages = json.loads(lock.read_text())["packages"]
         for name, package in packages.items():

@@ -62,9 +62,8 @@ def run(command: list[str], folder: Path) -> None:
 def npm_command(folder: Path) -> list[str]:
     """How to start npm: the program, or in the wheel its script."""
     script = folder.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    if (folder / "npm").exists() or not script.exists():
-        return ["npm"]
-    return [str(folder / "node"), str(script)]
+    # In the wheel the program beside node is a copy that does not find its library.
+    return [str(folder / "node"), str(script)] if script.exists() else ["npm"]
 
 
 def build() -> None:
