@@ -51,6 +51,7 @@ def run(command: list[str], folder: Path) -> None:
     done = subprocess.run(
         command,
         cwd=HERE,
+        check=False,
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
@@ -76,9 +77,7 @@ def build() -> None:
     shutil.rmtree(VENDOR, ignore_errors=True)
     VENDOR.mkdir(parents=True)
     modules = HERE / "node_modules"
-    entries = [
-        str(entry.relative_to(HERE)) for entry in sorted((HERE / "entries").iterdir())
-    ]
+    entries = [str(entry.relative_to(HERE)) for entry in sorted((HERE / "entries").iterdir())]
     esbuild = modules / "esbuild" / "bin" / "esbuild"
     bundle = [
         "--bundle",
@@ -92,9 +91,7 @@ def build() -> None:
     for font in FONTS:
         for alphabet in ALPHABETS:
             name = f"{font}-{alphabet}-wght-normal.woff2"
-            shutil.copyfile(
-                modules / "@fontsource-variable" / font / "files" / name, VENDOR / name
-            )
+            shutil.copyfile(modules / "@fontsource-variable" / font / "files" / name, VENDOR / name)
         shutil.copyfile(
             modules / "@fontsource-variable" / font / "LICENSE",
             VENDOR / f"{font}.LICENSE",
