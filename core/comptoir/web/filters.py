@@ -15,11 +15,7 @@ _WORD = re.compile(r"[^\W_]+")
 def initials(name: str) -> str:
     """The first letters of the first and the last word, as far as there are any."""
     words = _WORD.findall(name)
-    return (
-        (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
-        if words
-        else "?"
-    )
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper() if words else "?"
 
 
 def hue(name: str) -> int:
@@ -30,9 +26,7 @@ def hue(name: str) -> int:
 @cache
 def icon_names() -> frozenset[str]:
     """The names drawn in the icon sprite."""
-    return frozenset(
-        re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons.svg").read_text())
-    )
+    return frozenset(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons.svg").read_text()))
 
 
 def icon_name(name: str) -> str:

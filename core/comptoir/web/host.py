@@ -66,7 +66,10 @@ class Host:
         """Stop watching and sign the process off."""
         self._stop.set()
         try:
-            with self.deployment.engine.connect().execution_options(comptoir_write=True) as connection, connection.begin():
+            with (
+                self.deployment.engine.connect().execution_options(comptoir_write=True) as connection,
+                connection.begin(),
+            ):
                 connection.execute(delete(ProcessRow).where(ProcessRow.id == self._id))
         except DBAPIError:
             log.debug("the process could not be signed off")
@@ -97,7 +100,9 @@ class Host:
             with Session(self.deployment.engine) as session:
                 since = self.deployment.clock() - dt.timedelta(seconds=GONE_SECONDS)
                 behind = session.scalar(
-                    select(ProcessRow.id).where(ProcessRow.generation < self.generation, ProcessRow.seen_at > since).limit(1)
+                    select(ProcessRow.id)
+                    .where(ProcessRow.generation < self.generation, ProcessRow.seen_at > since)
+                    .limit(1)
                 )
             if behind is None or time.monotonic() > end:
                 return behind is None
@@ -119,11 +124,16 @@ class Host:
         """Say that this process lives and what it serves, and forget those that do not."""
         now = self.deployment.clock()
         try:
-            with self.deployment.engine.connect().execution_options(comptoir_write=True) as connection, connection.begin():
+            with (
+                self.deployment.engine.connect().execution_options(comptoir_write=True) as connection,
+                connection.begin(),
+            ):
                 session = Session(connection)
                 session.merge(ProcessRow(id=self._id, kind=self._kind, generation=self.generation, seen_at=now))
                 session.flush()
-                connection.execute(delete(ProcessRow).where(ProcessRow.seen_at < now - dt.timedelta(seconds=GONE_SECONDS)))
+                connection.execute(
+                    delete(ProcessRow).where(ProcessRow.seen_at < now - dt.timedelta(seconds=GONE_SECONDS))
+                )
             self._beaten = time.monotonic()
         except DBAPIError:
             log.debug("the heartbeat could not be written")
@@ -150,4 +160,3 @@ class Fleet:
             if host is None:
                 host = self._hosts[id(opener)] = opener()
         return host(environ, start_response)
-

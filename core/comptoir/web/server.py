@@ -30,8 +30,12 @@ def refuse_used_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ConfigurationError(
-                _("Port {port} on {host} cannot be used: {reason}. Choose another with --port.",
-                  port=port, host=host, reason=error.strerror)
+                _(
+                    "Port {port} on {host} cannot be used: {reason}. Choose another with --port.",
+                    port=port,
+                    host=host,
+                    reason=error.strerror,
+                )
             ) from None
 
 
