@@ -94,11 +94,19 @@ class Context:
             return None
         scope = self.actor.grants.scope(permission)
         if scope is None:
-            return str(_("Your roles do not include “{permission}”. An administrator can grant it.",
-                         permission=self.registry.permission_label(permission)))
+            return str(
+                _(
+                    "Your roles do not include “{permission}”. An administrator can grant it.",
+                    permission=self.registry.permission_label(permission),
+                )
+            )
         if record is not None and scope != "all" and not self._within(scope, record):
-            return str(_("Your role covers {scope} records; this one belongs to somebody else.",
-                         scope=_("your own") if scope == "own" else _("your team’s")))
+            return str(
+                _(
+                    "Your role covers {scope} records; this one belongs to somebody else.",
+                    scope=_("your own") if scope == "own" else _("your team’s"),
+                )
+            )
         for forbidden in self.hooks.forbid_action(ctx=self, action=permission, record=record):
             if forbidden:
                 return str(forbidden)
@@ -140,8 +148,12 @@ class Context:
 
     def _twin(self, actor: Actor) -> Context:
         twin = Context(
-            unit_of_work=self.unit_of_work, registry=self.registry, settings=self.settings, actor=actor,
-            clock=self._clock, outbox=self._outbox,
+            unit_of_work=self.unit_of_work,
+            registry=self.registry,
+            settings=self.settings,
+            actor=actor,
+            clock=self._clock,
+            outbox=self._outbox,
         )
         twin._pending = self._pending
         return twin

@@ -91,7 +91,12 @@ class List:
         more: Sequence[Column] = (),
     ) -> None:
         for name, value in (
-            ("columns", columns), ("sort", sort), ("totals", totals), ("saved", saved), ("facets", facets), ("more", more)
+            ("columns", columns),
+            ("sort", sort),
+            ("totals", totals),
+            ("saved", saved),
+            ("facets", facets),
+            ("more", more),
         ):
             object.__setattr__(self, name, tuple(value))
 

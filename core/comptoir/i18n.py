@@ -61,7 +61,9 @@ class Lazy:
 
     __slots__ = ("_arguments", "_count", "_plural", "message")
 
-    def __init__(self, message: str, plural: str | None = None, count: int = 0, arguments: dict[str, Any] | None = None):
+    def __init__(
+        self, message: str, plural: str | None = None, count: int = 0, arguments: dict[str, Any] | None = None
+    ):
         self.message = message
         self._plural = plural
         self._count = count

@@ -151,6 +151,12 @@ def _typed(section: str, key: str, value: Any) -> Any:
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         words = {str: _("text"), int: _("a whole number"), list: _("a list"), bool: _("true or false")}
         raise ConfigurationError(
-            _("{section}.{key} is {value!r}; it takes {wanted}.", section=section, key=key, value=value, wanted=words[wanted])
+            _(
+                "{section}.{key} is {value!r}; it takes {wanted}.",
+                section=section,
+                key=key,
+                value=value,
+                wanted=words[wanted],
+            )
         )
     return value

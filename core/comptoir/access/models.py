@@ -56,7 +56,9 @@ class TeamMember(Base):
     __tablename__ = "core_team_member"
 
     team_id: Mapped[int] = mapped_column(Id, ForeignKey("core_team.id", ondelete="CASCADE"), primary_key=True)
-    user_id: Mapped[int] = mapped_column(Id, ForeignKey("core_user.id", ondelete="CASCADE"), primary_key=True, index=True)
+    user_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("core_user.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class TeamClosure(Base):
@@ -97,7 +99,9 @@ class UserRole(Base):
     __tablename__ = "core_user_role"
 
     user_id: Mapped[int] = mapped_column(Id, ForeignKey("core_user.id", ondelete="CASCADE"), primary_key=True)
-    role_id: Mapped[int] = mapped_column(Id, ForeignKey("core_role.id", ondelete="CASCADE"), primary_key=True, index=True)
+    role_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("core_role.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class SignInSession(Base):

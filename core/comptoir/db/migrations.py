@@ -154,3 +154,54 @@ def draft_revision(connection: Connection, unit: Unit) -> tuple[str, str]:
     assert script.upgrade_ops is not None and script.downgrade_ops is not None
     options: dict[str, Any] = {"migration_context": context, "render_as_batch": True, "user_module_prefix": "types."}
     return render_python_code(script.upgrade_ops, **options), render_python_code(script.downgrade_ops, **options)
+
+
+HEADER = '''"""{message}."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from comptoir.db import types
+
+revision = "{revision}"
+down_revision = {down_revision}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+{upgrade}
+
+
+def downgrade() -> None:
+{downgrade}
+'''
+
+
+def write_revision(connection: Connection, unit: Unit, message: str) -> Path:
+    """Draft the next revision of a plugin from its models and write it to its ``migrations/versions`` for a person to read."""
+    versions = unit.folder / "versions"
+    versions.mkdir(parents=True, exist_ok=True)
+    head = unit.head()
+    number = len(list(versions.glob(f"{unit.name}_*.py"))) + 1
+    revision = f"{unit.name}_{number:04}"
+    up, down = draft_revision(connection, unit)
+    path = versions / f"{revision}.py"
+    path.write_text(
+        HEADER.format(
+            message=message.rstrip("."),
+            revision=revision,
+            down_revision=f'"{head}"' if head else None,
+            upgrade=_indented(up),
+            downgrade=_indented(down),
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+def _indented(body: str) -> str:
+    lines = body.splitlines()
+    return "\n".join([f"    {lines[0]}", *lines[1:]])

@@ -15,7 +15,20 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from comptoir.contributions import (
-        Action, DeferredWork, Fact, Importer, Job, MenuItem, Panel, Permission, Report, RoleTemplate, ScreenAddition, Screens, Tab, Tile,
+        Action,
+        DeferredWork,
+        Fact,
+        Importer,
+        Job,
+        MenuItem,
+        Panel,
+        Permission,
+        Report,
+        RoleTemplate,
+        ScreenAddition,
+        Screens,
+        Tab,
+        Tile,
     )
     from comptoir.db.base import Base
 

@@ -97,7 +97,11 @@ def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None 
     hidden = declared.hidden_fields(ctx.actor.grants)
     return [
         Entry(
-            row.id, row.action, row.at, row.user_id, row.actor,
+            row.id,
+            row.action,
+            row.at,
+            row.user_id,
+            row.actor,
             {name: pair for name, pair in row.changes.items() if name not in hidden},
         )
         for row in ctx.system_session.scalars(query)

@@ -82,7 +82,11 @@ def delete(ctx: Context, records: Iterable[Record]) -> None:
         ctx,
         [
             entry_row(
-                record_type=ref.record_type, record_id=ref.record_id, action="deleted", at=now, actor=ctx.actor,
+                record_type=ref.record_type,
+                record_id=ref.record_id,
+                action="deleted",
+                at=now,
+                actor=ctx.actor,
                 fields=[FieldChange("title", title, None)],
             )
             for ref, title in zip(refs, titles, strict=True)
@@ -124,7 +128,11 @@ def move(ctx: Context, record: Record, transition: str, values: Mapping[str, Any
         allowed = ", ".join(t.name for t in workflow.moves_from(ctx, record)) or "–"
         raise RuleViolation(
             "core.wrong_stage",
-            _("{transition} does not start at this stage. From here: {allowed}.", transition=transition, allowed=allowed),
+            _(
+                "{transition} does not start at this stage. From here: {allowed}.",
+                transition=transition,
+                allowed=allowed,
+            ),
             field=workflow.field,
         )
     if chosen.permission is not None:
@@ -170,9 +178,7 @@ def _require_rights(ctx: Context, changes: Sequence[Change]) -> None:
             for change in group:
                 for name in change.fields:
                     if name in locked and change.fields[name].after != fields_default(declared, name):
-                        raise NotAllowed(
-                            _("Your role may not change {field}.", field=declared.fields[name].label)
-                        )
+                        raise NotAllowed(_("Your role may not change {field}.", field=declared.fields[name].label))
 
 
 def fields_default(declared: Any, name: str) -> Any:
@@ -295,7 +301,9 @@ def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
 
 def _taken(described: Any, name: str, value: Any) -> RuleViolation:
     return RuleViolation(
-        "core.not_unique", _("{label} “{value}” is taken. Choose another.", label=described.label, value=value), field=name
+        "core.not_unique",
+        _("{label} “{value}” is taken. Choose another.", label=described.label, value=value),
+        field=name,
     )
 
 

@@ -65,8 +65,12 @@ def _check_text(declared: Field, value: Any, field: str) -> Iterator[RuleViolati
     if declared.max_length is not None and len(value) > declared.max_length:
         yield RuleViolation(
             "core.too_long",
-            _("{label} takes {limit} characters; this has {length}.",
-              label=declared.label, limit=declared.max_length, length=len(value)),
+            _(
+                "{label} takes {limit} characters; this has {length}.",
+                label=declared.label,
+                limit=declared.max_length,
+                length=len(value),
+            ),
             field=field,
         )
         return
@@ -77,8 +81,11 @@ def _check_text(declared: Field, value: Any, field: str) -> Iterator[RuleViolati
     elif declared.kind is Kind.CHOICE and declared.choices and value not in {c.value for c in declared.choices}:
         yield RuleViolation(
             "core.not_a_choice",
-            _("{value} is not in the list. Choose one of {choices}.",
-              value=value[:60], choices=", ".join(c.value for c in declared.choices)),
+            _(
+                "{value} is not in the list. Choose one of {choices}.",
+                value=value[:60],
+                choices=", ".join(c.value for c in declared.choices),
+            ),
             field=field,
         )
 
@@ -92,7 +99,9 @@ def _check_number(declared: Field, value: Any, field: str) -> Iterator[RuleViola
             yield RuleViolation("core.not_a_number", _("{label} is a number.", label=declared.label), field=field)
             return
         if declared.kind is not Kind.INTEGER and abs(value) >= MONEY_LIMIT:
-            yield RuleViolation("core.out_of_range", _("The number has at most 14 digits before the point."), field=field)
+            yield RuleViolation(
+                "core.out_of_range", _("The number has at most 14 digits before the point."), field=field
+            )
             return
         exponent = value.normalize().as_tuple().exponent
         if isinstance(exponent, int) and exponent < -4:

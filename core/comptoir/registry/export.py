@@ -43,13 +43,20 @@ def export_module(connection: Connection, registry: Registry, name: str, target:
                         count += 1
                 contents[table_name] = {"rows": count, "sha256": digest.hexdigest()}
             described = {
-                "module": name, "version": plugin.available.version, "exported_at": now.isoformat(), "tables": contents,
+                "module": name,
+                "version": plugin.available.version,
+                "exported_at": now.isoformat(),
+                "tables": contents,
             }
             archive.writestr("module.json", json.dumps(described, indent=2))
         unfinished.replace(target)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise Unavailable(
-            _("The export cannot be written to {path}: {reason}. Nothing was changed.", path=target, reason=error.strerror)
+            _(
+                "The export cannot be written to {path}: {reason}. Nothing was changed.",
+                path=target,
+                reason=error.strerror,
+            )
         ) from None
     return target

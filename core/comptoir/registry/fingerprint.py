@@ -16,10 +16,22 @@ if TYPE_CHECKING:
     from comptoir.deployment import Deployment
     from comptoir.registry.registry import Registry
 
-VOLATILE = frozenset({
-    "core_generation", "core_module", "core_process", "core_session", "core_access_stamp", "core_quarantine",
-    "core_lease", "core_job", "core_job_run", "core_job_claim", "core_sign_in_attempt", "core_system_access",
-})
+VOLATILE = frozenset(
+    {
+        "core_generation",
+        "core_module",
+        "core_process",
+        "core_session",
+        "core_access_stamp",
+        "core_quarantine",
+        "core_lease",
+        "core_job",
+        "core_job_run",
+        "core_job_claim",
+        "core_sign_in_attempt",
+        "core_system_access",
+    }
+)
 """Tables that change by themselves while a deployment lives."""
 
 
@@ -38,7 +50,9 @@ class Fingerprint:
         found = []
         for label in ("schema", "rows", "files"):
             mine, theirs = getattr(self, label), getattr(other, label)
-            found += [f"{label} of {key}" for key in sorted(mine.keys() | theirs.keys()) if mine.get(key) != theirs.get(key)]
+            found += [
+                f"{label} of {key}" for key in sorted(mine.keys() | theirs.keys()) if mine.get(key) != theirs.get(key)
+            ]
         for label in ("jobs", "permissions"):
             changed = set(getattr(self, label)) ^ set(getattr(other, label))
             found += [f"{label}: {name}" for name in sorted(changed)]
@@ -76,9 +90,7 @@ def _rows(connection: Connection, name: str, module: str) -> str:
     table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
     order = list(table.primary_key.columns) or list(table.c)
     result = connection.execution_options(yield_per=1000).execute(select(table).order_by(*order))
-    return _digest(
-        _plain(row) for row in result.mappings() if not _belongs_to(name, row, module)
-    )
+    return _digest(_plain(row) for row in result.mappings() if not _belongs_to(name, row, module))
 
 
 def _belongs_to(table: str, row: Any, module: str) -> bool:

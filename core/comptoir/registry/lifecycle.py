@@ -58,8 +58,10 @@ class Plan:
     def lines(self) -> list[str]:
         """The plan in words, one line each."""
         verb = {
-            "enable": _("Enable {name}"), "pause": _("Pause {name}"),
-            "resume": _("Resume {name}"), "uninstall": _("Uninstall {name}"),
+            "enable": _("Enable {name}"),
+            "pause": _("Pause {name}"),
+            "resume": _("Resume {name}"),
+            "uninstall": _("Uninstall {name}"),
         }[self.action]
         found = []
         for name in self.modules:
@@ -70,7 +72,9 @@ class Plan:
             found.append(str(ngettext("table {table}, {count} row", "table {table}, {count} rows", rows, table=table)))
         for table, rows in self.kept_tables.items():
             found.append(
-                str(ngettext("keeps table {table}, {count} row", "keeps table {table}, {count} rows", rows, table=table))
+                str(
+                    ngettext("keeps table {table}, {count} row", "keeps table {table}, {count} rows", rows, table=table)
+                )
             )
         found += [str(_("route {route}", route=route)) for route in self.routes]
         found += [str(_("job {job}", job=job)) for job in self.jobs]
@@ -152,7 +156,12 @@ def states(session: Session) -> dict[str, State]:
 
 
 def plan(
-    deployment: Deployment, action: str, names: Sequence[str], *, routes: RouteTable | None = None, cascade: bool = False
+    deployment: Deployment,
+    action: str,
+    names: Sequence[str],
+    *,
+    routes: RouteTable | None = None,
+    cascade: bool = False,
 ) -> Plan:
     """What ``action`` (enable, pause, resume, uninstall) on these modules would do; refuses what cannot be done.
 
@@ -202,8 +211,10 @@ def plan(
             screens={
                 str(label): sum(1 for _x in large.contributions(hook)) - sum(1 for _x in small.contributions(hook))
                 for label, hook in (
-                    (_("menu entries"), "contribute_menu"), (_("tabs"), "contribute_tabs"),
-                    (_("panels"), "contribute_panels"), (_("tiles"), "contribute_tiles"),
+                    (_("menu entries"), "contribute_menu"),
+                    (_("tabs"), "contribute_tabs"),
+                    (_("panels"), "contribute_panels"),
+                    (_("tiles"), "contribute_tiles"),
                     (_("reports"), "contribute_reports"),
                 )
             },
@@ -212,7 +223,12 @@ def plan(
 
 
 def _resolve(
-    deployment: Deployment, action: str, names: Sequence[str], available: Any, current: Mapping[str, State], cascade: bool
+    deployment: Deployment,
+    action: str,
+    names: Sequence[str],
+    available: Any,
+    current: Mapping[str, State],
+    cascade: bool,
 ) -> tuple[list[str], dict[str, str]]:
     because: dict[str, str] = {}
     chosen: list[str] = []
@@ -232,10 +248,15 @@ def _resolve(
         elif action == "resume":
             if current.get(name) is not State.PAUSED:
                 raise RuleViolation("core.not_paused", _("{name} is not paused.", name=name))
-            off = [n for n in with_requirements(available, [name]) if n not in ("base", name) and current.get(n) is not State.ENABLED]
+            off = [
+                n
+                for n in with_requirements(available, [name])
+                if n not in ("base", name) and current.get(n) is not State.ENABLED
+            ]
             if off:
                 raise RuleViolation(
-                    "core.needs_modules", _("{name} needs {others}. Resume them first.", name=name, others=", ".join(off))
+                    "core.needs_modules",
+                    _("{name} needs {others}. Resume them first.", name=name, others=", ".join(off)),
                 )
             chosen.append(name)
         elif action == "pause":
@@ -281,7 +302,11 @@ def _refuse_broken(registry: Registry, names: Iterable[str]) -> None:
 
 
 def enable_modules(
-    deployment: Deployment, names: Sequence[str], *, actor: Actor | None = None, demo: bool = False,
+    deployment: Deployment,
+    names: Sequence[str],
+    *,
+    actor: Actor | None = None,
+    demo: bool = False,
     progress: Callable[[Text], None] | None = None,
 ) -> Outcome:
     """Enable modules and what they need: migrate, copy role templates, seed, raise the generation; all or nothing."""
@@ -301,7 +326,11 @@ def enable_modules(
 
 
 def _migrate_and_seed(
-    deployment: Deployment, registry: Registry, name: str, actor: Actor | None, was: State | None,
+    deployment: Deployment,
+    registry: Registry,
+    name: str,
+    actor: Actor | None,
+    was: State | None,
     progress: Callable[[Text], None] | None,
 ) -> None:
     if progress is not None:
@@ -324,7 +353,9 @@ def _migrate_and_seed(
         raise
     except Exception as error:
         quarantine(deployment, name, "migration", readable(error))
-        raise PluginError(name, _("It cannot be enabled: {reason}. Nothing was changed.", reason=readable(error))) from error
+        raise PluginError(
+            name, _("It cannot be enabled: {reason}. Nothing was changed.", reason=readable(error))
+        ) from error
 
 
 def pause_modules(
@@ -406,9 +437,7 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
     for model in registry.models:
         columns: Any = model.__table__.c
         if "about_type" in columns and model.__tablename__ not in registry.plugins[name].tables:
-            session.execute(
-                update(model).where(columns.about_type.in_(types)).values(about_type=None, about_id=None)
-            )
+            session.execute(update(model).where(columns.about_type.in_(types)).values(about_type=None, about_id=None))
 
 
 def quarantine(deployment: Deployment, name: str, phase: str, reason: str) -> None:
@@ -439,7 +468,9 @@ class _context:
         self._unit = _JoinedUnit(connection)
         chosen = actor or system_actor("comptoir")
         self.context: Context = deployment.context_in(
-            self._unit, Actor(chosen.id, chosen.name, chosen.grants, is_system=True), registry  # type: ignore[arg-type]
+            self._unit,
+            Actor(chosen.id, chosen.name, chosen.grants, is_system=True),
+            registry,  # type: ignore[arg-type]
         )
 
     def __enter__(self) -> Context:
@@ -486,6 +517,18 @@ def _export_path(deployment: Deployment, name: str) -> Path:
 
 
 __all__ = [
-    "Fingerprint", "Outcome", "Plan", "core_unit", "enable_modules", "initialise", "pause_modules", "plan", "quarantine",
-    "resume_modules", "states", "uninstall_modules", "unit_of", "upgrade_all",
+    "Fingerprint",
+    "Outcome",
+    "Plan",
+    "core_unit",
+    "enable_modules",
+    "initialise",
+    "pause_modules",
+    "plan",
+    "quarantine",
+    "resume_modules",
+    "states",
+    "uninstall_modules",
+    "unit_of",
+    "upgrade_all",
 ]

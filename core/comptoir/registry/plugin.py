@@ -30,8 +30,16 @@ CONTRIBUTE = tuple(name for name in vars(contribute) if name.startswith("contrib
 """The names of all contribution hooks."""
 
 NAMED = {
-    "contribute_permissions", "contribute_roles", "contribute_menu", "contribute_facts", "contribute_tabs",
-    "contribute_panels", "contribute_tiles", "contribute_reports", "contribute_jobs", "contribute_importers",
+    "contribute_permissions",
+    "contribute_roles",
+    "contribute_menu",
+    "contribute_facts",
+    "contribute_tabs",
+    "contribute_panels",
+    "contribute_tiles",
+    "contribute_reports",
+    "contribute_jobs",
+    "contribute_importers",
     "contribute_deferred_work",
 }
 """Contributions whose ``name`` must begin with the plugin's own."""
@@ -107,7 +115,9 @@ def load_plugin(available: Available, active: Iterable[str]) -> Plugin:
             try:
                 modules.append(importlib.import_module(glue))
             except Exception as error:
-                raise PluginError(name, _("{glue} cannot be imported: {reason}", glue=glue, reason=readable(error))) from error
+                raise PluginError(
+                    name, _("{glue} cannot be imported: {reason}", glue=glue, reason=readable(error))
+                ) from error
     own_hooks: list[ModuleType] = []
     if package and importlib.util.find_spec(f"{package}.hooks") is not None:
         own_hooks.append(importlib.import_module(f"{package}.hooks"))
@@ -138,7 +148,9 @@ def _collect(name: str, modules: Sequence[ModuleType], own_hooks: Sequence[Modul
         for position, module in enumerate(modules):
             manager.register(module, name=f"{name}/{position}")
     except (pluggy.PluginValidationError, ValueError) as error:
-        raise PluginError(name, _("A hook does not match its specification: {reason}", reason=_hook_reason(error))) from error
+        raise PluginError(
+            name, _("A hook does not match its specification: {reason}", reason=_hook_reason(error))
+        ) from error
     for unknown in _unknown_hooks(manager):
         raise PluginError(name, _("There is no hook {hook}. Look it up in the hook reference.", hook=unknown))
     for hook in CONTRIBUTE:
@@ -180,7 +192,9 @@ def _check_names(name: str, found: Mapping[str, Sequence[Any]]) -> None:
             if hook not in NAMED or label is None:
                 continue
             if not label.startswith(f"{name}."):
-                raise PluginError(name, _("{hook}: the name {label} must begin with “{name}.”", hook=hook, label=label, name=name))
+                raise PluginError(
+                    name, _("{hook}: the name {label} must begin with “{name}.”", hook=hook, label=label, name=name)
+                )
             if label in seen:
                 raise PluginError(name, _("{hook}: the name {label} is given twice.", hook=hook, label=label))
             seen.add(label)
@@ -188,8 +202,13 @@ def _check_names(name: str, found: Mapping[str, Sequence[Any]]) -> None:
         for permission, scope in template.permissions.items():
             if scope not in SCOPES:
                 raise PluginError(
-                    name, _("The role {role} grants {permission} with scope {scope}; use own, team or all.",
-                            role=template.name, permission=permission, scope=scope)
+                    name,
+                    _(
+                        "The role {role} grants {permission} with scope {scope}; use own, team or all.",
+                        role=template.name,
+                        permission=permission,
+                        scope=scope,
+                    ),
                 )
 
 
@@ -204,8 +223,11 @@ def _check_models(name: str, models: Sequence[Any]) -> None:
         for constraint in table.foreign_keys:
             if constraint.ondelete is None:
                 raise PluginError(
-                    name, _("{column} does not say what happens when the row it points at goes: give ondelete.",
-                            column=f"{table.name}.{constraint.parent.name}")
+                    name,
+                    _(
+                        "{column} does not say what happens when the row it points at goes: give ondelete.",
+                        column=f"{table.name}.{constraint.parent.name}",
+                    ),
                 )
         if issubclass(model, Record):
             _check_record(name, model)
@@ -216,7 +238,11 @@ def _check_models(name: str, models: Sequence[Any]) -> None:
                 raise PluginError(name, _("{model}: set __parent__ to the column of its record.", model=model.__name__))
         elif model.__visible__ is None:
             raise PluginError(
-                name, _("{model} declares no access rule. Set __visible__ to Public() or Through(column).", model=model.__name__)
+                name,
+                _(
+                    "{model} declares no access rule. Set __visible__ to Public() or Through(column).",
+                    model=model.__name__,
+                ),
             )
 
 
@@ -228,8 +254,12 @@ def _check_record(name: str, model: type[Record]) -> None:
         raise PluginError(name, _("{model} lies outside the plugin's own package.", model=model.__name__))
     if isinstance(declared.visible, Through) and declared.visible.column not in model.__table__.c:
         raise PluginError(
-            name, _("{model} is visible through {column}, which it does not have.",
-                    model=model.__name__, column=declared.visible.column)
+            name,
+            _(
+                "{model} is visible through {column}, which it does not have.",
+                model=model.__name__,
+                column=declared.visible.column,
+            ),
         )
     if not any(described.title for described in fields_of(model).values()):
         raise PluginError(name, _("{model} has no title field. Give one field title=True.", model=model.__name__))
@@ -247,8 +277,12 @@ def _check_extension(name: str, model: type[Extension[Any]]) -> None:
     for described in fields_of(model).values():
         if described.required and described.default is None:
             raise PluginError(
-                name, _("{model}.{field} is required, but most records have no row. Give it a default.",
-                        model=model.__name__, field=described.name)
+                name,
+                _(
+                    "{model}.{field} is required, but most records have no row. Give it a default.",
+                    model=model.__name__,
+                    field=described.name,
+                ),
             )
 
 
@@ -256,19 +290,32 @@ def _check_values(name: str, found: Mapping[str, Sequence[Any]]) -> None:
     for screens in found["contribute_screens"]:
         if record_name(screens.model).partition(".")[0] != name:
             raise PluginError(
-                name, _("It contributes screens for {model}, which is not its own. Use contribute_screen_additions.",
-                        model=record_name(screens.model))
+                name,
+                _(
+                    "It contributes screens for {model}, which is not its own. Use contribute_screen_additions.",
+                    model=record_name(screens.model),
+                ),
             )
     for tab in found["contribute_tabs"]:
         column = tab.reference.property.columns[0]
         described = column.info.get("field")
         if described is None or described.kind is not Kind.REFERENCE:
-            raise PluginError(name, _("The tab {tab} hangs on {column}, which is no reference.", tab=tab.name, column=column.name))
+            raise PluginError(
+                name, _("The tab {tab} hangs on {column}, which is no reference.", tab=tab.name, column=column.name)
+            )
         if described.target != tab.on.__tablename__:
             raise PluginError(
-                name, _("The tab {tab} stands on {on}, but {column} points at {target}.",
-                        tab=tab.name, on=record_name(tab.on), column=column.name, target=described.target)
+                name,
+                _(
+                    "The tab {tab} stands on {on}, but {column} points at {target}.",
+                    tab=tab.name,
+                    on=record_name(tab.on),
+                    column=column.name,
+                    target=described.target,
+                ),
             )
     for panel in found["contribute_panels"]:
         if not panel.template.startswith(f"{name}/"):
-            raise PluginError(name, _("The template {template} must lie in {name}/.", template=panel.template, name=name))
+            raise PluginError(
+                name, _("The template {template} must lie in {name}/.", template=panel.template, name=name)
+            )

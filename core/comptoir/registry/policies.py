@@ -101,7 +101,9 @@ def _narrowed(registry: Registry, model: type[Record], action: str, base: Rule) 
             return ask.function(**{name: arguments[name] for name in ask.argnames})
 
         if condition(table) is not None:
-            parts.append(Where((implementation.plugin_name, model.__tablename__, action, registry.generation), condition))
+            parts.append(
+                Where((implementation.plugin_name, model.__tablename__, action, registry.generation), condition)
+            )
     return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
@@ -130,7 +132,9 @@ def _line_rule(registry: Registry, grants: Grants, model: type[Line]) -> TableRu
 
 def _plain_rule(model: type[Base]) -> TableRule:
     visible = model.__visible__
-    read: Rule = Everything() if isinstance(visible, Public) else Through(visible.column, _target(model, visible.column))
+    read: Rule = (
+        Everything() if isinstance(visible, Public) else Through(visible.column, _target(model, visible.column))
+    )
     return TableRule(read=read, update=Nothing(), delete=Nothing(), insert=False)
 
 

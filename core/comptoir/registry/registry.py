@@ -193,15 +193,15 @@ class Registry:
         return next((p.name for p in self.plugins.values() if table in p.tables), None)
 
 
-def build_registry(
-    available: Mapping[str, Available], enabled: Iterable[str], *, generation: int = 0
-) -> Registry:
+def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *, generation: int = 0) -> Registry:
     """Load the enabled plugins in the order of their needs; what fails is set aside with its reason, the rest is built."""
     names = list(dict.fromkeys(["base", *enabled]))
     faults: list[Quarantined] = []
     plugins: list[Plugin] = []
     for name in [n for n in names if n not in available]:
-        faults.append(Quarantined(name, "import", str(_("Its distribution is not installed. Install it, or pause the module."))))
+        faults.append(
+            Quarantined(name, "import", str(_("Its distribution is not installed. Install it, or pause the module.")))
+        )
     ordered = [name for name in in_order(available, names) if name in names]
     for name in ordered:
         try:
@@ -231,8 +231,13 @@ def _check_requirements(available: Mapping[str, Available], name: str, loaded: s
             raise PluginError(name, _("It needs the module {needed}, which is not installed.", needed=needed))
         if specifier and not fits(available[needed].version, specifier):
             raise PluginError(
-                name, _("It needs {needed} {range}; installed is {version}.",
-                        needed=needed, range=specifier, version=available[needed].version)
+                name,
+                _(
+                    "It needs {needed} {range}; installed is {version}.",
+                    needed=needed,
+                    range=specifier,
+                    version=available[needed].version,
+                ),
             )
         if needed not in loaded:
             raise PluginError(name, _("It needs the module {needed}, which is not running.", needed=needed))
@@ -257,12 +262,13 @@ def _check_clashes(plugin: Plugin, others: Sequence[Plugin]) -> None:
             if target not in allowed:
                 raise PluginError(
                     plugin.name,
-                    _("{column} points at {target}; name the module it belongs to among the requirements.",
-                      column=f"{table.name}.{constraint.parent.name}", target=target),
+                    _(
+                        "{column} points at {target}; name the module it belongs to among the requirements.",
+                        column=f"{table.name}.{constraint.parent.name}",
+                        target=target,
+                    ),
                 )
-    paths = {
-        (module_of(m), m.__record__.path): m for other in others for m in other.models if issubclass(m, Record)
-    }
+    paths = {(module_of(m), m.__record__.path): m for other in others for m in other.models if issubclass(m, Record)}
     for model in plugin.models:
         if issubclass(model, Record):
             clash = paths.get((plugin.name, model.__record__.path))

@@ -52,8 +52,11 @@ def test_settings(url: str, folder: Path, **overrides: Any) -> Settings:
     settings = settings_from(
         {
             "deployment": {
-                "name": "acme", "database_url": url, "data_dir": str(folder / "data"),
-                "timezone": "Europe/Bucharest", "currency": "EUR",
+                "name": "acme",
+                "database_url": url,
+                "data_dir": str(folder / "data"),
+                "timezone": "Europe/Bucharest",
+                "currency": "EUR",
             }
         },
         {},
@@ -63,8 +66,14 @@ def test_settings(url: str, folder: Path, **overrides: Any) -> Settings:
 
 @contextmanager
 def copied_deployment(
-    engine_name: str, folder: Path, modules: Sequence[str], *, clock: Callable[[], dt.datetime], cache: Path,
-    discover: Callable[[], dict[str, Available]] = discover_plugins, **overrides: Any,
+    engine_name: str,
+    folder: Path,
+    modules: Sequence[str],
+    *,
+    clock: Callable[[], dt.datetime],
+    cache: Path,
+    discover: Callable[[], dict[str, Available]] = discover_plugins,
+    **overrides: Any,
 ) -> Iterator[Deployment]:
     """A deployment with these modules enabled, on a copy of a database that was filled once for all tests."""
     key = _key(engine_name, modules, discover())
@@ -142,7 +151,12 @@ class Stage:
         with self.system() as ctx:
             now = ctx.now()
             row = Team(
-                name=name, parent_id=parent.id if parent else None, created_at=now, updated_at=now, custom={}, search_key=""
+                name=name,
+                parent_id=parent.id if parent else None,
+                created_at=now,
+                updated_at=now,
+                custom={},
+                search_key="",
             )
             ctx.session.add(row)
             ctx.session.flush()
@@ -150,8 +164,13 @@ class Stage:
             return row
 
     def user(
-        self, name: str = "Ana Mureșan", *, grants: Mapping[str, str] | None = None, team: Team | None = None,
-        administrator: bool = False, email: str | None = None,
+        self,
+        name: str = "Ana Mureșan",
+        *,
+        grants: Mapping[str, str] | None = None,
+        team: Team | None = None,
+        administrator: bool = False,
+        email: str | None = None,
     ) -> User:
         """A user with a role of their own that holds ``grants``: permission to scope."""
         with self.system() as ctx:
