@@ -140,6 +140,8 @@ class Contact(Record):
     __record__ = RecordType(_("Contact"), _("Contacts"), path="contacts", icon="users")
 
     name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, index=True, personal=True)
+    name_key: Mapped[str] = mapped_column(String(255), index=True, default="")
+    """The folded name, by which duplicates are found."""
     kind: Mapped[str] = choice(_("Kind"), KINDS, default="company", required=True, index=True)
     parent_id: Mapped[int | None] = reference(_("Part of"), "base_contact", ondelete="SET NULL")
     status: Mapped[str] = choice(_("Status"), STATUSES, default="new", required=True, index=True)
