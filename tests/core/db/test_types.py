@@ -177,7 +177,7 @@ def test_json_comes_back_as_it_was(connection: sa.Connection, content: object) -
 
 @pytest.mark.parametrize(
     "content",
-    [float("nan"), [float("inf")], {"a": "\x00"}, "\ud800", {1: 2}, {"a": object()}],
+    [float("nan"), [float("inf")], {"a": "\x00"}, "\ud800", {1: 2}, {"a": {1}}],
     ids=repr,
 )
 def test_what_json_cannot_keep_is_refused(
