@@ -160,7 +160,7 @@ class Context:
 
     # -- hooks ----------------------------------------------------------------------------------------------------------
 
-    def each_hook(self, name: str, **arguments: Any) -> Iterator[Callable[[], Any]]:
+    def each_hook(self, name: str, /, **arguments: Any) -> Iterator[Callable[[], Any]]:
         """Every implementation of a hook as a call of its own, so that one that raises does not silence the others."""
         for implementation in getattr(self.hooks, name).get_hookimpls():
             chosen = {key: arguments[key] for key in implementation.argnames}
@@ -197,7 +197,7 @@ class Context:
     def team_of(self, user_id: int) -> int | None:
         """The main team of a user."""
         if user_id not in self._teams:
-            self._teams.update(self.system_session.execute(select(User.id, User.team_id)).tuples())
+            self._teams.update(self.system_session.execute(select(User.id, User.team_id)).tuples().all())
             self._teams.setdefault(user_id, None)
         return self._teams[user_id]
 

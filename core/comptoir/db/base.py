@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import MetaData, inspect
-from sqlalchemy.orm import DeclarativeBase, Mapper
+from sqlalchemy.orm import DeclarativeBase
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -27,20 +27,23 @@ class Base(DeclarativeBase):
     """Who may read the rows of a table that is no record: ``through(column)`` or ``public()``; None denies everyone."""
 
     def __init__(self, **values: Any) -> None:
-        """Fields that are not given have their declared default at once, so that hooks and checks see it."""
-        mapper: Mapper[Any] = inspect(type(self))
-        for name, value in {**_defaults(type(self)), **values}.items():
-            if name not in mapper.attrs and not hasattr(type(self), name):
-                raise TypeError(f"{type(self).__name__} has no field {name}")
+        """A new row with its columns' defaults already in place, so that hooks and checks see what will be stored."""
+        model = type(self)
+        for name, default in standard_values(model).items():
+            if name not in values:
+                setattr(self, name, default)
+        for name, value in values.items():
+            if not hasattr(model, name):
+                raise TypeError(f"{model.__name__} has no attribute {name}")
             setattr(self, name, value)
 
 
 @lru_cache(maxsize=512)
-def _defaults(model: type[Base]) -> Mapping[str, Any]:
-    mapper: Mapper[Any] = inspect(model)
-    found = {}
-    for attribute in mapper.column_attrs:
-        column: Any = attribute.columns[0]
-        if "field" in column.info and column.default is not None and column.default.is_scalar:
-            found[attribute.key] = column.default.arg
+def standard_values(model: type[Base]) -> Mapping[str, Any]:
+    """The constant defaults of a model's columns by attribute."""
+    found: dict[str, Any] = {}
+    for attribute in inspect(model).column_attrs:
+        default: Any = getattr(attribute.columns[0], "default", None)
+        if default is not None and default.is_scalar:
+            found[attribute.key] = default.arg
     return found

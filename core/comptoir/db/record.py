@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
-from sqlalchemy import ForeignKey, Integer, Text, inspect
+from sqlalchemy import ForeignKey, Integer, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, object_session
 
 from comptoir.db.base import Base
@@ -60,7 +60,7 @@ class RecordType:
 class RecordColumns:
     """The columns that every record shares."""
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    id: Mapped[int] = mapped_column(Id, primary_key=True, sort_order=-1)
 
     @declared_attr
     def owner_id(cls) -> Mapped[int | None]:
@@ -162,10 +162,6 @@ class Extension(Base, Generic[R]):
     def with_defaults(cls: type[E_], record: Record) -> E_:
         """A row that is not stored yet, its columns at their defaults."""
         row = cls()
-        for attribute in inspect(cls).column_attrs:
-            default = attribute.columns[0].default
-            if default is not None and default.is_scalar:
-                setattr(row, attribute.key, default.arg)  # type: ignore[attr-defined]
         if record.id is not None:
             row.record_id = record.id
         return row

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import inspect
 
+from comptoir.db.base import standard_values
 from comptoir.db.fields import Kind, fields_of
 from comptoir.db.record import Extension, Record
 from comptoir.values import FieldChange
@@ -113,10 +114,9 @@ def change_of(record: Record, module_of: Any) -> Change:
 def _departures(extension: Extension[Any], prefix: str) -> dict[str, FieldChange]:
     """The fields of an unsaved extension that differ from its defaults: only then it is worth a row."""
     found = {}
-    mapper: Any = inspect(type(extension))
+    standards = standard_values(type(extension))
     for name in fields_of(type(extension)):
-        default = mapper.columns[name].default
-        standard = default.arg if default is not None and default.is_scalar else None
+        standard = standards.get(name)
         value = getattr(extension, name)
         if value != standard:
             found[prefix + name] = FieldChange(prefix + name, standard, value)
