@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
+from comptoir.db.base import Base
 from comptoir.records.history import as_json
 
 if TYPE_CHECKING:
@@ -68,9 +69,11 @@ def fingerprint(deployment: Deployment, *, excluding: str, registry: Registry | 
     with deployment.engine.connect() as connection:
         inspector = inspect(connection)
         names = [n for n in sorted(inspector.get_table_names()) if n not in own and n != "sqlite_sequence"]
+        role = Base.metadata.tables["core_role"]
+        roles = set(connection.scalars(select(role.c.id).where(role.c.template.startswith(f"{excluding}."))))
         return Fingerprint(
             schema={name: _digest([_schema(inspector, name)]) for name in names},
-            rows={name: _rows(connection, name, excluding) for name in names if name not in VOLATILE},
+            rows={name: _rows(connection, name, excluding, roles) for name in names if name not in VOLATILE},
             files=_files(deployment),
             jobs=tuple(sorted(job for job in registry.jobs if not job.startswith(f"{excluding}."))),
             permissions=tuple(sorted(p for p in registry.permissions if not p.startswith(f"{excluding}."))),
@@ -86,20 +89,24 @@ def _schema(inspector: Any, name: str) -> Any:
     }
 
 
-def _rows(connection: Connection, name: str, module: str) -> str:
+def _rows(connection: Connection, name: str, module: str, roles: set[int]) -> str:
     table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
     order = list(table.primary_key.columns) or list(table.c)
     result = connection.execution_options(yield_per=1000).execute(select(table).order_by(*order))
     return _digest(_plain(row) for row in result.mappings() if not _belongs_to(name, row, module))
 
 
-def _belongs_to(table: str, row: Any, module: str) -> bool:
-    """Whether a row of the core is about the module: its history, its rights, its demonstration marks."""
+def _belongs_to(table: str, row: Any, module: str, roles: set[int]) -> bool:
+    """Whether a row of the core is about the module: its history, rights and roles, its demonstration marks."""
     prefix = f"{module}."
     if table in ("core_history", "core_demo_record"):
         return str(row["record_type"]).startswith(prefix)
+    if table == "core_role":
+        return row["id"] in roles
+    if table == "core_user_role":
+        return row["role_id"] in roles
     if table == "core_role_permission":
-        return str(row["permission"]).startswith(prefix)
+        return row["role_id"] in roles or str(row["permission"]).startswith(prefix)
     return False
 
 

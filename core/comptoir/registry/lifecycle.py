@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
-from comptoir.access.models import RolePermission
+from comptoir.access.models import Role, RolePermission
 from comptoir.context import Context
 from comptoir.db.base import Base
 from comptoir.db.migrations import Unit, pending, remove, schema_change, upgrade
@@ -51,6 +51,8 @@ class Plan:
     routes: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    """Roles that are created from the module's templates, or go with it."""
     screens: Mapping[str, int] = field(default_factory=dict)
     """How many menu entries, tabs, panels, tiles and reports appear or go."""
     files: tuple[str, ...] = ()
@@ -79,6 +81,7 @@ class Plan:
         found += [str(_("route {route}", route=route)) for route in self.routes]
         found += [str(_("job {job}", job=job)) for job in self.jobs]
         found += [str(_("permission {permission}", permission=permission)) for permission in self.permissions]
+        found += [str(_("role {role}", role=role)) for role in self.roles]
         found += [f"{count} {what}" for what, count in self.screens.items() if count]
         found += [str(_("file {file}", file=file)) for file in self.files]
         return found
@@ -208,6 +211,7 @@ def plan(
             routes=tuple(sorted(set(listed(large)) - set(listed(small)))),
             jobs=tuple(sorted(set(large.jobs) - set(small.jobs))),
             permissions=tuple(sorted(set(large.permissions) - set(small.permissions))),
+            roles=_roles(session, action, modules, after, current),
             screens={
                 str(label): sum(1 for _x in large.contributions(hook)) - sum(1 for _x in small.contributions(hook))
                 for label, hook in (
@@ -220,6 +224,20 @@ def plan(
             },
             files=(str(_export_path(deployment, modules[0])),) if action == "uninstall" and modules else (),
         )
+
+
+def _roles(
+    session: Session, action: str, modules: Sequence[str], after: Registry, current: Mapping[str, State]
+) -> tuple[str, ...]:
+    if action == "enable":
+        fresh = [name for name in modules if name not in current]
+        return tuple(str(t.label) for p, t in after.contributions("contribute_roles") if p.name in fresh)
+    if action == "uninstall":
+        found: list[str] = []
+        for name in modules:
+            found += session.scalars(select(Role.name).where(Role.template.startswith(f"{name}.", autoescape=True)))
+        return tuple(found)
+    return ()
 
 
 def _resolve(
@@ -432,6 +450,7 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
     session.execute(delete(HistoryEntry).where(HistoryEntry.record_type.in_(types)))
     session.execute(delete(DemoRecord).where(DemoRecord.record_type.in_(types)))
     session.execute(delete(RolePermission).where(RolePermission.permission.startswith(f"{name}.", autoescape=True)))
+    session.execute(delete(Role).where(Role.template.startswith(f"{name}.", autoescape=True)))
     session.execute(delete(ModuleRow).where(ModuleRow.name == name))
     session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
     for model in registry.models:
