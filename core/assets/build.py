@@ -50,7 +50,6 @@ def run(command: list[str], folder: Path) -> None:
     path = os.pathsep.join((str(folder), os.environ.get("PATH", "")))
     done = subprocess.run(
         command,
-        check=False,
         cwd=HERE,
         check=False,
         env={**os.environ, "PATH": path},
