@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from comptoir.base import models
-from comptoir.toolkit import Base, Manifest, RoleTemplate, _, hookimpl
+from collections.abc import Sequence
+
+from comptoir.base import models, services
+from comptoir.toolkit import Base, Change, Context, Manifest, RoleTemplate, _, hookimpl
 
 manifest = Manifest(
     _("Base"),
@@ -48,3 +50,23 @@ def contribute_roles() -> list[RoleTemplate]:
             _("Sees all contacts, edits those of their team, keeps their own tasks."),
         ),
     ]
+
+
+@hookimpl
+def prepare_records(ctx: Context, changes: Sequence[Change]) -> None:
+    services.prepare_contacts(ctx, changes)
+    services.prepare_interactions(ctx, changes)
+    services.prepare_tasks(ctx, changes)
+    services.prepare_appointments(ctx, changes)
+    services.prepare_users(ctx, changes)
+
+
+@hookimpl
+def check_records(ctx: Context, changes: Sequence[Change]) -> None:
+    services.check_changes(ctx, changes)
+
+
+@hookimpl
+def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
+    services.follow_teams(ctx, changes)
+    services.announce_interactions(ctx, changes)

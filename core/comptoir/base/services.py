@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from sqlalchemy import func, or_, select
 
@@ -20,20 +20,31 @@ from comptoir.base.phones import DialledNumber, read_number, region_of
 from comptoir.toolkit import (
     Change,
     Context,
-    Record,
     RecordRef,
     RuleViolation,
     RuleViolations,
     Team,
+    Text,
     User,
     _,
     changes_of,
     fold,
     of_type,
-    rebuild_closure,
     save,
-    set_main_team,
 )
+
+
+def check_changes(ctx: Context, changes: Sequence[Change]) -> None:
+    """Refuse what breaks a rule of this module, everything at once."""
+    violations = [
+        *contact_violations(ctx, changes),
+        *appointment_violations(changes),
+        *user_violations(ctx, changes),
+        *team_violations(ctx, changes),
+    ]
+    if violations:
+        raise RuleViolations(violations)
+
 
 # -- contacts ---------------------------------------------------------------------------------------------------------
 
@@ -64,8 +75,8 @@ def duplicates_of(ctx: Context, contact: Contact) -> Sequence[Contact]:
         alike.append(Contact.id.in_(select(ContactPhone.contact_id).where(ContactPhone.number.in_(numbers))))
     if addresses:
         alike.append(Contact.id.in_(select(ContactEmail.contact_id).where(ContactEmail.address_key.in_(addresses))))
-    others = Contact.id != contact.id if contact.id is not None else Contact.id.is_not(None)
-    return _found(ctx, or_(*alike), others, limit=10)
+    found = _found(ctx, or_(*alike), limit=11)
+    return [other for other in found if other is not contact][:10]
 
 
 def children_of(ctx: Context, contact: Contact) -> Sequence[Contact]:
@@ -91,8 +102,8 @@ def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
     """Numbers in E.164, folded keys, the day of the status, city and country of the first address."""
     for contact, change in changes_of(changes, Contact):
         if change.is_new or change.touches("name"):
-            contact.name = " ".join(contact.name.split()) if isinstance(contact.name, str) else contact.name
-            contact.name_key = fold(contact.name or "")[:255]
+            contact.name = _trimmed(contact.name)
+            contact.name_key = _key(contact.name, 255)
         if change.is_new or change.touches("status"):
             contact.status_since = ctx.today()
         if change.touches("annual_revenue") and contact.annual_revenue is not None and not contact.currency:
@@ -102,35 +113,43 @@ def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
                 _normalise_phone(ctx, phone)
         if change.touches("emails"):
             for email in contact.emails:
-                email.address = email.address.strip() if isinstance(email.address, str) else email.address
-                email.address_key = fold(email.address or "")[:254]
+                email.address = _trimmed(email.address)
+                email.address_key = _key(email.address, 254)
         if change.touches("addresses") and contact.addresses:
             main = contact.addresses[0]
             contact.city = main.city or contact.city
             contact.country = main.country or contact.country
 
 
+def _trimmed(value: Any) -> Any:
+    """A text without superfluous blanks; anything else as it is, for the checks to refuse."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _key(value: object, length: int) -> str:
+    return fold(value)[:length] if isinstance(value, str) else ""
+
+
 def _normalise_phone(ctx: Context, phone: ContactPhone) -> None:
-    if not isinstance(phone.number, str) or not phone.number.strip():
+    typed: object = phone.number
+    if not isinstance(typed, str) or not typed.strip():
         return
-    dialled = read_phone(ctx, phone.number)
+    dialled = read_phone(ctx, typed)
     phone.number = dialled.number
     phone.digits = dialled.digits
     phone.extension = dialled.extension or phone.extension
 
 
-def check_contacts(ctx: Context, changes: Sequence[Change]) -> None:
+def contact_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """A contact is no part of itself, not even through others; currencies have three letters."""
-    violations = _cycles(
+    yield from _cycles(
         ctx, Contact, changes, "base.contact_cycle", _("A contact cannot be part of itself, nor of one of its parts.")
     )
-    violations += [
-        RuleViolation("base.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency")
-        for contact, change in changes_of(changes, Contact)
-        if change.touches("currency") and contact.currency and not is_currency(contact.currency)
-    ]
-    if violations:
-        raise RuleViolations(violations)
+    for contact, change in changes_of(changes, Contact):
+        if change.touches("currency") and contact.currency and not is_currency(contact.currency):
+            yield RuleViolation(
+                "base.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency"
+            )
 
 
 def is_currency(code: str) -> bool:
@@ -139,31 +158,27 @@ def is_currency(code: str) -> bool:
 
 
 def _cycles(
-    ctx: Context, model: type[Contact] | type[Team], changes: Sequence[Change], code: str, message: Any
-) -> list[RuleViolation]:
+    ctx: Context, model: type[Contact] | type[Team], changes: Sequence[Change], code: str, message: Text
+) -> Iterator[RuleViolation]:
     """The records of the batch that would lie below themselves; reads one level of the tree per query."""
-    moved = [r for r, change in changes_of(changes, model) if change.touches("parent_id") and r.parent_id is not None]
-    if not moved:
-        return []
-    parents: dict[int, int | None] = {record.id: record.parent_id for record in moved if record.id is not None}
-    level = {record.parent_id for record in moved} - parents.keys()
-    while level:
+    moved = [r for r, c in changes_of(changes, model) if not c.is_new and c.touches("parent_id")]
+    parents: dict[int, int | None] = {record.id: record.parent_id for record in moved}
+    while level := {parent for parent in parents.values() if parent is not None} - parents.keys():
         rows = ctx.system_session.execute(select(model.id, model.parent_id).where(model.id.in_(level)))
         known = dict(rows.tuples())
-        parents.update({parent: known.get(parent) for parent in level if parent is not None})
-        level = {parent for parent in known.values() if parent is not None} - parents.keys()
-    return [
-        RuleViolation(code, message, field="parent_id") for record in moved if _lies_below_itself(record.id, parents)
-    ]
+        parents.update({parent: known.get(parent) for parent in level})
+    for record in moved:
+        if _lies_below_itself(record.id, parents):
+            yield RuleViolation(code, message, field="parent_id")
 
 
-def _lies_below_itself(start: int | None, parents: Mapping[int, int | None]) -> bool:
+def _lies_below_itself(start: int, parents: Mapping[int, int | None]) -> bool:
     seen: set[int] = set()
-    here = start
+    here: int | None = start
     while here is not None and here not in seen:
         seen.add(here)
         here = parents.get(here)
-    return start is not None and here == start
+    return here == start
 
 
 # -- interactions -----------------------------------------------------------------------------------------------------
@@ -200,7 +215,9 @@ def log_interaction(
 def prepare_interactions(ctx: Context, changes: Sequence[Change]) -> None:
     """An interaction happens now unless it says when; a note without subject is called by its first line."""
     for interaction in of_type(changes, Interaction):
-        interaction.happened_at = interaction.happened_at or ctx.now()
+        happened_at: object = interaction.happened_at
+        if happened_at is None:
+            interaction.happened_at = ctx.now()
         if not interaction.subject and isinstance(interaction.body, str):
             first_line = next(iter(interaction.body.strip().splitlines()), "")
             interaction.subject = first_line[:80] or None
@@ -238,8 +255,9 @@ def last_interaction(ctx: Context, contact: Contact) -> Interaction | None:
 def prepare_tasks(ctx: Context, changes: Sequence[Change]) -> None:
     """A task that is due at a moment is due on its day."""
     for task, change in changes_of(changes, Task):
-        if change.touches("due_at") and isinstance(task.due_at, dt.datetime) and task.due_at.tzinfo is not None:
-            task.due_on = task.due_at.astimezone(ctx.timezone).date()
+        due_at = _moment(task.due_at)
+        if change.touches("due_at") and due_at is not None:
+            task.due_on = due_at.astimezone(ctx.timezone).date()
         elif task.due_at is not None and change.touches("due_on"):
             task.due_at = None
 
@@ -295,24 +313,28 @@ def next_activity(ctx: Context, contact: Contact) -> Task | Appointment | None:
 def prepare_appointments(ctx: Context, changes: Sequence[Change]) -> None:
     """An appointment without end takes an hour."""
     for appointment in of_type(changes, Appointment):
-        if appointment.ends_at is None and isinstance(appointment.starts_at, dt.datetime):
-            appointment.ends_at = appointment.starts_at + dt.timedelta(hours=1)
+        starts_at, ends_at = _moment(appointment.starts_at), cast(object, appointment.ends_at)
+        if starts_at is not None and ends_at is None:
+            appointment.ends_at = starts_at + dt.timedelta(hours=1)
 
 
-def check_appointments(ctx: Context, changes: Sequence[Change]) -> None:
+def appointment_violations(changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """An appointment ends after it starts."""
-    violations = [
-        RuleViolation("base.ends_before_start", _("The end lies before the start. Choose a later end."), field="ends_at")
-        for appointment, change in changes_of(changes, Appointment)
-        if change.touches("starts_at", "ends_at") and _ends_early(appointment)
-    ]
-    if violations:
-        raise RuleViolations(violations)
+    for appointment, change in changes_of(changes, Appointment):
+        if change.touches("starts_at", "ends_at") and _ends_early(appointment):
+            yield RuleViolation(
+                "base.ends_before_start", _("The end lies before the start. Choose a later end."), field="ends_at"
+            )
 
 
 def _ends_early(appointment: Appointment) -> bool:
-    moments = (appointment.starts_at, appointment.ends_at)
-    return all(isinstance(m, dt.datetime) and m.tzinfo for m in moments) and moments[1] <= moments[0]
+    starts_at, ends_at = _moment(appointment.starts_at), _moment(appointment.ends_at)
+    return starts_at is not None and ends_at is not None and ends_at <= starts_at
+
+
+def _moment(value: object) -> dt.datetime | None:
+    """A moment that can be compared; before the checks a record may hold nothing or anything."""
+    return value if isinstance(value, dt.datetime) and value.tzinfo is not None else None
 
 
 # -- users and teams --------------------------------------------------------------------------------------------------
@@ -322,36 +344,31 @@ def prepare_users(ctx: Context, changes: Sequence[Change]) -> None:
     """People sign in by their folded address."""
     for user, change in changes_of(changes, User):
         if change.is_new or change.touches("email"):
-            user.email = (user.email or "").strip() or None
-            user.email_key = fold(user.email)[:254] if user.email else None
+            user.email = _trimmed(user.email) or None
+            user.email_key = _key(user.email, 254) or None
 
 
-def check_users(ctx: Context, changes: Sequence[Change]) -> None:
+def user_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """Two people do not share an address, because they sign in with it."""
     keys = {user.email_key: user for user in of_type(changes, User) if user.email_key}
-    if not keys:
-        return
-    rows = ctx.system_session.execute(select(User.id, User.email_key).where(User.email_key.in_(keys)))
-    violations = [
-        RuleViolation("base.email_taken", _("Another user signs in with this address."), field="email")
-        for user_id, key in rows
-        if keys[key].id != user_id
-    ]
-    if violations:
-        raise RuleViolations(violations)
+    if keys:
+        rows = ctx.system_session.execute(select(User.id, User.email_key).where(User.email_key.in_(keys)))
+        for user_id, key in rows.tuples():
+            if keys[str(key)].id != user_id:
+                yield RuleViolation("base.email_taken", _("Another user signs in with this address."), field="email")
 
 
-def check_teams(ctx: Context, changes: Sequence[Change]) -> None:
+def team_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """A team is no part of itself, not even through others."""
-    violations = _cycles(
+    yield from _cycles(
         ctx, Team, changes, "base.team_cycle", _("A team cannot be part of itself, nor of a team below it.")
     )
-    if violations:
-        raise RuleViolations(violations)
 
 
 def follow_teams(ctx: Context, changes: Sequence[Change]) -> None:
     """Keep who sees what through teams in step with the tree and with each user's main team."""
+    from comptoir.access.teams import rebuild_closure, set_main_team
+
     if any(change.is_new or change.touches("parent_id") for _team, change in changes_of(changes, Team)):
         rebuild_closure(ctx.system_session)
     for user, change in changes_of(changes, User):
@@ -360,8 +377,3 @@ def follow_teams(ctx: Context, changes: Sequence[Change]) -> None:
         held = ctx.system_session.get(User, user.id, populate_existing=True)
         assert held is not None
         set_main_team(ctx.system_session, held, previous=change.fields["team_id"].before)
-
-
-def is_about(record: Record, ctx: Context) -> RecordRef:
-    """The reference by which tasks and interactions name what they are about."""
-    return RecordRef(ctx.registry.record_type(type(record)).name, record.id)

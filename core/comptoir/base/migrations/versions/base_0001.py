@@ -19,6 +19,7 @@ def upgrade() -> None:
         "base_contact",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("name_key", sa.String(length=255), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("parent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("status", sa.String(length=40), nullable=False),
@@ -64,6 +65,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_base_contact_country"), ["country"], unique=False)
         batch_op.create_index(batch_op.f("ix_base_contact_kind"), ["kind"], unique=False)
         batch_op.create_index(batch_op.f("ix_base_contact_name"), ["name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_base_contact_name_key"), ["name_key"], unique=False)
         batch_op.create_index(batch_op.f("ix_base_contact_owner_id"), ["owner_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_base_contact_parent_id"), ["parent_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_base_contact_sector"), ["sector"], unique=False)
@@ -294,6 +296,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_base_contact_sector"))
         batch_op.drop_index(batch_op.f("ix_base_contact_parent_id"))
         batch_op.drop_index(batch_op.f("ix_base_contact_owner_id"))
+        batch_op.drop_index(batch_op.f("ix_base_contact_name_key"))
         batch_op.drop_index(batch_op.f("ix_base_contact_name"))
         batch_op.drop_index(batch_op.f("ix_base_contact_kind"))
         batch_op.drop_index(batch_op.f("ix_base_contact_country"))
