@@ -46,7 +46,7 @@ class User(Record):
     last_seen_at: Mapped[dt.datetime | None] = moment(_("Last seen"), server=True)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     credential_version: Mapped[int] = mapped_column(Integer, default=1)
-    """Raised with every change of password or privilege; older sessions end."""
+    """Raised with every change of password; older sessions end."""
     preferences: Mapped[str] = mapped_column(Text, default="{}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import AccessStamp, RolePermission, TeamClosure, TeamMember, User, UserRole
@@ -112,10 +112,15 @@ def access_stamp(session: Session) -> int:
 
 
 def raise_access_stamp(session: Session) -> None:
-    """Tell every worker that cached rights are out of date."""
-    row = session.get(AccessStamp, 1)
-    if row is None:
+    """Tell every worker that cached rights are out of date.
+
+    The counter's row stays locked until the transaction ends: changes of rights, and the counting of seats and
+    administrators that goes with them, happen one after the other.
+    """
+    raised = session.execute(
+        update(AccessStamp).where(AccessStamp.id == 1).values(stamp=AccessStamp.stamp + 1),
+        execution_options={"synchronize_session": False},
+    )
+    if not raised.rowcount:  # type: ignore[attr-defined]
         session.add(AccessStamp(id=1, stamp=1))
-    else:
-        row.stamp += 1
-    session.flush()
+        session.flush()

@@ -1,0 +1,138 @@
+"""API tokens: shown once, kept hashed, cut down by scopes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import string
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from comptoir.access.models import ApiToken, User
+from comptoir.access.sessions import hash_of
+from comptoir.errors import NotFound, RuleViolation
+from comptoir.i18n import _
+
+PREFIX = "ct_"
+LENGTH = 40
+SHOWN = 12
+"""How much of a token is kept in the clear, to tell tokens apart in a list."""
+
+TOUCH = dt.timedelta(minutes=5)
+_LETTERS = string.ascii_letters + string.digits
+
+
+class TokenUse(NamedTuple):
+    """A live token and the user it acts for."""
+
+    row: ApiToken
+    user: User
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The permission prefixes that remain; none means all of the user's."""
+        return tuple(self.row.scopes.split())
+
+
+def check_scopes(scopes: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
+    """The scopes without repeats; each is a permission or the beginning of some up to a dot (``sales``, ``sales.deal``)."""
+    chosen = tuple(dict.fromkeys(scope.strip() for scope in scopes if scope.strip()))
+    for scope in chosen:
+        if not any(name == scope or name.startswith(scope + ".") for name in known):
+            raise RuleViolation(
+                "core.unknown_scope",
+                _(
+                    "There is no permission {scope}. Give a module, a record type or a permission, such as sales,"
+                    " sales.deal or sales.deal.read.",
+                    scope=scope,
+                ),
+                field="scopes",
+            )
+    return chosen
+
+
+def create_token(
+    session: Session,
+    user: User,
+    name: str,
+    scopes: Iterable[str],
+    now: dt.datetime,
+    expires: dt.datetime | None = None,
+    *,
+    known: Collection[str] | None = None,
+) -> tuple[str, ApiToken]:
+    """A new token in plain text, to be shown once, and its row; scopes are checked against the ``known`` permissions."""
+    chosen = check_scopes(scopes, known) if known is not None else tuple(scopes)
+    if expires is not None and expires <= now:
+        raise RuleViolation(
+            "core.expired", _("The token would have expired already. Give a later day."), field="expires_at"
+        )
+    if len(name) > 100:
+        raise RuleViolation("core.too_long", _("A token’s name has at most 100 characters."), field="name")
+    plain = PREFIX + "".join(secrets.choice(_LETTERS) for _position in range(LENGTH))
+    row = ApiToken(
+        user_id=user.id,
+        name=name,
+        prefix=plain[:SHOWN],
+        token_hash=hash_of(plain),
+        scopes=" ".join(chosen),
+        created_at=now,
+        expires_at=expires,
+        revoked=False,
+    )
+    session.add(row)
+    session.flush()
+    return plain, row
+
+
+def find_token(session: Session, plain: str, now: dt.datetime) -> TokenUse | None:
+    """The live token with its user, in one query; None when it is unknown, revoked or expired or the user may not enter."""
+    if not plain.startswith(PREFIX):
+        return None
+    found = session.execute(
+        select(ApiToken, User)
+        .join(User, User.id == ApiToken.user_id)
+        .where(
+            ApiToken.token_hash == hash_of(plain),
+            ApiToken.revoked.is_(False),
+            ApiToken.expires_at.is_(None) | (ApiToken.expires_at > now),
+            User.active,
+            User.archived_at.is_(None),
+        )
+    ).one_or_none()
+    return None if found is None else TokenUse(*found.tuple())
+
+
+def is_due_for_touch(row: ApiToken, now: dt.datetime) -> bool:
+    """Whether `touch_token` has something to write; so that most requests write nothing."""
+    return row.last_used_at is None or now - row.last_used_at >= TOUCH
+
+
+def touch_token(session: Session, row: ApiToken, now: dt.datetime) -> None:
+    """Note that the token is in use, at most every five minutes."""
+    if is_due_for_touch(row, now):
+        session.execute(
+            update(ApiToken).where(ApiToken.id == row.id).values(last_used_at=now),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def revoke_token(session: Session, token_id: int, *, user: User | None = None) -> ApiToken:
+    """End a token for good; of ``user`` only, where one is given."""
+    row = session.get(ApiToken, token_id)
+    if row is None or (user is not None and row.user_id != user.id):
+        raise NotFound(_("There is no token {id}.", id=token_id))
+    row.revoked = True
+    session.flush()
+    return row
+
+
+def list_tokens(session: Session, user: User | None = None) -> Sequence[tuple[ApiToken, User]]:
+    """The tokens of a user or of everyone, the newest first; revoked ones too."""
+    statement = select(ApiToken, User).join(User, User.id == ApiToken.user_id).order_by(ApiToken.id.desc())
+    if user is not None:
+        statement = statement.where(ApiToken.user_id == user.id)
+    return [row.tuple() for row in session.execute(statement)]

@@ -1,0 +1,187 @@
+"""Users: who may enter, within the seats that are paid for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from comptoir.access.models import Role, SignInSession, Team, User
+from comptoir.access.passwords import check_password, hash_password
+from comptoir.access.permissions import raise_access_stamp
+from comptoir.access.roles import can_sign_in, changing_rights, grant_role
+from comptoir.access.sessions import end_all_sessions
+from comptoir.access.teams import set_main_team
+from comptoir.db.types import fold
+from comptoir.errors import NotFound, RuleViolation
+from comptoir.i18n import LANGUAGES, _, ngettext
+
+_ADDRESS = re.compile(r"[^@\s<>\"'\x00-\x1f]{1,64}@[^@\s<>\"'\x00-\x1f]{1,185}\.[^@\s.<>\"'\x00-\x1f]{2,63}")
+
+
+def email_key(email: str | None) -> str | None:
+    """The folded address by which a user signs in; unique among users."""
+    return fold(email)[:254] or None if email else None
+
+
+def add_user(
+    session: Session,
+    *,
+    name: str,
+    email: str | None,
+    now: dt.datetime,
+    password: str | None = None,
+    roles: Iterable[Role] = (),
+    team: Team | None = None,
+    language: str = "en",
+    timezone: str | None = None,
+    seats: int | None = None,
+    created_by: int | None = None,
+) -> User:
+    """A new user; with a password they can sign in and take one of the ``seats`` (None: as many as there are)."""
+    name, email = name.strip(), (email or "").strip() or None
+    if not name or len(name) > 255 or not name.isprintable():
+        raise RuleViolation("core.required", _("A user has a name of at most 255 characters."), field="name")
+    if language not in LANGUAGES:
+        raise RuleViolation(
+            "core.unknown_language", _("Choose a language: {known}.", known=", ".join(LANGUAGES)), field="language"
+        )
+    if password is not None:
+        if email is None:
+            raise RuleViolation("core.required", _("Whoever signs in needs an e-mail address."), field="email")
+        check_password(password, name=name, email=email)
+    raise_access_stamp(session)
+    check_email(session, email)
+    user = User(
+        name=name,
+        email=email,
+        email_key=email_key(email),
+        language=language,
+        timezone=timezone,
+        active=True,
+        team_id=team.id if team is not None else None,
+        password_hash=hash_password(password) if password is not None else None,
+        credential_version=1,
+        preferences="{}",
+        created_at=now,
+        created_by=created_by,
+        updated_at=now,
+        updated_by=created_by,
+        custom={},
+        search_key=fold(f"{name} {email or ''}"),
+    )
+    with session.begin_nested():
+        session.add(user)
+        session.flush()
+        check_seats(session, seats)
+    set_main_team(session, user)
+    for role in roles:
+        grant_role(session, user, role)
+    return user
+
+
+def check_email(session: Session, email: str | None, *, but: User | None = None) -> None:
+    """Raise `RuleViolation` for an address that is none, or that another user has."""
+    if email is None:
+        return
+    if len(email) > 254 or _ADDRESS.fullmatch(email) is None:
+        raise RuleViolation(
+            "core.email", _("{email} is no e-mail address. It looks like name@example.com.", email=email), field="email"
+        )
+    statement = select(User.name).where(User.email_key == email_key(email))
+    if but is not None:
+        statement = statement.where(User.id != but.id)
+    if (other := session.scalar(statement)) is not None:
+        raise RuleViolation(
+            "core.not_unique", _("{name} has the address {email} already.", name=other, email=email), field="email"
+        )
+
+
+def seats_taken(session: Session) -> int:
+    """How many users can sign in."""
+    return session.scalar(select(func.count()).select_from(User).where(*can_sign_in())) or 0
+
+
+def check_seats(session: Session, seats: int | None) -> None:
+    """Raise `RuleViolation` when more users can sign in than are paid for.
+
+    Exact under concurrency when the access stamp was raised before in the same transaction, as everything here does.
+    """
+    if seats is not None and seats_taken(session) > seats:
+        raise RuleViolation(
+            "core.no_seat_left",
+            ngettext(
+                "All seats are taken: {count} user can sign in. Disable a user, or ask for more seats.",
+                "All seats are taken: {count} users can sign in. Disable a user, or ask for more seats.",
+                seats,
+            ),
+        )
+
+
+def find_user(session: Session, email: str) -> User:
+    """The user with this e-mail address, written in any case."""
+    found = session.scalar(select(User).where(User.email_key == email_key(email))) if email else None
+    if found is None:
+        raise NotFound(_("There is no user with the address {email}.", email=email))
+    return found
+
+
+def list_users(session: Session) -> Sequence[User]:
+    """Every user, by name."""
+    return session.scalars(select(User).order_by(User.name, User.id)).all()
+
+
+def disable_user(session: Session, user: User, now: dt.datetime) -> None:
+    """Keep a user from entering: sessions end at once and tokens stop; what they own stays theirs."""
+    with changing_rights(session):
+        user.active = False
+        user.updated_at = now
+        end_all_sessions(session, user)
+
+
+def enable_user(session: Session, user: User, now: dt.datetime, *, seats: int | None = None) -> None:
+    """Let a user enter again, with their old password; they sign in anew."""
+    with changing_rights(session):
+        user.active = True
+        user.updated_at = now
+        end_all_sessions(session, user)
+        session.flush()
+        check_seats(session, seats)
+
+
+def set_password(
+    session: Session,
+    user: User,
+    secret: str,
+    now: dt.datetime,
+    *,
+    seats: int | None = None,
+    keep: SignInSession | None = None,
+) -> None:
+    """Change a password: every session ends except ``keep``, the one in which the user changed it themselves."""
+    if user.email_key is None:
+        raise RuleViolation("core.required", _("Whoever signs in needs an e-mail address."), field="email")
+    check_password(secret, name=user.name, email=user.email)
+    with changing_rights(session):
+        user.password_hash = hash_password(secret)
+        user.credential_version += 1
+        user.updated_at = now
+        session.flush()
+        check_seats(session, seats)
+        end_all_sessions(session, user, except_=keep)
+        if keep is not None:
+            keep.credential_version = user.credential_version
+
+
+def set_email(session: Session, user: User, email: str | None, now: dt.datetime) -> None:
+    """Change the address by which a user signs in."""
+    email = (email or "").strip() or None
+    with changing_rights(session):
+        check_email(session, email, but=user)
+        user.email = email
+        user.email_key = email_key(email)
+        user.updated_at = now
+        user.search_key = fold(f"{user.name} {email or ''}")
