@@ -353,16 +353,7 @@ def _count_of(table: Table) -> Select[Any]:
 # --- the compiler -----------------------------------------------------------------------------------------------------
 
 FUNCTIONS = frozenset(
-    """
-    count sum min max avg coalesce nullif lower upper length char_length substr substring trim ltrim rtrim replace
-    concat concat_ws abs round ceil ceiling floor mod power sign greatest least
-    cast extract date_trunc date_part strftime date time datetime julianday unixepoch now current_date current_timestamp
-    to_char timezone age make_date
-    row_number rank dense_rank ntile lag lead first_value last_value
-    json_extract json_each json_type json_array_length jsonb_array_length jsonb_extract_path_text jsonb_typeof
-    group_concat string_agg aggregate_strings array_agg unnest percentile_cont percentile_disc stddev variance
-    any_value bool_and bool_or every
-    """.split()
+    ["count", "sum", "min", "max", "avg", "coalesce", "nullif", "lower", "upper", "length", "char_length", "substr", "substring", "trim", "ltrim", "rtrim", "replace", "concat", "concat_ws", "abs", "round", "ceil", "ceiling", "floor", "mod", "power", "sign", "greatest", "least", "cast", "extract", "date_trunc", "date_part", "strftime", "date", "time", "datetime", "julianday", "unixepoch", "now", "current_date", "current_timestamp", "to_char", "timezone", "age", "make_date", "row_number", "rank", "dense_rank", "ntile", "lag", "lead", "first_value", "last_value", "json_extract", "json_each", "json_type", "json_array_length", "jsonb_array_length", "jsonb_extract_path_text", "jsonb_typeof", "group_concat", "string_agg", "aggregate_strings", "array_agg", "unnest", "percentile_cont", "percentile_disc", "stddev", "variance", "any_value", "bool_and", "bool_or", "every"]
 )
 """The SQL functions that a user's session may call: pure ones that read nothing but their arguments."""
 

@@ -135,7 +135,7 @@ def list_roles(session: Session) -> Sequence[tuple[Role, int]]:
         .group_by(Role.id)
         .order_by(Role.name)
     )
-    return [row.tuple() for row in session.execute(statement)]
+    return [(first, second) for first, second in session.execute(statement)]
 
 
 def create_role(
@@ -201,7 +201,7 @@ def set_permission(
 def permissions_of(session: Session, role: Role) -> Mapping[str, str]:
     """The permissions of a role with their scopes."""
     statement = select(RolePermission.permission, RolePermission.scope).where(RolePermission.role_id == role.id)
-    return dict(session.execute(statement.order_by(RolePermission.permission)).tuples())
+    return dict(session.execute(statement.order_by(RolePermission.permission)).all())
 
 
 def members_of(session: Session, role: Role) -> Sequence[User]:

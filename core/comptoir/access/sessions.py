@@ -164,7 +164,7 @@ def find_session(session: Session, token: str, now: dt.datetime) -> SignedIn | N
             User.archived_at.is_(None),
         )
     ).one_or_none()
-    return None if found is None else SignedIn(*found.tuple())
+    return None if found is None else SignedIn(*found)
 
 
 def is_due_for_touch(row: SignInSession, now: dt.datetime) -> bool:

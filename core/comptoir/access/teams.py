@@ -42,9 +42,9 @@ def rebuild_closure(session: Session) -> None:
     """Bring the closure in step with `Team.parent_id`; a team that would lie below itself is a `RuleViolation`."""
     session.flush()
     raise_access_stamp(session)
-    parents = dict(session.execute(select(Team.id, Team.parent_id)).tuples())
+    parents = dict(session.execute(select(Team.id, Team.parent_id)).all())
     wanted = closure_of(parents)
-    present = set(session.execute(select(TeamClosure.ancestor_id, TeamClosure.descendant_id)).tuples())
+    present = set(session.execute(select(TeamClosure.ancestor_id, TeamClosure.descendant_id)).all())
     gone = sorted(present - wanted)
     for start in range(0, len(gone), BATCH):
         pairs = [

@@ -103,7 +103,7 @@ def find_token(session: Session, plain: str, now: dt.datetime) -> TokenUse | Non
             User.archived_at.is_(None),
         )
     ).one_or_none()
-    return None if found is None else TokenUse(*found.tuple())
+    return None if found is None else TokenUse(*found)
 
 
 def is_due_for_touch(row: ApiToken, now: dt.datetime) -> bool:
@@ -135,4 +135,4 @@ def list_tokens(session: Session, user: User | None = None) -> Sequence[tuple[Ap
     statement = select(ApiToken, User).join(User, User.id == ApiToken.user_id).order_by(ApiToken.id.desc())
     if user is not None:
         statement = statement.where(ApiToken.user_id == user.id)
-    return [row.tuple() for row in session.execute(statement)]
+    return [(first, second) for first, second in session.execute(statement)]

@@ -1,0 +1,124 @@
+"""API tokens: shown once, limited to scopes, gone when revoked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
+from comptoir.access.models import ApiToken, User
+from comptoir.access.tokens import (
+    check_scopes,
+    create_token,
+    find_token,
+    list_tokens,
+    revoke_token,
+    touch_token,
+)
+from comptoir.access.users import disable_user
+from comptoir.errors import NotFound, RuleViolation
+
+Person = Callable[..., User]
+KNOWN = ["base.contact.read", "sales.deal.read", "sales.deal.write"]
+
+
+def test_a_token_acts_for_its_user(session: Session, person: Person, now: dt.datetime) -> None:
+    ana = person()
+    plain, row = create_token(session, ana, "ERP", ["sales"], now, known=KNOWN)
+    found = find_token(session, plain, now)
+    assert found == (row, ana)
+    assert found is not None
+    assert found.scopes == ("sales",)
+
+
+def test_a_token_is_long_and_begins_alike(session: Session, person: Person, now: dt.datetime) -> None:
+    plain, row = create_token(session, person(), "ERP", [], now)
+    assert plain.startswith("ct_")
+    assert len(plain) == 43
+    assert row.prefix == plain[:12]
+
+
+def test_the_database_does_not_hold_the_token(session: Session, person: Person, now: dt.datetime) -> None:
+    plain, _row = create_token(session, person(), "ERP", [], now)
+    stored = session.execute(select(ApiToken.__table__)).one()
+    assert plain not in [str(value) for value in stored]
+
+
+def test_finding_a_token_is_one_query(session: Session, person: Person, now: dt.datetime) -> None:
+    plain, _row = create_token(session, person(), "ERP", [], now)
+    session.expire_all()
+    seen: list[str] = []
+    event.listen(session.connection(), "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    found = find_token(session, plain, now)
+    assert found is not None
+    assert found.user.name == "Ana Pop"
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("plain", ["", "ct_", "ct_unknown", "Basic abc", "ct_\ud800", "ct_" + "x" * 100_000])
+def test_an_unknown_token_leads_nowhere(session: Session, now: dt.datetime, plain: str) -> None:
+    assert find_token(session, plain, now) is None
+
+
+def test_a_token_expires(session: Session, person: Person, now: dt.datetime) -> None:
+    plain, _row = create_token(session, person(), "ERP", [], now, now + dt.timedelta(days=1))
+    assert find_token(session, plain, now + dt.timedelta(hours=23))
+    assert find_token(session, plain, now + dt.timedelta(days=1)) is None
+
+
+def test_a_token_is_not_born_expired(session: Session, person: Person, now: dt.datetime) -> None:
+    with pytest.raises(RuleViolation, match="later day"):
+        create_token(session, person(), "ERP", [], now, now)
+
+
+def test_a_revoked_token_is_refused_at_once(session: Session, person: Person, now: dt.datetime) -> None:
+    plain, row = create_token(session, person(), "ERP", [], now)
+    revoke_token(session, row.id)
+    assert find_token(session, plain, now) is None
+
+
+def test_a_user_revokes_only_their_own(session: Session, person: Person, now: dt.datetime) -> None:
+    _plain, row = create_token(session, person(), "ERP", [], now)
+    with pytest.raises(NotFound):
+        revoke_token(session, row.id, user=person("Ion Rus"))
+    with pytest.raises(NotFound):
+        revoke_token(session, 999)
+
+
+def test_a_disabled_users_tokens_stop(session: Session, person: Person, now: dt.datetime) -> None:
+    person("Boss")
+    ana = person()
+    plain, _row = create_token(session, ana, "ERP", [], now)
+    disable_user(session, ana, now)
+    assert find_token(session, plain, now) is None
+
+
+def test_use_is_written_every_five_minutes_at_most(session: Session, person: Person, now: dt.datetime) -> None:
+    _plain, row = create_token(session, person(), "ERP", [], now)
+    for minutes in (0, 4, 6):
+        touch_token(session, row, now + dt.timedelta(minutes=minutes))
+        session.refresh(row)
+    assert row.last_used_at == now + dt.timedelta(minutes=6)
+
+
+@pytest.mark.parametrize("scope", ["sales", "sales.deal", "sales.deal.read", "base"])
+def test_a_scope_is_a_permission_or_its_beginning(scope: str) -> None:
+    assert check_scopes([scope, f" {scope} ", ""], KNOWN) == (scope,)
+
+
+@pytest.mark.parametrize("scope", ["sale", "sales.", "sales.deal.readx", "stock", "*", "sales deal"])
+def test_any_other_scope_is_refused(scope: str) -> None:
+    with pytest.raises(RuleViolation, match="There is no permission") as refusal:
+        check_scopes([scope], KNOWN)
+    assert refusal.value.field == "scopes"
+
+
+def test_tokens_are_listed_with_their_users(session: Session, person: Person, now: dt.datetime) -> None:
+    ana, ion = person(), person("Ion Rus")
+    create_token(session, ana, "ERP", [], now)
+    create_token(session, ion, "Shop", [], now)
+    assert [(row.name, user.name) for row, user in list_tokens(session)] == [("Shop", "Ion Rus"), ("ERP", "Ana Pop")]
+    assert [row.name for row, _user in list_tokens(session, ana)] == ["ERP"]
