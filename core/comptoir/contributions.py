@@ -11,7 +11,7 @@ from comptoir.schedules import Schedule
 
 if TYPE_CHECKING:
     from comptoir.context import Context
-    from comptoir.db.record import Extension, Record
+    from comptoir.db.record import Record
 
 Column = Any
 """A mapped attribute (``Deal.amount``), a reference's attribute (``Deal.contact_id``) or an extension's."""

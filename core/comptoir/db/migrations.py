@@ -108,9 +108,7 @@ def revision_of(connection: Connection, unit: Unit) -> str | None:
     """The revision that the database holds of a plugin."""
     if not sa.inspect(connection).has_table(unit.version_table):
         return None
-    quoted = connection.dialect.identifier_preparer.quote(unit.version_table)
-    found: str | None = connection.exec_driver_sql(f"SELECT version_num FROM {quoted}").scalar()
-    return found
+    return connection.scalar(sa.select(sa.column("version_num", sa.String)).select_from(sa.table(unit.version_table)))
 
 
 def pending(connection: Connection, unit: Unit) -> Sequence[str]:
@@ -151,7 +149,8 @@ def draft_revision(connection: Connection, unit: Unit) -> tuple[str, str]:
     """The bodies of ``upgrade`` and ``downgrade`` that would bring the tables in step with the models."""
     context = MigrationContext.configure(connection, opts=_options(unit, connection))
     script = produce_migrations(context, Base.metadata)
-    assert script.upgrade_ops is not None and script.downgrade_ops is not None
+    assert script.upgrade_ops is not None
+    assert script.downgrade_ops is not None
     options: dict[str, Any] = {"migration_context": context, "render_as_batch": True, "user_module_prefix": "types."}
     return render_python_code(script.upgrade_ops, **options), render_python_code(script.downgrade_ops, **options)
 

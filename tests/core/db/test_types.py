@@ -23,21 +23,12 @@ sample = sa.Table(
     sa.Column("content", Json),
 )
 
-amounts = st.decimals(
-    Decimal("-99999999999999.9999"), Decimal("99999999999999.9999"), places=4
-)
-moments = st.datetimes(
-    datetime(2, 1, 1), datetime(9998, 12, 31), timezones=st.timezones()
-)
+amounts = st.decimals(Decimal("-99999999999999.9999"), Decimal("99999999999999.9999"), places=4)
+moments = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=st.timezones())
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 contents = st.recursive(
-    st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(-1e9, 1e9, width=32)
-    | texts,
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4)
-    ),
+    st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9, width=32) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=8,
 )
 
@@ -65,16 +56,12 @@ def stored(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
 
 
 @given(amount=amounts)
-def test_an_amount_comes_back_exactly(
-    connection: sa.Connection, amount: Decimal
-) -> None:
+def test_an_amount_comes_back_exactly(connection: sa.Connection, amount: Decimal) -> None:
     assert kept(connection, amount=amount) == amount
 
 
 @given(several=st.lists(amounts, min_size=1, max_size=9))
-def test_the_database_sums_and_orders_amounts_exactly(
-    connection: sa.Connection, several: list[Decimal]
-) -> None:
+def test_the_database_sums_and_orders_amounts_exactly(connection: sa.Connection, several: list[Decimal]) -> None:
     with connection.begin() as transaction:
         stored(connection, [{"amount": amount} for amount in several])
         total, least, most = connection.execute(
@@ -84,12 +71,8 @@ def test_the_database_sums_and_orders_amounts_exactly(
                 sa.func.max(sample.c.amount),
             )
         ).one()
-        ordered = connection.scalars(
-            sa.select(sample.c.amount).order_by(sample.c.amount)
-        ).all()
-        above = connection.scalar(
-            sa.select(sa.func.count()).where(sample.c.amount > several[0])
-        )
+        ordered = connection.scalars(sa.select(sample.c.amount).order_by(sample.c.amount)).all()
+        above = connection.scalar(sa.select(sa.func.count()).where(sample.c.amount > several[0]))
         transaction.rollback()
     assert (total, least, most) == (sum(several), min(several), max(several))
     assert isinstance(total, Decimal)
@@ -102,9 +85,7 @@ def test_an_amount_is_multiplied_by_a_plain_number_and_averaged(
 ) -> None:
     with connection.begin() as transaction:
         stored(connection, [{"amount": Decimal("10.01")}, {"amount": Decimal("20.02")}])
-        mean, tripled = connection.execute(
-            sa.select(average(sample.c.amount), sa.func.max(sample.c.amount * 3))
-        ).one()
+        mean, tripled = connection.execute(sa.select(average(sample.c.amount), sa.func.max(sample.c.amount * 3))).one()
         transaction.rollback()
     assert (mean, tripled) == (Decimal("15.0150"), Decimal("60.06"))
 
@@ -123,32 +104,24 @@ def test_an_amount_is_multiplied_by_a_plain_number_and_averaged(
     ],
     ids=repr,
 )
-def test_what_is_no_exact_amount_is_refused(
-    connection: sa.Connection, amount: object
-) -> None:
+def test_what_is_no_exact_amount_is_refused(connection: sa.Connection, amount: object) -> None:
     with pytest.raises(StatementError) as refusal:
         kept(connection, amount=amount)
     assert isinstance(refusal.value.orig, ValueError)
 
 
 @given(moment=moments)
-def test_a_moment_comes_back_as_the_same_moment_in_utc(
-    connection: sa.Connection, moment: datetime
-) -> None:
+def test_a_moment_comes_back_as_the_same_moment_in_utc(connection: sa.Connection, moment: datetime) -> None:
     result = kept(connection, moment=moment)
     assert result == moment.astimezone(UTC)
     assert result.tzinfo is UTC
 
 
 @given(several=st.lists(moments, min_size=1, max_size=6))
-def test_the_database_orders_moments(
-    connection: sa.Connection, several: list[datetime]
-) -> None:
+def test_the_database_orders_moments(connection: sa.Connection, several: list[datetime]) -> None:
     with connection.begin() as transaction:
         stored(connection, [{"moment": moment} for moment in several])
-        ordered = connection.scalars(
-            sa.select(sample.c.moment).order_by(sample.c.moment)
-        ).all()
+        ordered = connection.scalars(sa.select(sample.c.moment).order_by(sample.c.moment)).all()
         transaction.rollback()
     assert ordered == sorted(moment.astimezone(UTC) for moment in several)
 
@@ -162,9 +135,7 @@ def test_the_database_orders_moments(
     ],
     ids=["naive", "text", "outside"],
 )
-def test_what_is_no_moment_is_refused(
-    connection: sa.Connection, moment: object
-) -> None:
+def test_what_is_no_moment_is_refused(connection: sa.Connection, moment: object) -> None:
     with pytest.raises(StatementError) as refusal:
         kept(connection, moment=moment)
     assert isinstance(refusal.value.orig, ValueError)
@@ -180,9 +151,7 @@ def test_json_comes_back_as_it_was(connection: sa.Connection, content: object) -
     [float("nan"), [float("inf")], {"a": "\x00"}, "\ud800", {1: 2}, {"a": {1}}],
     ids=repr,
 )
-def test_what_json_cannot_keep_is_refused(
-    connection: sa.Connection, content: object
-) -> None:
+def test_what_json_cannot_keep_is_refused(connection: sa.Connection, content: object) -> None:
     with pytest.raises(StatementError) as refusal:
         kept(connection, content=content)
     assert isinstance(refusal.value.orig, ValueError)
