@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select
@@ -21,10 +21,22 @@ from comptoir.i18n import _
 from comptoir.settings import Settings
 
 if TYPE_CHECKING:
-    from comptoir.db.unit_of_work import UnitOfWork
     from comptoir.db.workflow import Transition
     from comptoir.registry.registry import Registry
     from comptoir.values import RecordRef
+
+
+class Sessions(Protocol):
+    """The two sessions of one transaction: a `comptoir.db.unit_of_work.UnitOfWork`, or part of a schema change."""
+
+    @property
+    def system(self) -> Session:
+        """The unrestricted session."""
+
+    @property
+    def user(self) -> Session:
+        """The session of the actor."""
+
 
 Outbox = Callable[[Session, str, str, Sequence[Any]], None]
 """Writes deferred deliveries: session, hook name, plugin, references."""
@@ -40,7 +52,7 @@ class Context:
     def __init__(
         self,
         *,
-        unit_of_work: UnitOfWork,
+        unit_of_work: Sessions,
         registry: Registry,
         settings: Settings,
         actor: Actor,
@@ -205,7 +217,7 @@ class Context:
         """The ids of all users or teams, which everyone may refer to."""
         if table not in self._known:
             model = {"core_user": User, "core_team": Team}[table]
-            self._known[table] = set(self.system_session.scalars(select(model.id)))  # type: ignore[attr-defined]
+            self._known[table] = set(self.system_session.scalars(select(model.id)))
         return self._known[table]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from comptoir.access.permissions import Actor, system_actor
-from comptoir.context import Context
+from comptoir.context import Context, Sessions
 from comptoir.db.engine import create_engine
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import ConfigurationError, Unavailable
@@ -159,7 +159,7 @@ class Deployment:
             if write:
                 context.write_outbox()
 
-    def context_in(self, uow: UnitOfWork, actor: Actor, registry: Registry | None = None) -> Context:
+    def context_in(self, uow: Sessions, actor: Actor, registry: Registry | None = None) -> Context:
         """A context within a unit of work that somebody else commits (after `Context.write_outbox`)."""
         uow.system.info["clock"] = self.clock  # deferred work is due by it
         return Context(

@@ -10,7 +10,6 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Date, ForeignKey, Integer, String, Text, inspect
@@ -219,9 +218,18 @@ def json_column(**options: Any) -> Any:
     return mapped_column(Json(), nullable=False, default=dict, **options)
 
 
-@lru_cache(maxsize=512)
+_fields: dict[type, Mapping[str, Field]] = {}
+
+
 def fields_of(model: type) -> Mapping[str, Field]:
     """The declared fields of a model by attribute name, in the order of declaration (server-owned ones last)."""
+    found = _fields.get(model)
+    if found is None:
+        found = _fields[model] = _read_fields(model)
+    return found
+
+
+def _read_fields(model: type) -> Mapping[str, Field]:
     mapper: Mapper[Any] = inspect(model)
     found: dict[str, Field] = {}
     own_first = sorted(

@@ -194,8 +194,6 @@ def _stamp(ctx: Context, changes: Sequence[Change]) -> None:
         if change.is_new:
             record.created_at = now
             record.created_by = actor.id
-            if record.custom is None:
-                record.custom = {}
             declared = ctx.registry.record_type(type(record))
             if record.owner_id is None and declared.has_owner:
                 record.owner_id = ctx.hooks.choose_owner(ctx=ctx, record=record) or actor.id
@@ -292,7 +290,7 @@ def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
             seen[model, name][value] = change.record
     for (model, name), by_value in seen.items():
         column = getattr(model, name)
-        rows = ctx.system_session.execute(select(model.id, column).where(column.in_(list(by_value))))  # type: ignore[attr-defined]
+        rows = ctx.system_session.execute(select(model.id, column).where(column.in_(list(by_value))))
         for record_id, value in rows:
             if by_value[value].id != record_id:
                 found.append(_taken(fields_of(model)[name], name, value))
@@ -375,7 +373,7 @@ def search_key(record: Record) -> str:
     parts: list[str] = []
     for name, described in fields_of(type(record)).items():
         if described.kind is Kind.LINES:
-            if not any(f.search for f in fields_of(described.line).values()):  # type: ignore[arg-type]
+            if described.line is None or not any(f.search for f in fields_of(described.line).values()):
                 continue
             for line in getattr(record, name):
                 parts += [

@@ -53,8 +53,8 @@ def _describe(point: metadata.EntryPoint) -> Available:
         name=point.name,
         target=point.value,
         version=distribution.version,
-        summary=own.get("Summary") or "",
-        author=own.get("Author") or own.get("Author-email") or "",
+        summary=own["Summary"] or "",
+        author=own["Author"] or own["Author-email"] or "",
         requires=requires,
     )
 

@@ -93,7 +93,7 @@ def _rows(connection: Connection, name: str, module: str, roles: set[int]) -> st
     table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
     order = list(table.primary_key.columns) or list(table.c)
     result = connection.execution_options(yield_per=1000).execute(select(table).order_by(*order))
-    return _digest(_plain(row) for row in result.mappings() if not _belongs_to(name, row, module))
+    return _digest(_plain(row) for row in result.mappings() if not _belongs_to(name, row, module, roles))
 
 
 def _belongs_to(table: str, row: Any, module: str, roles: set[int]) -> bool:

@@ -24,7 +24,8 @@ from comptoir.registry.discover import dependants, with_requirements
 from comptoir.registry.export import export_module
 from comptoir.registry.fingerprint import Fingerprint, fingerprint
 from comptoir.registry.models import DemoRecord, Generation, ModuleRow, QuarantineRow, State
-from comptoir.registry.registry import Registry, build_registry, readable
+from comptoir.registry.plugin import readable
+from comptoir.registry.registry import Registry, build_registry
 
 if TYPE_CHECKING:
     from comptoir.deployment import Deployment
@@ -476,8 +477,17 @@ class _JoinedUnit:
     """The system half of a unit of work, on a connection that somebody else commits."""
 
     def __init__(self, connection: Connection) -> None:
-        self.system = Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
-        self.user = self.system
+        self._session = Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
+
+    @property
+    def system(self) -> Session:
+        """The unrestricted session."""
+        return self._session
+
+    @property
+    def user(self) -> Session:
+        """There is no user in a schema change: the same session."""
+        return self._session
 
 
 class _context:
@@ -489,7 +499,7 @@ class _context:
         self.context: Context = deployment.context_in(
             self._unit,
             Actor(chosen.id, chosen.name, chosen.grants, is_system=True),
-            registry,  # type: ignore[arg-type]
+            registry,
         )
 
     def __enter__(self) -> Context:

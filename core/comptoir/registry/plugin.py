@@ -270,7 +270,7 @@ def _check_extension(name: str, model: type[Extension[Any]]) -> None:
         target = model.extended()
     except TypeError as error:
         raise PluginError(name, str(error)) from error
-    if not (isinstance(target, type) and issubclass(target, Record)):
+    if not issubclass(target, Record):
         raise PluginError(name, _("{model} extends something that is no record.", model=model.__name__))
     if [column.name for column in model.__table__.primary_key] != ["record_id"]:
         raise PluginError(name, _("{model} needs: record_id: Mapped[int] = extends(…)", model=model.__name__))

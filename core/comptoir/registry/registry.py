@@ -216,13 +216,10 @@ def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *
         plugins.append(plugin)
     while True:
         try:
-            registry = Registry(plugins, generation=generation, available=available, quarantined=faults)
-            break
+            return Registry(plugins, generation=generation, available=available, quarantined=faults)
         except (pluggy.PluginValidationError, ValueError) as error:
-            culprit = str(getattr(error, "plugin", "") or plugins[-1].name)
-            faults.append(Quarantined(plugins[-1].name, "build", readable(error)))
-            plugins = [p for p in plugins if p.name not in (culprit, plugins[-1].name)]
-    return registry
+            culprit = plugins.pop()
+            faults.append(Quarantined(culprit.name, "build", readable(error)))
 
 
 def _check_requirements(available: Mapping[str, Available], name: str, loaded: set[str]) -> None:

@@ -159,6 +159,6 @@ def outbox(deployment: Deployment) -> Callable[[], int]:
     def deliver() -> int:
         from comptoir.jobs.worker import run_pending
 
-        return int(run_pending(deployment) or 0)
+        return len(run_pending(deployment))
 
     return deliver

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
 
 from comptoir.deployment import Deployment
 from comptoir.errors import ConfigurationError
@@ -64,7 +64,7 @@ def open_fleet(paths: Sequence[Path]) -> Fleet:
     return Fleet(by_name)
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(BaseApplication):  # type: ignore[misc]
     """Gunicorn, configured in code; ``open_application`` runs in each worker process after the fork."""
 
     def __init__(self, open_application: Callable[[], Any], options: Mapping[str, Any]) -> None:
