@@ -50,7 +50,7 @@ def axis_step(top: float, lines: int = 4) -> float:
     if top <= 0:
         return 1
     raw = top / lines
-    power: float = 10.0 ** floor(log10(raw))
+    power: float = 10 ** floor(log10(raw))
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= raw)
 
 
