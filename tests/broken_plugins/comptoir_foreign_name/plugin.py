@@ -1,0 +1,10 @@
+"""Names a permission after another plugin."""
+
+from comptoir.toolkit import Manifest, Permission, hookimpl
+
+manifest = Manifest("Broken")
+
+
+@hookimpl
+def contribute_permissions():
+    return [Permission("sales.everything", "Take over")]

@@ -1,0 +1,10 @@
+"""Contributes something that is no list."""
+
+from comptoir.toolkit import Manifest, Permission, hookimpl
+
+manifest = Manifest("Broken")
+
+
+@hookimpl
+def contribute_permissions():
+    return Permission("hook_no_list.go", "Go")

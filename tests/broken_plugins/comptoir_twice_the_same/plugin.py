@@ -1,0 +1,10 @@
+"""Gives one name twice."""
+
+from comptoir.toolkit import Manifest, Permission, hookimpl
+
+manifest = Manifest("Broken")
+
+
+@hookimpl
+def contribute_permissions():
+    return [Permission("twice_the_same.go", "Go"), Permission("twice_the_same.go", "Go again")]

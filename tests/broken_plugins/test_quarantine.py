@@ -1,0 +1,108 @@
+"""One broken plugin per guard: each is set aside with a reason that says what to mend, and the rest serves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from comptoir.registry.discover import Available, discover_plugins
+from comptoir.registry.registry import build_registry
+
+HERE = Path(__file__).parent
+
+REASONS = {
+    "syntax_error": "It cannot be imported: SyntaxError",
+    "missing_import": "No module named 'a_library_that_nobody_has'",
+    "crash_at_import": "RuntimeError: the licence server is away (plugin.py, line 3)",
+    "no_manifest": "has no manifest. Add: manifest = Manifest",
+    "wrong_core": "It needs core >=9; this is",
+    "misspelt_hook": "There is no hook contribute_modles",
+    "wrong_argument": "A hook does not match its specification",
+    "hook_raises": "contribute_jobs raised ZeroDivisionError: division by zero (plugin.py, line 10)",
+    "hook_no_list": "contribute_permissions must return a list",
+    "foreign_name": "the name sales.everything must begin with “foreign_name.”",
+    "twice_the_same": "the name twice_the_same.go is given twice",
+    "odd_scope": "grants base.contact.read with scope galaxy; use own, team or all",
+    "foreign_table": "The table elsewhere_thing must begin with “foreign_table_”",
+    "no_record_type": "Thing has no __record__ declaration",
+    "no_title": "Thing has no title field. Give one field title=True",
+    "no_ondelete": "no_ondelete_thing.contact_id does not say what happens when the row it points at goes: give ondelete",
+    "undeclared_need": "undeclared_need_thing.product_id points at catalog_product; name the module it belongs to",
+    "no_rule": "Count declares no access rule. Set __visible__",
+    "required_extension": "ThingContact.size is required, but most records have no row. Give it a default",
+    "bad_relationship": "Its models do not fit together",
+    "foreign_screens": "It contributes screens for base.contact, which is not its own",
+    "tab_on_nothing": "The tab tab_on_nothing.tab hangs on name, which is no reference",
+    "template_elsewhere": "The template sales/box.html must lie in template_elsewhere/",
+}
+
+
+@pytest.fixture
+def importable() -> Iterator[None]:
+    """The folder of the broken plugins on the import path, and nothing of them left behind."""
+    sys.path.insert(0, str(HERE))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(HERE))
+
+
+def broken(name: str, **values: object) -> Available:
+    return Available(name, f"comptoir_{name}.plugin", "1.0", **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize("name", sorted(REASONS))
+def test_a_broken_plugin_is_set_aside_with_its_reason_and_the_rest_is_built(name: str) -> None:
+    available = {**discover_plugins(), name: broken(name)}
+
+    registry = build_registry(available, ["catalog", name])
+
+    assert REASONS[name] in registry.quarantined[name].reason
+    assert list(registry.plugins) == ["base", "catalog"]
+
+
+def test_a_plugin_that_is_no_longer_installed_is_named() -> None:
+    registry = build_registry(discover_plugins(), ["gone"])
+
+    assert "not installed" in registry.quarantined["gone"].reason
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize(
+    ("requires", "reason"),
+    [
+        ({"telescope": ""}, "It needs the module telescope, which is not installed."),
+        ({"catalog": ">=7"}, "It needs catalog >=7; installed is"),
+        ({"catalog": ""}, "It needs the module catalog, which is not running."),
+    ],
+)
+def test_a_plugin_without_what_it_needs_is_set_aside(requires: dict[str, str], reason: str) -> None:
+    available = {**discover_plugins(), "needy": broken("needy", requires=requires)}
+
+    registry = build_registry(available, ["needy"])
+
+    assert reason in registry.quarantined["needy"].reason
+
+
+@pytest.mark.usefixtures("importable")
+def test_who_needs_a_broken_plugin_is_set_aside_too() -> None:
+    available = {
+        **discover_plugins(),
+        "no_manifest": broken("no_manifest"),
+        "needy": broken("needy", requires={"no_manifest": ""}),
+    }
+
+    registry = build_registry(available, ["no_manifest", "needy"])
+
+    assert set(registry.quarantined) == {"no_manifest", "needy"}
+    assert list(registry.plugins) == ["base"]
+
+
+def test_every_broken_plugin_is_tried() -> None:
+    folders = {path.name.removeprefix("comptoir_") for path in HERE.glob("comptoir_*")}
+
+    assert folders == set(REASONS)
