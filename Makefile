@@ -16,20 +16,21 @@ DISTRIBUTIONS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test lint format bench bench-check lock assets clean
+.PHONY: help run test lint format bench bench-check docs lock assets clean
 .DEFAULT_GOAL := help
 
-help:  ## this list
+help:
 	@echo "make run          serve a demo on http://127.0.0.1:$(PORT) (another port: PORT=9000 make run)"
 	@echo "make test         the whole test suite, on SQLite and PostgreSQL"
 	@echo "make lint         ruff, mypy, import-linter"
 	@echo "make format       format the code"
 	@echo "make bench        the benchmarks, all or some: make bench ONLY=list"
 	@echo "make bench-check  compare their ratios with the promises"
+	@echo "make docs         renew the pages that are generated from the code"
 	@echo "make lock         renew the locked requirements (needs uv)"
 	@echo "make clean        remove what was built; the demo in $(DEMO) stays"
 
-run: $(VENV)/.editable assets $(DEMO)/comptoir.toml  ## serve the demo
+run: $(VENV)/.editable assets $(DEMO)/comptoir.toml
 	@echo
 	@echo "  Comptoir serves on http://127.0.0.1:$(PORT) (stop with Ctrl+C)"
 	@echo "  Log in as $(ADMIN_EMAIL) with the password $(ADMIN_PASSWORD)"
@@ -43,13 +44,13 @@ $(DEMO)/comptoir.toml: | $(VENV)/.editable assets
 	@$(BIN)/comptoir --config $@ init --admin-email $(ADMIN_EMAIL) --admin-password $(ADMIN_PASSWORD) \
 		--modules catalog,sales --demo || { rm -rf $(DEMO); exit 1; }
 
-test: $(VENV)/.dev assets  ## the whole suite
+test: $(VENV)/.dev assets
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy core/comptoir $(wildcard plugins/*/comptoir_*) tests
+	$(BIN)/mypy core/comptoir core/assets docs $(wildcard plugins/*/comptoir_*) tests
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev
@@ -61,6 +62,9 @@ bench: $(VENV)/.dev assets
 
 bench-check: $(VENV)/.dev assets
 	$(BIN)/python -m benchmarks --check $(ONLY)
+
+docs: $(VENV)/.editable
+	$(BIN)/python docs/generate.py
 
 lock:
 	$(LOCK) pyproject.toml --group build --output-file requirements.txt
