@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.app.base import BaseApplication
 
 from comptoir.deployment import Deployment
 from comptoir.errors import ConfigurationError

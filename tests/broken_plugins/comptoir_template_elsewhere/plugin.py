@@ -8,4 +8,6 @@ manifest = Manifest("Broken")
 
 @hookimpl
 def contribute_panels():
-    return [Panel("template_elsewhere.box", Contact, "Box", "sales/box.html", lambda ctx, record: {}, "base.contact.read")]
+    return [
+        Panel("template_elsewhere.box", Contact, "Box", "sales/box.html", lambda ctx, record: {}, "base.contact.read")
+    ]
