@@ -40,7 +40,7 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.engine import Compiled
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_mapper
 from sqlalchemy.orm.state import InstanceState
 from sqlalchemy.schema import DefaultGenerator, ExecutableDDLElement
 from sqlalchemy.sql import Alias, ColumnElement, FromClause
@@ -352,9 +352,18 @@ def _count_of(table: Table) -> Select[Any]:
 
 # --- the compiler -----------------------------------------------------------------------------------------------------
 
-FUNCTIONS = frozenset(
-    ["count", "sum", "min", "max", "avg", "coalesce", "nullif", "lower", "upper", "length", "char_length", "substr", "substring", "trim", "ltrim", "rtrim", "replace", "concat", "concat_ws", "abs", "round", "ceil", "ceiling", "floor", "mod", "power", "sign", "greatest", "least", "cast", "extract", "date_trunc", "date_part", "strftime", "date", "time", "datetime", "julianday", "unixepoch", "now", "current_date", "current_timestamp", "to_char", "timezone", "age", "make_date", "row_number", "rank", "dense_rank", "ntile", "lag", "lead", "first_value", "last_value", "json_extract", "json_each", "json_type", "json_array_length", "jsonb_array_length", "jsonb_extract_path_text", "jsonb_typeof", "group_concat", "string_agg", "aggregate_strings", "array_agg", "unnest", "percentile_cont", "percentile_disc", "stddev", "variance", "any_value", "bool_and", "bool_or", "every"]
-)
+# fmt: off
+FUNCTIONS = frozenset({
+    "count", "sum", "min", "max", "avg", "coalesce", "nullif", "lower", "upper", "length", "char_length", "substr", "substring", "trim", "ltrim", "rtrim", "replace",
+    "concat", "concat_ws", "abs", "round", "ceil", "ceiling", "floor", "mod", "power", "sign", "greatest", "least",
+    "cast", "extract", "date_trunc", "date_part", "strftime", "date", "time", "datetime", "julianday", "unixepoch", "now", "current_date", "current_timestamp",
+    "to_char", "timezone", "age", "make_date",
+    "row_number", "rank", "dense_rank", "ntile", "lag", "lead", "first_value", "last_value",
+    "json_extract", "json_each", "json_type", "json_array_length", "jsonb_array_length", "jsonb_extract_path_text", "jsonb_typeof",
+    "group_concat", "string_agg", "aggregate_strings", "array_agg", "unnest", "percentile_cont", "percentile_disc", "stddev", "variance",
+    "any_value", "bool_and", "bool_or", "every",
+})
+# fmt: on
 """The SQL functions that a user's session may call: pure ones that read nothing but their arguments."""
 
 _CONSTANT = re.compile(r"\*|[0-9]{1,18}|'[\w .:-]*'|NULL", re.IGNORECASE)
@@ -715,6 +724,24 @@ class GuardedSession(Session):
         self.bind.close()
 
 
+@event.listens_for(GuardedSession, "before_flush")
+def _check_deleted(session: GuardedSession, _flush_context: Any, _objects: Any) -> None:
+    connection = session.bind
+    doomed: dict[str, list[Any]] = {}
+    for record in session.deleted:
+        mapper: Any = object_mapper(record)
+        for table in mapper.tables:
+            doomed.setdefault(table.fullname, []).append(_key_of(mapper, record))
+    for name, keys in doomed.items():
+        if connection.count_reachable(name, DELETE, keys) != len(keys):
+            raise NotAllowed(_("You may not delete this."))
+
+
+def _key_of(mapper: Any, record: Any) -> Any:
+    identity = mapper.primary_key_from_instance(record)
+    return identity[0] if len(identity) == 1 else tuple(identity)
+
+
 @event.listens_for(GuardedSession, "after_flush")
 def _check_written(session: GuardedSession, flush_context: Any) -> None:
     connection = session.bind
@@ -730,8 +757,7 @@ def _check_written(session: GuardedSession, flush_context: Any) -> None:
         action = DELETE if is_deleted else INSERT if state.key is None else UPDATE
         if action == UPDATE and not session.is_modified(record):
             continue
-        identity = mapper.primary_key_from_instance(record)
-        key = identity[0] if len(identity) == 1 else tuple(identity)
+        key = _key_of(mapper, record)
         for table in mapper.tables:
             mapped.add(table.fullname)
             if policy.check(table.fullname, action) is not None:
@@ -743,7 +769,7 @@ def _check_written(session: GuardedSession, flush_context: Any) -> None:
             written[name, INSERT] = [key[0] if len(columns) == 1 else key for key in dict.fromkeys(keys)]
     for (name, action), keys in written.items():
         if action == DELETE:
-            # the rule in the DELETE left the rows in place that the user may not delete
+            # orphans go without having been asked for; the rule in the DELETE left those that the user may not delete
             if connection.count_rows(name, keys):
                 raise NotAllowed(_("You may not delete this."))
         elif connection.count_reachable(name, action, keys) != len(set(keys)):

@@ -23,7 +23,7 @@ _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 def _exact_amount(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
-        raise ValueError(f"an amount is a Decimal or an int, not {type(value).__name__}")  # noqa: TRY004 - one refusal for all values
+        raise ValueError(f"an amount is a Decimal or an int, not {type(value).__name__}")
     amount = Decimal(value)
     if not amount.is_finite():
         raise ValueError(f"{amount} is not an amount")
@@ -132,7 +132,7 @@ def _check_json(value: object) -> None:
         case dict():
             for key, item in value.items():
                 if not isinstance(key, str):
-                    raise ValueError(f"the keys of a JSON object are texts, not {key!r}")  # noqa: TRY004 - as above
+                    raise ValueError(f"the keys of a JSON object are texts, not {key!r}")
                 check_text(key)
                 _check_json(item)
         case list() | tuple():
