@@ -64,7 +64,8 @@ class Field:
     """The declaration of one field.
 
     ``name`` is the attribute and wire name (``contact_id``), ``path`` the name in filters and mappings (``contact``).
-    ``read`` and ``write`` name a permission without which the field is absent or locked.
+    ``read`` and ``write`` name a permission without which the field is absent or locked.  ``expected`` fields may be
+    empty, and an import mentions each row where they are.
     """
 
     kind: Kind
@@ -78,6 +79,7 @@ class Field:
     personal: bool = False
     server: bool = False
     multiline: bool = False
+    expected: bool = False
     read: str | None = None
     write: str | None = None
     help: Words | None = None

@@ -1,0 +1,17 @@
+"""Files in and out: reading tables, importing them row by row, exporting what a filter finds."""
+
+from comptoir.records.transfer.exporting import export_records
+from comptoir.records.transfer.importing import ImportReport, Problem, import_table
+from comptoir.records.transfer.mapping import Mapping, parse_mapping
+from comptoir.records.transfer.reading import Table, read_table
+
+__all__ = [
+    "ImportReport",
+    "Mapping",
+    "Problem",
+    "Table",
+    "export_records",
+    "import_table",
+    "parse_mapping",
+    "read_table",
+]

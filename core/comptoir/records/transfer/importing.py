@@ -1,0 +1,404 @@
+"""Import a table: every row is created, updated, skipped or failed, and what is wrong is said at its row with a cure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import inspect, select
+
+from comptoir.db.fields import Kind, fields_of
+from comptoir.db.record import Record
+from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
+from comptoir.i18n import Text, _
+from comptoir.records.changes import change_of
+from comptoir.records.declared import DeclaredType
+from comptoir.records.save import save
+from comptoir.records.transfer.mapping import Mapping, Target
+from comptoir.records.transfer.parsing import parse_cell
+from comptoir.records.transfer.reading import Table
+from comptoir.records.transfer.references import Directory, unknown_reference
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, or worth a look, in one row; a notice does not keep the row from being imported."""
+
+    line: int
+    column: str
+    message: str
+    is_notice: bool = False
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """The balance of an import: ``created + updated + skipped + failed`` is the number of rows."""
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    skipped: int = 0
+    failed: int = 0
+    notices: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    unused: tuple[str, ...] = ()
+    kept: bool = True
+    """False after a dry run, and where failed rows undid everything."""
+
+
+class Undo(Exception):
+    """Ends a unit of work whose changes are not wanted."""
+
+
+Listener = Callable[[Problem, dict[str, Any]], None]
+"""Called for each problem with its row as it stands in the file; never called twice for the same problem."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class _Row:
+    line: int
+    cells: dict[str, Any]
+    record: Record | None = None
+
+
+def import_table(
+    ctx: Context,
+    declared: DeclaredType,
+    table: Table,
+    mapping: Mapping,
+    *,
+    key: str | None = None,
+    listen: Listener | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Save the rows of a table in batches within the caller's transaction.
+
+    With ``key`` a row whose value an existing record has updates that record; an empty cell leaves its field alone.
+    The caller decides whether failures undo everything: it raises `Undo` inside its unit of work.
+    """
+    importer = _Importer(ctx, declared, mapping, key, listen)
+    importer.report.unused = mapping.unused
+    for batch in _batches(table.rows(), importer.key_of):
+        importer.take(batch)
+        if progress is not None:
+            progress(importer.report.rows)
+    importer.resolve_late_references()
+    return importer.report
+
+
+def _batches(
+    rows: Iterator[tuple[int, dict[str, Any]]], key_of: Callable[[dict[str, Any]], Any]
+) -> Iterator[list[_Row]]:
+    """Rows in batches; a key that comes twice starts a new one, so that the second row finds the first's record."""
+    batch: list[_Row] = []
+    keys: set[Any] = set()
+    for line, cells in rows:
+        value = key_of(cells)
+        if len(batch) >= BATCH or (value is not None and value in keys):
+            yield batch
+            batch, keys = [], set()
+        batch.append(_Row(line, cells))
+        if value is not None:
+            keys.add(value)
+    if batch:
+        yield batch
+
+
+class _Importer:
+    def __init__(
+        self, ctx: Context, declared: DeclaredType, mapping: Mapping, key: str | None, listen: Listener | None
+    ) -> None:
+        self.ctx = ctx
+        self.declared = declared
+        self.mapping = mapping
+        self.report = ImportReport()
+        self._listen = listen
+        self._directories: dict[tuple[str, str], Directory] = {}
+        self._late: list[tuple[_Row, int, Target, str]] = []
+        self._stages: dict[str, str] | None = None
+        self._key = self._key_target(key)
+
+    def _key_target(self, key: str | None) -> Target | None:
+        if key is None:
+            return None
+        name = self.declared.by_path.get(key)
+        found = next((t for t in self.mapping.targets if t.name == name and t.position is None), None)
+        if name is None or found is None or "." in name:
+            raise RuleViolation(
+                "core.unknown_key",
+                _(
+                    "The key {key} must be a field that a column is mapped to: {fields}.",
+                    key=key,
+                    fields=", ".join(t.name for t in self.mapping.targets if t.position is None and "." not in t.name),
+                ),
+                field="key",
+            )
+        return found
+
+    def key_of(self, cells: dict[str, Any]) -> Any:
+        """The key's value in a row as stored, or None."""
+        if self._key is None:
+            return None
+        try:
+            return self._value(self._key, cells.get(self._key.column), None)
+        except RuleViolation:
+            return None
+
+    # -- one batch ------------------------------------------------------------------------------------------------------
+
+    def take(self, rows: list[_Row]) -> None:
+        """Fill, save and count a batch of rows."""
+        self.report.rows += len(rows)
+        existing = self._existing(rows)
+        ready: list[_Row] = []
+        with self.ctx.session.no_autoflush:
+            for row in rows:
+                if self._fill(row, existing):
+                    ready.append(row)
+        if not ready:
+            return
+        try:
+            with self.ctx.session.begin_nested():
+                self._save(ready)
+        except ComptoirError:
+            self._one_by_one(ready, existing)
+
+    def _existing(self, rows: Sequence[_Row]) -> dict[Any, Record]:
+        if self._key is None:
+            return {}
+        values = {value for row in rows if (value := self.key_of(row.cells)) is not None}
+        model = self.declared.model
+        column = getattr(model, self._key.name)
+        found: dict[Any, Record] = {}
+        for record in self.ctx.session.scalars(select(model).where(column.in_(values))):
+            found.setdefault(getattr(record, self._key.name), record)
+        return found
+
+    def _fill(self, row: _Row, existing: dict[Any, Record]) -> bool:
+        """Put a row's cells into its record; False where the row fails, its problems are reported then."""
+        record = existing.get(self.key_of(row.cells)) if self._key is not None else None
+        if record is None:
+            record = self.declared.model()
+        violations: list[tuple[str, RuleViolation]] = []
+        if "" in row.cells:
+            violations.append(("", RuleViolation("core.extra_cells", row.cells[""])))
+        notices: list[Problem] = []
+        values: list[tuple[Target, Any]] = []
+        for target in self.mapping.targets:
+            cell = row.cells.get(target.column)
+            try:
+                value = self._value(target, cell, row, notices)
+            except RuleViolation as violation:
+                violations.append((target.column, violation))
+                continue
+            if value is None and target.field.expected:
+                notices.append(
+                    Problem(
+                        row.line,
+                        target.column,
+                        str(
+                            _(
+                                "{column} is empty: the {type} is kept without {label}. Fill the cell and import again.",
+                                column=target.column,
+                                type=str(self.declared.declaration.label).lower(),
+                                label=target.field.label,
+                            )
+                        ),
+                        is_notice=True,
+                    )
+                )
+            if value is not None:
+                values.append((target, value))
+        if violations:
+            self._fail(row, violations)
+            return False
+        for target, value in values:
+            self._put(record, target, value)
+        for notice in notices:
+            self.report.notices[notice.message] += 1
+            self._tell(notice, row)
+        row.record = record
+        return True
+
+    def _value(self, target: Target, cell: Any, row: _Row | None, notices: list[Problem] | None = None) -> Any:
+        kind = target.field.kind
+        value = parse_cell(target.field, cell, timezone=self.ctx.timezone)
+        if value is None:
+            return None
+        if kind is Kind.REFERENCE:
+            return self._reference(target, str(value).strip(), row, notices)
+        if kind is Kind.STAGE:
+            return self._stage(str(value))
+        if target.factor is not None:
+            value = type(value)(value * target.factor)
+        return value
+
+    def _reference(self, target: Target, text: str, row: _Row | None, notices: list[Problem] | None) -> Any:
+        table = str(target.field.target)
+        declared = self.ctx.registry.target_of(table)
+        if declared is None:
+            raise RuleViolation("core.unknown_reference", _("The module of {label} is off.", label=target.field.label))
+        if target.by is None and text.isdigit() and target.name.endswith("_id") and target.column.endswith("_id"):
+            return int(text)
+        directory = self._directories.setdefault(
+            (table, target.by or declared.title), Directory(self.ctx, declared, target.by or declared.title)
+        )
+        found = directory.find(text, target.field)
+        if found is None:
+            if declared is self.declared and row is not None:
+                self._late.append((row, len(self._late), target, text))
+                return None
+            raise unknown_reference(directory, target.field, text)
+        if found.notice is not None and notices is not None and row is not None:
+            notices.append(Problem(row.line, target.column, str(found.notice), is_notice=True))
+        return found.record_id
+
+    def _stage(self, text: str) -> str:
+        from comptoir.db.types import fold
+
+        if self._stages is None:
+            workflow = self.declared.declaration.workflow
+            stages = workflow.stages(self.ctx, None) if workflow is not None else ()
+            self._stages = {}
+            for stage in stages:
+                self._stages.setdefault(fold(str(stage.label)), stage.name)
+                self._stages.setdefault(fold(stage.name), stage.name)
+        known = self._stages.get(fold(text))
+        if known is None:
+            raise RuleViolation(
+                "core.unknown_stage",
+                _(
+                    "There is no stage “{text}”. Stages: {stages}.",
+                    text=text[:60],
+                    stages=", ".join(self._stages.values()),
+                ),
+                field="stage",
+            )
+        return known
+
+    def _put(self, record: Record, target: Target, value: Any) -> None:
+        if target.position is not None:
+            lines = getattr(record, target.name)
+            while len(lines) <= target.position:
+                line_type: Any = fields_of(type(record))[target.name].line
+                lines.append(line_type())
+            _set(lines[target.position], target.field.name, value)
+        elif "." in target.name:
+            module = target.name.partition(".")[0]
+            extension = self.declared.extension_of(module)
+            if extension is not None:
+                _set(record.ext(extension), target.field.name, value)
+        else:
+            _set(record, target.name, value)
+
+    def _save(self, rows: Sequence[_Row]) -> None:
+        records = list(dict.fromkeys(row.record for row in rows if row.record is not None))
+        changed = {id(change.record): change.is_new for change in save(self.ctx, records)}
+        for row in rows:
+            is_new = changed.get(id(row.record))
+            if is_new is None:
+                self.report.skipped += 1
+            elif is_new:
+                self.report.created += 1
+            else:
+                self.report.updated += 1
+        if any(changed.values()):
+            for (table, _by), directory in self._directories.items():
+                if table == self.declared.table.name:
+                    directory.forget()
+
+    def _one_by_one(self, rows: Sequence[_Row], existing: dict[Any, Record]) -> None:
+        """After a batch was refused: save each row alone, so that only the rows at fault fail."""
+        for record in existing.values():
+            self.ctx.session.refresh(record)
+        for row in rows:
+            fresh = row.record
+            if fresh is not None and not inspect(fresh).persistent:
+                row.record = self._again(row, existing)
+            elif fresh is not None:
+                self._again(row, existing)
+            try:
+                with self.ctx.session.begin_nested():
+                    self._save([row])
+            except RuleViolations as several:
+                self._fail(row, [(self._column_of(v), v) for v in several.violations])
+            except ComptoirError as error:
+                self._fail(row, [("", RuleViolation(error.code, error.message))])
+
+    def _again(self, row: _Row, existing: dict[Any, Record]) -> Record | None:
+        record = existing.get(self.key_of(row.cells)) if self._key is not None else None
+        if record is None:
+            record = self.declared.model()
+        for target in self.mapping.targets:
+            value = self._value(target, row.cells.get(target.column), None)
+            if value is not None:
+                self._put(record, target, value)
+        row.record = record
+        return record
+
+    def _column_of(self, violation: RuleViolation) -> str:
+        for target in self.mapping.targets:
+            if violation.field in (target.name, f"{target.name}.{target.position}.{target.field.name}"):
+                return target.column
+        return ""
+
+    def _fail(self, row: _Row, violations: Sequence[tuple[str, RuleViolation]]) -> None:
+        self.report.failed += 1
+        row.record = None
+        for column, violation in violations:
+            message = str(violation)
+            self.report.problems[message] += 1
+            self._tell(Problem(row.line, column, message), row)
+
+    def _tell(self, problem: Problem, row: _Row) -> None:
+        if self._listen is not None:
+            self._listen(problem, row.cells)
+
+    # -- references to rows further down --------------------------------------------------------------------------------
+
+    def resolve_late_references(self) -> None:
+        """Fill references to records of the same file that came after the row that names them."""
+        waiting = [(row, target, text) for row, _order, target, text in self._late if row.record is not None]
+        pending: list[Record] = []
+        for row, target, text in waiting:
+            directory = self._directories[(self.declared.table.name, target.by or self.declared.title)]
+            record = row.record
+            assert record is not None
+            found = directory.find(text, target.field)
+            if found is None:
+                violation = unknown_reference(directory, target.field, text)
+                self.report.notices[str(violation)] += 1
+                self._tell(Problem(row.line, target.column, str(violation), is_notice=True), row)
+                continue
+            setattr(record, target.name, found.record_id)
+            if change_of(record, lambda _model: "").fields:
+                pending.append(record)
+        if pending:
+            save(self.ctx, pending)
+
+
+def _set(row: Any, name: str, value: Any) -> None:
+    """Assign only what differs, so that an unchanged row stays unchanged."""
+    if getattr(row, name) != value:
+        setattr(row, name, value)
+
+
+def message_of(report: ImportReport) -> Text:
+    """The balance in one line."""
+    return _(
+        "{rows} rows: {created} created, {updated} updated, {skipped} unchanged, {failed} failed.",
+        rows=report.rows,
+        created=report.created,
+        updated=report.updated,
+        skipped=report.skipped,
+        failed=report.failed,
+    )
