@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import func, or_, select
 
+from comptoir.access.teams import rebuild_closure, set_main_team
 from comptoir.base.models import (
     Appointment,
     Contact,
@@ -165,7 +166,7 @@ def _cycles(
     parents: dict[int, int | None] = {record.id: record.parent_id for record in moved}
     while level := {parent for parent in parents.values() if parent is not None} - parents.keys():
         rows = ctx.system_session.execute(select(model.id, model.parent_id).where(model.id.in_(level)))
-        known = dict(rows.tuples())
+        known = dict(rows)
         parents.update({parent: known.get(parent) for parent in level})
     for record in moved:
         if _lies_below_itself(record.id, parents):
@@ -353,7 +354,7 @@ def user_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVio
     keys = {user.email_key: user for user in of_type(changes, User) if user.email_key}
     if keys:
         rows = ctx.system_session.execute(select(User.id, User.email_key).where(User.email_key.in_(keys)))
-        for user_id, key in rows.tuples():
+        for user_id, key in rows:
             if keys[str(key)].id != user_id:
                 yield RuleViolation("base.email_taken", _("Another user signs in with this address."), field="email")
 
@@ -367,8 +368,6 @@ def team_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVio
 
 def follow_teams(ctx: Context, changes: Sequence[Change]) -> None:
     """Keep who sees what through teams in step with the tree and with each user's main team."""
-    from comptoir.access.teams import rebuild_closure, set_main_team
-
     if any(change.is_new or change.touches("parent_id") for _team, change in changes_of(changes, Team)):
         rebuild_closure(ctx.system_session)
     for user, change in changes_of(changes, User):

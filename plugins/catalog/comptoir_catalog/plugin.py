@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from comptoir.toolkit import Base, Manifest, Permission, RoleTemplate, _, hookimpl
-from comptoir_catalog import models
+from collections.abc import Sequence
+
+from comptoir.toolkit import Base, Change, Context, Manifest, Permission, RoleTemplate, _, hookimpl
+from comptoir_catalog import models, services
 
 manifest = Manifest(_("Catalogue"), _("Products, units and price lists."), category="sales", icon="box")
 
@@ -33,3 +35,13 @@ def contribute_roles() -> list[RoleTemplate]:
             _("Keeps products and price lists."),
         ),
     ]
+
+
+@hookimpl
+def prepare_records(ctx: Context, changes: Sequence[Change]) -> None:
+    services.prepare_changes(ctx, changes)
+
+
+@hookimpl
+def check_records(ctx: Context, changes: Sequence[Change]) -> None:
+    services.check_changes(ctx, changes)

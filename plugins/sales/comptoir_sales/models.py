@@ -117,14 +117,15 @@ class _Stations:
     stages: tuple[Stage, ...] = ()
 
 
-def _moves(stations: Sequence[Stage], asks: tuple[str, ...]) -> Iterator[Transition]:
-    """Every move within a pipeline; the first won and lost stage give their moves the plain names."""
-    open_codes = tuple(s.name for s in stations if not s.closes)
+def _moves(stations: Sequence[Stage], asks: tuple[str, ...], elsewhere: Sequence[str]) -> Iterator[Transition]:
+    """Every move within a pipeline, and into it; the first won and lost stage give their moves the plain names."""
+    own_codes = tuple(s.name for s in stations if not s.closes)
+    open_codes = (*own_codes, *(code for code in elsewhere if code not in own_codes))
     closed_codes = tuple(s.name for s in stations if s.closes)
     plain = {"won": True, "lost": False}
     for station in stations:
         if not station.closes:
-            first = station.name == open_codes[0]
+            first = station.name == own_codes[0]
             yield Transition(station.name, station.label, station.name, open_codes)
             name = "reopen" if first else f"reopen_{station.name}"
             label = _("Reopen") if first else _("Reopen at {stage}", stage=station.label)
@@ -157,7 +158,8 @@ class DealWorkflow(Workflow):
         asks: tuple[str, ...] = ()
         if isinstance(record, Deal) and not ctx.actor.is_system and self.asks_lost_reason(ctx, record.pipeline_id):
             asks = ("lost_reason_id",)
-        return tuple(_moves(stations, asks))
+        elsewhere = [s.name for s in self.stages(ctx) if not s.closes]
+        return tuple(_moves(stations, asks, elsewhere))
 
     def stage(self, ctx: Context, name: str, record: Record | None = None) -> Stage | None:
         """The stage with this code, else the one whose label reads the same whatever its case and accents."""

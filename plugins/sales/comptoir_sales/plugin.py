@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from comptoir.toolkit import Base, Manifest, Permission, RoleTemplate, _, hookimpl
-from comptoir_sales import models
+from collections.abc import Sequence
+
+from comptoir.toolkit import Base, Change, Context, Manifest, Permission, Record, RoleTemplate, _, hookimpl
+from comptoir_sales import models, services
 
 manifest = Manifest(_("Sales"), _("Leads, deals, pipelines and their reports."), category="sales", icon="board")
 
@@ -67,3 +69,28 @@ def contribute_roles() -> list[RoleTemplate]:
             _("Sees and edits every deal of the team and the teams below it."),
         ),
     ]
+
+
+@hookimpl
+def seed_module(ctx: Context) -> None:
+    services.create_default_pipeline(ctx)
+
+
+@hookimpl
+def prepare_records(ctx: Context, changes: Sequence[Change]) -> None:
+    services.prepare_changes(ctx, changes)
+
+
+@hookimpl
+def check_records(ctx: Context, changes: Sequence[Change]) -> None:
+    services.check_changes(ctx, changes)
+
+
+@hookimpl
+def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
+    services.follow_pipelines(ctx, changes)
+
+
+@hookimpl
+def check_deletion(ctx: Context, records: Sequence[Record]) -> None:
+    services.check_stage_deletion(ctx, records)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from comptoir.base.models import Contact, ContactEmail, ContactPhone
 from comptoir.base.services import find_by_email, find_by_phone, is_currency, read_phone
@@ -74,7 +73,11 @@ def create_default_pipeline(ctx: Context) -> None:
         ctx,
         [
             PipelineStage(
-                name=str(name), code=slug(name.message), pipeline_id=pipeline.id, kind=kind, probability=Decimal(chance),
+                name=str(name),
+                code=slug(name.message),
+                pipeline_id=pipeline.id,
+                kind=kind,
+                probability=Decimal(chance),
                 idle_days=idle,
             )
             for name, kind, chance, idle in stages
@@ -153,9 +156,7 @@ def check_stage_deletion(ctx: Context, records: Sequence[Record]) -> None:
     """A stage where deals stand cannot go."""
     for stage in records:
         if isinstance(stage, PipelineStage) and deals_at(ctx, stage.pipeline_id, stage.code):
-            raise RuleViolation(
-                "sales.stage_in_use", _("Deals stand at “{stage}”. Move them first.", stage=stage.name)
-            )
+            raise RuleViolation("sales.stage_in_use", _("Deals stand at “{stage}”. Move them first.", stage=stage.name))
 
 
 def follow_pipelines(ctx: Context, changes: Sequence[Change]) -> None:
@@ -188,7 +189,9 @@ class _Names:
         contacts: dict[int, str] = {}
         products: dict[int, Any] = {}
         if contact_ids:
-            contacts = dict(ctx.session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(contact_ids))).tuples())
+            contacts = dict(
+                ctx.session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(contact_ids)))
+            )
         if product_ids:
             query = select(Product.id, Product.name, Product.price, Product.currency).where(Product.id.in_(product_ids))
             products = {row.id: row for row in ctx.session.execute(query)}
@@ -204,7 +207,9 @@ def prepare_deals(ctx: Context, changes: Sequence[Change]) -> None:
     deals = list(changes_of(changes, Deal))
     if not deals:
         return
-    names = _Names.of(ctx, [deal for deal, change in deals if change.is_new or change.touches("name", "amount", "product_id")])
+    names = _Names.of(
+        ctx, [deal for deal, change in deals if change.is_new or change.touches("name", "amount", "product_id")]
+    )
     for deal, change in deals:
         if deal.pipeline_id is None:
             deal.pipeline_id = _before(change, "pipeline_id") or DEALS.default_pipeline(ctx)
@@ -212,7 +217,7 @@ def prepare_deals(ctx: Context, changes: Sequence[Change]) -> None:
         station = _station(ctx, deal, stations)
         if station is not None:
             deal.stage = station.name
-            if change.is_new or change.touches("stage"):
+            if change.is_new or (change.touches("stage") and _before(change, "stage") != station.name):
                 _enter(ctx, deal, change, station, stations)
             elif station.closes and deal.closed_on is None:
                 deal.closed_on = _before(change, "closed_on") or ctx.today()
@@ -282,9 +287,9 @@ def _open(ctx: Context, deal: Deal, change: Change) -> None:
 
 def _fill_in(ctx: Context, deal: Deal, names: _Names) -> None:
     product = names.products.get(deal.product_id or 0)
-    if deal.amount is None and deal.outcome == "open" and product is not None and product.price is not None:
-        if deal.currency in (None, "", product.currency):
-            deal.amount, deal.currency = product.price, product.currency or deal.currency
+    is_unvalued = deal.amount is None and deal.outcome == "open"
+    if is_unvalued and product is not None and deal.currency in (None, "", product.currency):
+        deal.amount = product.price
     if not deal.currency:
         deal.currency = (product.currency if product is not None else None) or ctx.settings.currency
     if not deal.name:
@@ -312,10 +317,14 @@ def deal_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVio
             )
         elif deal.cycle_days is not None and deal.cycle_days < 0:
             yield RuleViolation(
-                "sales.closed_before_opened", _("It closes before it was opened. Correct one of the days."), field="closed_on"
+                "sales.closed_before_opened",
+                _("It closes before it was opened. Correct one of the days."),
+                field="closed_on",
             )
         if change.touches("currency") and deal.currency and not is_currency(deal.currency):
-            yield RuleViolation("sales.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency")
+            yield RuleViolation(
+                "sales.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency"
+            )
 
 
 def lose_deal(ctx: Context, deal: Deal, reason: LostReason | None = None) -> None:
@@ -334,7 +343,9 @@ def open_deals_of(ctx: Context, contact: Contact, *, limit: int = 10) -> Sequenc
     return ctx.session.scalars(query).all()
 
 
-def sums_of(ctx: Context, contact: Contact, outcome: str, *, since: dt.date | None = None) -> list[tuple[str, int, Decimal]]:
+def sums_of(
+    ctx: Context, contact: Contact, outcome: str, *, since: dt.date | None = None
+) -> list[tuple[str, int, Decimal]]:
     """Per currency the number and value of a customer's deals with this outcome, the largest first."""
     total = func.sum(Deal.amount)
     query = select(Deal.currency, func.count(), total).where(
@@ -364,7 +375,9 @@ def lead_violations(changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """A lead begins as new or in progress; its currency has three letters."""
     for lead, change in changes_of(changes, Lead):
         if change.touches("currency") and lead.currency and not is_currency(lead.currency):
-            yield RuleViolation("sales.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency")
+            yield RuleViolation(
+                "sales.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency"
+            )
 
 
 def convert_lead(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = None) -> Deal:
@@ -395,7 +408,10 @@ def _contact_of(ctx: Context, lead: Lead) -> Contact:
         named = ctx.session.get(Contact, lead.contact_id)
         if named is not None:
             return named
-    known = [*(find_by_phone(ctx, lead.phone) if lead.phone else ()), *(find_by_email(ctx, lead.email) if lead.email else ())]
+    known = [
+        *(find_by_phone(ctx, lead.phone) if lead.phone else ()),
+        *(find_by_email(ctx, lead.email) if lead.email else ()),
+    ]
     if known:
         return known[0]
     company = Contact(name=lead.company, kind="company", source=lead.source) if lead.company else None
