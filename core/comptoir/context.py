@@ -209,7 +209,7 @@ class Context:
     def team_of(self, user_id: int) -> int | None:
         """The main team of a user."""
         if user_id not in self._teams:
-            self._teams.update(self.system_session.execute(select(User.id, User.team_id)).tuples().all())
+            self._teams.update(self.system_session.execute(select(User.id, User.team_id)).all())
             self._teams.setdefault(user_id, None)
         return self._teams[user_id]
 

@@ -166,7 +166,7 @@ def _cycles(
     parents: dict[int, int | None] = {record.id: record.parent_id for record in moved}
     while level := {parent for parent in parents.values() if parent is not None} - parents.keys():
         rows = ctx.system_session.execute(select(model.id, model.parent_id).where(model.id.in_(level)))
-        known = dict(rows)
+        known = dict(rows.all())
         parents.update({parent: known.get(parent) for parent in level})
     for record in moved:
         if _lies_below_itself(record.id, parents):

@@ -156,7 +156,7 @@ def upgrade_all(deployment: Deployment, *, dry_run: bool = False) -> list[str]:
 
 def states(session: Session) -> dict[str, State]:
     """The state of every module that was ever enabled and not uninstalled."""
-    return {name: State(state) for name, state in session.execute(select(ModuleRow.name, ModuleRow.state)).tuples()}
+    return {name: State(state) for name, state in session.execute(select(ModuleRow.name, ModuleRow.state))}
 
 
 def plan(

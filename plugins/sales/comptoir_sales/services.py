@@ -189,12 +189,13 @@ class _Names:
         contacts: dict[int, str] = {}
         products: dict[int, Any] = {}
         if contact_ids:
-            contacts = dict(
-                ctx.session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(contact_ids)))
-            )
+            query = select(Contact.id, Contact.name).where(Contact.id.in_(contact_ids))
+            contacts = dict(ctx.session.execute(query).all())
         if product_ids:
-            query = select(Product.id, Product.name, Product.price, Product.currency).where(Product.id.in_(product_ids))
-            products = {row.id: row for row in ctx.session.execute(query)}
+            priced = select(Product.id, Product.name, Product.price, Product.currency).where(
+                Product.id.in_(product_ids)
+            )
+            products = {row.id: row for row in ctx.session.execute(priced)}
         return cls(contacts, products)
 
 
