@@ -46,6 +46,9 @@ def save(ctx: Context, records: Iterable[Record], *, action: str | None = None) 
         _stamp(ctx, changes)
         ctx.hooks.prepare_records(ctx=ctx, changes=changes)
         changes = _compare([change.record for change in changes])
+        if not changes:
+            return []
+        _touch(ctx, changes)
         _check(ctx, changes)
     _flush(ctx, changes)
     refs = [_ref(ctx, change.record) for change in changes]
@@ -201,8 +204,13 @@ def _stamp(ctx: Context, changes: Sequence[Change]) -> None:
                 record.team_id = ctx.team_of(record.owner_id)
         elif change.touches("owner_id") and not change.touches("team_id") and record.owner_id is not None:
             record.team_id = ctx.team_of(record.owner_id) or record.team_id
-        record.updated_at = now
-        record.updated_by = actor.id
+
+
+def _touch(ctx: Context, changes: Sequence[Change]) -> None:
+    """Author and time of the change, for what is still changed once everything was prepared."""
+    for change in changes:
+        change.record.updated_at = ctx.now()
+        change.record.updated_by = ctx.actor.id
 
 
 def _check(ctx: Context, changes: Sequence[Change]) -> None:

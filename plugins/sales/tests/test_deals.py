@@ -115,7 +115,7 @@ def test_a_deal_cannot_close_before_it_opened(ctx: Context) -> None:
     assert list(refused.value.by_field()) == ["closed_on"]
 
 
-def test_people_are_asked_why_a_deal_is_lost(stage: Stage, make_user: Callable[..., Any], ctx: Context) -> None:
+def test_people_are_asked_why_a_deal_is_lost(stage: Stage, make_user: Callable[..., Any]) -> None:
     agent = make_user("Radu", grants=AGENT)
     with stage.acting(agent) as acting:
         deal = new_deal(acting, name="Tea bar")
