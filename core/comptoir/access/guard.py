@@ -86,7 +86,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """Rows whose parent the user may see; to write one, the user must be allowed to change the parent."""
+    """Rows whose parent the user may see; to write one, the user must be allowed to change (or create) the parent."""
 
     column: str
     parent: str
@@ -242,7 +242,10 @@ class Policy:
             case Team(owner_column, team_column):
                 return or_(row.c[owner_column] == me(), row.c[team_column].in_(self._teams()))
             case Through(column, parent_name):
-                return self._seen(row.c[column], parent_name, READ if action == READ else UPDATE, depth)
+                changed = self._seen(row.c[column], parent_name, READ if action == READ else UPDATE, depth)
+                if action == INSERT:  # who may create a record creates its lines with it
+                    return or_(changed, self._seen(row.c[column], parent_name, INSERT, depth))
+                return changed
             case Attached(type_column, id_column):
                 return self._attached(row.c[type_column], row.c[id_column], depth)
             case Where(_, builder):

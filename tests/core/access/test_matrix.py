@@ -52,7 +52,7 @@ from comptoir.access.guard import (
 from comptoir.db.engine import create_engine
 from comptoir.db.types import MoneyType, average
 from comptoir.db.unit_of_work import UnitOfWork
-from comptoir.errors import NotAllowed
+from comptoir.errors import ConfigurationError, NotAllowed
 from comptoir.testing.postgres import PostgresUnavailable, fresh_database, server_url
 
 # --- a small world ----------------------------------------------------------------------------------------------------
@@ -1409,10 +1409,38 @@ def change_the_key_of_a_record(s: Session) -> None:
 @pytest.mark.parametrize("shape", HARMFUL, ids=lambda shape: shape.__name__)
 @pytest.mark.parametrize("eyes", EYES[:2], ids=lambda eyes: eyes.name, indirect=True, scope="module")
 def test_a_harmful_write_is_refused(world: sa.Engine, eyes: Eyes, shape: Read) -> None:
-    with (
+    with (  # noqa: PT012 - the block is one unit of work
         pytest.raises((NotAllowed, StaleDataError, IntegrityError)),
         UnitOfWork(world, eyes.policy, ME, write=True) as uow,
     ):
         shape(uow.user)
         uow.flush()
         raise Undone
+
+
+def test_who_may_create_a_record_but_not_change_it_creates_its_lines(world: sa.Engine) -> None:
+    line = Through("contact_id", "contact")
+    policy = Policy(
+        Base.metadata,
+        {"contact": TableRule(read=Own(), insert=Own()), "phone": TableRule(line, line, line, insert=True)},
+    )
+    with suppress(Undone), UnitOfWork(world, policy, ME, write=True) as uow:
+        uow.user.add(Contact(name="x", city="x", owner_id=ME, phones=[Phone(number="1")]))
+        uow.user.flush()
+        uow.user.add(Phone(contact_id=1, number="2"))
+        with pytest.raises(NotAllowed):
+            uow.user.flush()
+        raise Undone
+
+
+def test_a_rule_that_goes_round_in_a_circle_is_found(world: sa.Engine) -> None:
+    circle = Policy(Base.metadata, {"contact": TableRule(read=Through("parent_id", "contact"))})
+    with UnitOfWork(world, circle, ME) as uow, pytest.raises(ConfigurationError, match="circle"):
+        uow.user.scalars(sa.select(Contact))
+
+
+def test_a_rule_of_an_unknown_table_or_column_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        Policy(Base.metadata, {"nowhere": TableRule()})
+    with pytest.raises(ConfigurationError, match="salary"):
+        Policy(Base.metadata, {"contact": TableRule(hidden=frozenset({"salary"}))})

@@ -50,7 +50,7 @@ def test_both_sessions_are_committed_together(engine: sa.Engine) -> None:
 
 
 def test_an_error_undoes_both(engine: sa.Engine) -> None:
-    with pytest.raises(ZeroDivisionError), UnitOfWork(engine, OWN, 1, write=True) as uow:
+    with pytest.raises(ZeroDivisionError), UnitOfWork(engine, OWN, 1, write=True) as uow:  # noqa: PT012 - the block is one unit of work
         uow.user.add(Thing(name="mine", owner_id=1))
         uow.system.add(Thing(name="foreign", owner_id=2))
         uow.flush()
@@ -70,7 +70,7 @@ def test_each_session_sees_what_the_other_flushed(engine: sa.Engine) -> None:
 
 
 def test_no_session_commits_by_itself(engine: sa.Engine) -> None:
-    with pytest.raises(ZeroDivisionError), UnitOfWork(engine, OWN, 1, write=True) as uow:
+    with pytest.raises(ZeroDivisionError), UnitOfWork(engine, OWN, 1, write=True) as uow:  # noqa: PT012 - the block is one unit of work
         uow.user.add(Thing(name="mine", owner_id=1))
         uow.user.commit()
         uow.system.commit()
@@ -81,7 +81,7 @@ def test_no_session_commits_by_itself(engine: sa.Engine) -> None:
 def test_a_savepoint_undoes_a_part_in_both_sessions(engine: sa.Engine) -> None:
     with UnitOfWork(engine, OWN, 1, write=True) as uow:
         uow.user.add(Thing(name="kept", owner_id=1))
-        with pytest.raises(NotAllowed), uow.savepoint():
+        with pytest.raises(NotAllowed), uow.savepoint():  # noqa: PT012 - the block is one unit of work
             uow.system.add(Thing(name="undone", owner_id=1))
             uow.system.flush()
             uow.user.add(Thing(name="refused", owner_id=2))
@@ -163,7 +163,7 @@ def test_calls_after_the_commit_see_the_work_done(engine: sa.Engine) -> None:
 
 def test_calls_after_the_commit_are_left_out_when_it_fails(engine: sa.Engine) -> None:
     seen: list[str] = []
-    with pytest.raises(ZeroDivisionError), UnitOfWork(engine, write=True) as uow:
+    with pytest.raises(ZeroDivisionError), UnitOfWork(engine, write=True) as uow:  # noqa: PT012 - the block is one unit of work
         uow.on_commit(lambda: seen.append("called"))
         raise ZeroDivisionError
     assert seen == []
