@@ -38,9 +38,6 @@ KEPT = timedelta(days=30)
 CLAIMS_KEPT = timedelta(days=2)
 SHORTEST_PATIENCE = timedelta(minutes=1)
 
-_AT_ONCE = datetime.fromtimestamp(0, UTC)
-"""Long due."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -172,7 +169,7 @@ class Clock:
         self._holder = holder
         self._token: int | None = None
         self._generation: int | None = None
-        self._alarmed_at = self._forgot_at = _AT_ONCE
+        self._alarmed_at = self._forgot_at = datetime.fromtimestamp(0, UTC)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # One thread: a beat and the ticks never overlap within a process.
@@ -181,12 +178,14 @@ class Clock:
         )
 
     def start(self) -> None:
-        self._scheduler.add_job(self._beat, "interval", id="beat", seconds=BEAT.total_seconds(), next_run_time=_AT_ONCE)
+        self._scheduler.add_job(
+            self._beat, "interval", id="beat", seconds=BEAT.total_seconds(), next_run_time=datetime.now(UTC)
+        )
         self._scheduler.start()
 
     def look(self) -> None:
         """Beat now, for instance because the generation has changed."""
-        self._scheduler.modify_job("beat", next_run_time=_AT_ONCE)
+        self._scheduler.modify_job("beat", next_run_time=datetime.now(UTC))
 
     def stop(self) -> None:
         """Finish the tick under way and let another process take over at once."""
