@@ -253,7 +253,7 @@ class Deal(Record):
     name: Mapped[str | None] = text(
         _("Name"), title=True, search=True, help=_("Made from customer and product when left empty.")
     )
-    contact_id: Mapped[int | None] = reference(_("Customer"), "base_contact", ondelete="RESTRICT")
+    contact_id: Mapped[int | None] = reference(_("Customer"), "base_contact", ondelete="RESTRICT", expected=True)
     product_id: Mapped[int | None] = reference(_("Product"), "catalog_product", ondelete="SET NULL")
     pipeline_id: Mapped[int | None] = reference(_("Pipeline"), "sales_pipeline", ondelete="RESTRICT", index=False)
     stage: Mapped[str] = stage(_("Stage"))

@@ -1,0 +1,166 @@
+"""``comptoir import`` and ``comptoir export``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from comptoir.access.permissions import system_actor
+from comptoir.cli.terminal import Terminal, note, pass_terminal, progress, say
+from comptoir.errors import RuleViolation, Unavailable
+from comptoir.i18n import _, ngettext
+from comptoir.records.query import parse
+from comptoir.records.transfer import Problem, export_records, import_table, parse_mapping, read_table
+from comptoir.records.transfer.exporting import FORMATS
+from comptoir.records.transfer.importing import ImportReport, Undo, message_of
+
+SHOWN = 20
+
+
+@click.command("import")
+@click.argument("record_type", metavar="TYPE")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--map", "pairs", multiple=True, metavar='"Column=field"', help="Which column feeds which field.")
+@click.option("--key", metavar="FIELD", help="Update the record that has the row's value in this field already.")
+@click.option("--dry-run", is_flag=True, help="Report what would happen and change nothing.")
+@click.option("--keep-going", is_flag=True, help="Keep the good rows when others fail.")
+@click.option("--errors", type=click.Path(path_type=Path), metavar="OUT.csv", help="Write the failed rows there, ready to import again.")
+@click.option("--notices", type=click.Path(path_type=Path), metavar="OUT.csv", help="Write there what is worth a look, row by row.")
+@click.option("--encoding", help="The encoding of a text file, where the guess is wrong.")
+@pass_terminal
+def import_command(
+    terminal: Terminal,
+    record_type: str,
+    file: Path,
+    pairs: tuple[str, ...],
+    key: str | None,
+    dry_run: bool,
+    keep_going: bool,
+    errors: Path | None,
+    notices: Path | None,
+    encoding: str | None,
+) -> None:
+    """Import a table (CSV, XLSX, XLS, ODS, JSON): all rows or none, unless --keep-going."""
+    deployment = terminal.deployment
+    declared = deployment.registry.record_type(record_type)
+    table = read_table(file, encoding=encoding)
+    report: ImportReport | None = None
+    shown: list[Problem] = []
+    with ExitStack() as stack:
+        failed_rows = _RowFile(stack, errors, table.columns)
+        noticed_rows = _RowFile(stack, notices, table.columns)
+
+        def listen(problem: Problem, cells: dict[str, Any]) -> None:
+            (noticed_rows if problem.is_notice else failed_rows).write(problem, cells)
+            if not problem.is_notice and len(shown) < SHOWN:
+                shown.append(problem)
+
+        tell = stack.enter_context(progress(_("Importing {file}", file=file.name)))
+
+        def count(rows: int) -> None:
+            tell(ngettext("Importing {file}, {count} row", "Importing {file}, {count} rows", rows, file=file.name))
+
+        try:
+            with deployment.context(system_actor(f"import of {file.name}")) as ctx:
+                mapping = parse_mapping(ctx, declared, table.columns, pairs)
+                report = import_table(ctx, declared, table, mapping, key=key, listen=listen, progress=count)
+                if dry_run or (report.failed and not keep_going):
+                    report.kept = False
+                    raise Undo
+        except Undo:
+            pass
+    assert report is not None
+    _print(report, shown, dry_run=dry_run, errors=errors, notices=notices)
+    if report.failed and not keep_going:
+        raise SystemExit(1)
+
+
+class _RowFile:
+    """Rows of the source with what is wrong behind them, written as they come; nothing without a path."""
+
+    def __init__(self, stack: ExitStack, path: Path | None, columns: tuple[str, ...]) -> None:
+        self._writer: Any = None
+        self._columns = columns
+        self._line = 0
+        if path is not None:
+            try:
+                file: IO[str] = stack.enter_context(path.open("w", encoding="utf-8-sig", newline=""))
+            except OSError as error:
+                raise Unavailable(_("{path} cannot be written: {reason}.", path=path, reason=error.strerror)) from None
+            self._writer = csv.writer(file)
+            self._writer.writerow([*columns, "comptoir line", "comptoir column", "comptoir message"])
+
+    def write(self, problem: Problem, cells: dict[str, Any]) -> None:
+        """One row for the first problem of a source row; further ones stand without the cells, so that it re-imports once."""
+        if self._writer is None:
+            return
+        values = [cells.get(column, "") for column in self._columns] if problem.line != self._line else [""] * len(self._columns)
+        self._line = problem.line
+        self._writer.writerow([*values, problem.line, problem.column, problem.message])
+
+
+def _print(report: ImportReport, shown: list[Problem], *, dry_run: bool, errors: Path | None, notices: Path | None) -> None:
+    say(message_of(report))
+    for message, count in report.notices.most_common(SHOWN):
+        click.echo("  " + str(ngettext("{count} row: {message}", "{count} rows: {message}", count, message=message)))
+    if notices is not None and report.notices:
+        say(_("Row by row in {path}.", path=notices))
+    if report.unused:
+        say(_("Columns not used: {columns}.", columns=", ".join(report.unused)))
+    for problem in shown:
+        place = f", {problem.column}" if problem.column else ""
+        click.echo(f"  {_('line {line}', line=problem.line)}{place}: {problem.message}", err=True)
+    if len(shown) == SHOWN:
+        click.echo("  …", err=True)
+    if errors is not None and report.failed:
+        note(_("The failed rows are in {path}; correct and import it again.", path=errors))
+    if dry_run:
+        say(_("Dry run: nothing was changed."))
+    elif not report.kept:
+        click.echo(
+            str(_("Nothing was imported, because rows failed. Correct them, or keep the good rows with --keep-going.")), err=True
+        )
+
+
+@click.command("export")
+@click.argument("record_type", metavar="TYPE")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="csv", show_default=True)
+@click.option("--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="As in the API: stage=won, amount[gte]=1000.")
+@click.option("--fields", help="Fields to write, separated by commas.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file; standard output without it.")
+@pass_terminal
+def export_command(
+    terminal: Terminal, record_type: str, format_: str, filters: tuple[str, ...], fields: str | None, output: Path | None
+) -> None:
+    """Export records as CSV, XLSX or JSON, in the form that `import` reads."""
+    deployment = terminal.deployment
+    declared = deployment.registry.record_type(record_type)
+    with deployment.context(system_actor("export"), write=False) as ctx:
+        pairs = [_filter_pair(text) for text in filters]
+        if fields:
+            pairs.append(("fields", fields))
+        query = parse(ctx, declared, pairs)
+        if output is None:
+            if format_ == "xlsx" and sys.stdout.isatty():
+                raise click.UsageError(str(_("A workbook does not go to a terminal. Give a file with -o.")))
+            export_records(ctx, declared, query, sys.stdout.buffer, format=format_)
+            return
+        try:
+            with output.open("wb") as file:
+                count = export_records(ctx, declared, query, file, format=format_)
+        except OSError as error:
+            raise Unavailable(_("{path} cannot be written: {reason}.", path=output, reason=error.strerror)) from None
+    note(ngettext("{count} record in {path}.", "{count} records in {path}.", count, path=output))
+
+
+def _filter_pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise RuleViolation("core.bad_filter", _("“{text}” is no filter. Write field=value.", text=text), field="filter")
+    field, bracket, operator = name.strip().partition("[")
+    return f"filter[{field}]" + (f"[{operator}" if bracket else ""), value
