@@ -52,7 +52,6 @@ class Registry:
         self.quarantined: Mapping[str, Quarantined] = {fault.name: fault for fault in quarantined}
         self.manager = self._relay(plugins)
         self.hooks = self.manager.hook
-        self.handlers: Mapping[str, Any] = {}
         self._policies: dict[Any, Any] = {}
 
     @staticmethod
