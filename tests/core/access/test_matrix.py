@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -148,7 +148,7 @@ class Deal(Base):
     contact: Mapped[Contact | None] = relationship(back_populates="deals")
     tags: Mapped[list[Tag]] = relationship(secondary=deal_tag, order_by="Tag.id")
     tag_names: AssociationProxy[list[str]] = association_proxy("tags", "name")
-    __mapper_args__: ClassVar = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - as the library declares it
 
 
 class Note(Base):
@@ -171,10 +171,12 @@ class DealTally(Base):
         .correlate_except(Deal)
         .scalar_subquery()
     )
-    __mapper_args__: ClassVar = {"include_properties": ["id", "name", "deals_open"]}
+    __mapper_args__ = {"include_properties": ["id", "name", "deals_open"]}  # noqa: RUF012 - as the library declares it
 
 
-contacts, phones, calls, deals, notes, tags = (model.__table__ for model in (Contact, Phone, Call, Deal, Note, Tag))
+contacts, phones, calls, deals, notes = (
+    Base.metadata.tables[name] for name in ("contact", "phone", "call", "deal", "note")
+)
 
 ME = 1
 # team 10 is above 11, 11 above 12; 20 stands beside them; I am in 11
@@ -331,9 +333,7 @@ def fill(url: str, rows: dict[str, list[dict[str, Any]]], *, enforce: bool = Tru
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def new_database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Any]]:
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Makes filled databases on one engine."""
     numbers = count()
 
@@ -491,7 +491,9 @@ def grouped_by_the_hidden_field(s: Session) -> Any:
 
 @reads
 def aggregate_of_the_hidden_field(s: Session) -> Any:
-    return s.execute(sa.select(sa.func.sum(Contact.income), sa.func.min(Contact.income), average(Contact.income))).all()
+    return s.execute(
+        sa.select(sa.func.sum(Contact.income), sa.func.min(Contact.income), average(contacts.c.income))
+    ).all()
 
 
 @reads
@@ -895,7 +897,7 @@ def eager_by_subquery(s: Session) -> Any:
 @reads
 def eager_of_an_explicit_join(s: Session) -> Any:
     query = sa.select(Deal).join(Deal.contact).options(contains_eager(Deal.contact))
-    return [(d.id, d.contact.name) for d in s.scalars(query)]
+    return [(d.id, d.contact and d.contact.name) for d in s.scalars(query)]
 
 
 @reads
@@ -923,7 +925,7 @@ def a_part_of_the_columns(s: Session) -> Any:
 
 @reads
 def a_computed_column(s: Session) -> Any:
-    return [(c.name, c.deals_open) for c in s.scalars(sa.select(DealTally))]
+    return [c.deals_open for c in s.scalars(sa.select(DealTally))]
 
 
 @reads
@@ -1018,6 +1020,12 @@ def test_the_shapes_are_many() -> None:
 
 # --- refused ----------------------------------------------------------------------------------------------------------
 
+
+def create_a_tag(s: Session) -> None:
+    s.add(Tag(name="new"))
+    s.flush()
+
+
 REFUSED: dict[str, Callable[[Session], Any]] = {
     "text SQL": lambda s: s.execute(sa.text("SELECT * FROM contact")),
     "entities from text": lambda s: s.scalars(sa.select(Contact).from_statement(sa.text("SELECT * FROM contact"))),
@@ -1055,7 +1063,7 @@ REFUSED: dict[str, Callable[[Session], Any]] = {
     "a connection of the engine": lambda s: s.get_bind().engine.connect(),
     "a raw connection of the engine": lambda s: s.get_bind().engine.raw_connection(),
     "a commit of the connection": lambda s: s.connection().commit(),
-    "a definition": lambda s: s.execute(sa.DDL("DROP TABLE contact")),
+    "a definition": lambda s: s.execute(sa.schema.DropTable(contacts)),
     "a new table": lambda s: s.execute(sa.schema.CreateTable(sa.Table("x", sa.MetaData(), sa.Column("y", sa.Integer)))),
     "a sequence": lambda s: s.scalar(sa.Sequence("deal_id_seq")),
     "an upsert": lambda s: s.execute(
@@ -1067,7 +1075,7 @@ REFUSED: dict[str, Callable[[Session], Any]] = {
     "a change inside a select": lambda s: s.execute(
         sa.select(sa.update(deals).values(stage="x").returning(deals.c.id).cte("changed"))
     ),
-    "a row of a table that may not be created": lambda s: (s.add(Tag(name="new")), s.flush()),
+    "a row of a table that may not be created": create_a_tag,
 }
 
 
