@@ -14,7 +14,7 @@ from comptoir.access.permissions import ADMINISTER, RANK, raise_access_stamp
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import Text, _
 
-ADMINISTRATOR = "core.administrator"
+ADMINISTRATOR = "base.administrator"
 """The template name of the administrators' role."""
 
 

@@ -1,0 +1,97 @@
+"""``comptoir serve`` and ``comptoir worker``: the processes of a deployment."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from comptoir.cli.terminal import Terminal, pass_terminal, say
+from comptoir.errors import ConfigurationError
+from comptoir.i18n import _
+from comptoir.settings import load_settings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, metavar="N")
+@click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Web processes; default: server.workers.")
+@click.option("--no-jobs", is_flag=True, help="Do not run the job worker beside the web.")
+@click.option(
+    "--deployments",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Serve every *.toml of a folder, chosen by the hosts each file lists.",
+)
+@pass_terminal
+def serve(
+    terminal: Terminal, host: str, port: int, workers: int | None, no_jobs: bool, deployments: Path | None
+) -> None:
+    """Serve the web interface and the API, and run the jobs."""
+    from comptoir.web.server import refuse_used_port
+    from comptoir.web.server import serve as run_server
+
+    paths = sorted(deployments.glob("*.toml")) if deployments is not None else [terminal.config]
+    if not paths:
+        raise ConfigurationError(_("There is no *.toml in {folder}.", folder=deployments))
+    settings = load_settings(paths[0])
+    refuse_used_port(host, port)
+    for path in paths:
+        _require_ready(path)
+    _log_to_stderr()
+    shown = f"[{host}]" if ":" in host else host
+    say(_("Comptoir serves on http://{host}:{port} (stop with Ctrl+C)", host=shown, port=port))
+    run_server(
+        [path.resolve() for path in paths],
+        settings,
+        host=host,
+        port=port,
+        workers=workers or settings.workers,
+        jobs=not no_jobs,
+        fleet=deployments is not None,
+    )
+
+
+@click.command()
+@pass_terminal
+def worker(terminal: Terminal) -> None:
+    """Run the clock and the job queue alone; any number of workers may run, each job runs once."""
+    from comptoir.jobs.worker import run_worker
+
+    deployment = terminal.deployment
+    deployment.refresh()
+    _log_to_stderr()
+    say(_("Working on the jobs of {name} (stop with Ctrl+C)", name=deployment.name))
+    run_worker(deployment)
+
+
+def _require_ready(path: Path) -> None:
+    """Say before the start what would fail at the first request."""
+    from sqlalchemy import select
+
+    from comptoir.db.migrations import pending
+    from comptoir.deployment import Deployment
+    from comptoir.registry.lifecycle import core_unit
+    from comptoir.registry.models import ModuleRow
+
+    deployment = Deployment.open(path)
+    try:
+        if not deployment.is_initialised():
+            raise ConfigurationError(
+                _("The database of {path} is empty. Create its tables with: comptoir --config {path} init", path=path)
+            )
+        with deployment.engine.connect() as connection:
+            behind = pending(connection, core_unit())
+            connection.scalars(select(ModuleRow.name)).all()
+        if behind:
+            raise ConfigurationError(
+                _("The database of {path} is older than the program. Run: comptoir --config {path} upgrade", path=path)
+            )
+    finally:
+        deployment.close()
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

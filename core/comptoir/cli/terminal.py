@@ -1,0 +1,169 @@
+"""What every command shares: the deployment it works on, and how it prints."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from comptoir.errors import ComptoirError
+from comptoir.i18n import Text, _
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from comptoir.context import Context
+    from comptoir.deployment import Deployment
+
+F = TypeVar("F", bound=Callable[..., Any])
+QUIET_SECONDS = 2.0
+"""Work that ends sooner shows no progress."""
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Terminal:
+    """The command line's hold on one deployment, opened at its first use; commands get it by ``click.pass_obj``."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The deployment of ``--config``."""
+        from comptoir.deployment import Deployment
+
+        return Deployment.open(self.config)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the deployment has been used."""
+        return "deployment" in self.__dict__
+
+    def context(self, reason: str, *, write: bool = True) -> AbstractContextManager[Context]:
+        """A context with every right in one transaction; ``reason`` stands in the history as who acted."""
+        opened: AbstractContextManager[Context] = self.deployment.system_context(reason, write=write)
+        return opened
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self.is_open:
+            self.deployment.close()
+
+
+def pass_terminal(command: F) -> F:
+    """Hand a command its `Terminal`."""
+    return click.pass_obj(command)
+
+
+def say(text: Text) -> None:
+    """Print a line."""
+    click.echo(str(text))
+
+
+def note(text: Text) -> None:
+    """Print a line beside the output, where a pipe does not take it along."""
+    click.echo(str(text), err=True)
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Text], *, as_json: bool, empty: Text = ""
+) -> None:
+    """A listing: JSON with every key, or a table of ``columns`` (key to heading) as wide as its content."""
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        say(empty or _("There are none."))
+        return
+    table = [[str(heading) for heading in columns.values()]]
+    table += [[shown(row.get(key)) for key in columns] for row in rows]
+    widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON, for scripts."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def shown(value: Any) -> str:
+    """A value in a table's cell."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(_("yes") if value else _("no"))
+        case dt.datetime():
+            return value.astimezone().strftime("%Y-%m-%d %H:%M")
+        case list() | tuple():
+            return ", ".join(shown(part) for part in value)
+        case _:
+            return " ".join(str(value).split())
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.datetime) else str(value)
+
+
+@contextmanager
+def progress(title: Text) -> Iterator[Callable[[Text], None]]:
+    """Shows what is going on once it has lasted two seconds, on a terminal; yields how to change the words."""
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.console import Console
+
+    status = Console(stderr=True).status(str(title))
+    timer = threading.Timer(QUIET_SECONDS, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda text: status.update(str(text))
+    finally:
+        timer.cancel()
+        status.stop()
+
+
+def confirm(question: Text, *, yes: bool) -> None:
+    """Ask before something that cannot be undone; without a terminal only ``--yes`` answers."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ComptoirError(_("{question} Add --yes to go on without being asked.", question=question))
+    if not click.confirm(str(question), err=True):
+        raise ComptoirError(_("Nothing was changed."))
+
+
+def ask_password(given: str | None, prompt: Text) -> tuple[str, bool]:
+    """A password and whether it was generated: given, typed twice on a terminal, or made up where nobody can type."""
+    if given is not None:
+        return given, False
+    if sys.stdin.isatty():
+        typed: str = click.prompt(
+            str(_("{prompt} (empty: one is made up)", prompt=prompt)),
+            default="", show_default=False, hide_input=True, err=True,
+        )  # fmt: skip
+        if typed:
+            again: str = click.prompt(str(_("The same again")), default="", show_default=False, hide_input=True, err=True)
+            if again != typed:
+                raise ComptoirError(_("The two passwords differ. Nothing was changed."))
+            return typed, False
+    return generate_password(), True
+
+
+def generate_password() -> str:
+    """Four groups of letters and digits that are easy to tell apart."""
+    import secrets
+
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _letter in range(5)) for _group in range(4))

@@ -1,0 +1,186 @@
+"""``comptoir users``: who may enter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from comptoir.cli.terminal import Terminal, as_json, ask_password, pass_terminal, print_rows, say
+from comptoir.i18n import _
+
+
+@click.group()
+def users() -> None:
+    """Add, list, disable and enable users, set passwords, give and take roles."""
+
+
+@users.command("add")
+@click.argument("email", metavar="EMAIL")
+@click.option("--name", metavar="N", help="Their name; default: the address before the @.")
+@click.option("--password", metavar="P", help="Asked for, or made up and shown.")
+@click.option("--role", "roles", multiple=True, metavar="ROLE", help="A role to give; may be repeated.")
+@click.option("--team", metavar="TEAM", help="Their main team, by name.")
+@click.option("--language", metavar="L", help="Default: the deployment’s.")
+@click.option("--no-sign-in", is_flag=True, help="Without a password: a name to assign work to; takes no seat.")
+@pass_terminal
+def add(
+    terminal: Terminal,
+    email: str,
+    name: str | None,
+    password: str | None,
+    roles: tuple[str, ...],
+    team: str | None,
+    language: str | None,
+    no_sign_in: bool,
+) -> None:
+    """Add a user."""
+    from comptoir.access.roles import find_role
+    from comptoir.access.users import add_user
+
+    secret, generated = (None, False) if no_sign_in else ask_password(password, _("Their password"))
+    with terminal.context("comptoir users add") as ctx:
+        session = ctx.system_session
+        add_user(
+            session,
+            name=name or email.partition("@")[0].replace(".", " ").title(),
+            email=email,
+            password=secret,
+            roles=[find_role(session, role) for role in roles],
+            team=_find_team(session, team) if team else None,
+            language=language or ctx.settings.language,
+            now=ctx.now(),
+            seats=ctx.settings.seats,
+        )
+    if generated:
+        say(_("Added {email} with the password {password}. It is not shown again.", email=email, password=secret))
+    else:
+        say(_("Added {email}.", email=email))
+
+
+@users.command("list")
+@as_json
+@pass_terminal
+def list_(terminal: Terminal, as_json: bool) -> None:
+    """Everyone, with their roles and when they were last seen."""
+    from comptoir.access.models import Team
+    from comptoir.access.roles import roles_of
+    from comptoir.access.users import list_users
+
+    with terminal.context("comptoir users list", write=False) as ctx:
+        session = ctx.system_session
+        rows = []
+        for user in list_users(session):
+            team = session.get(Team, user.team_id) if user.team_id is not None else None
+            rows.append(
+                {
+                    "id": user.id,
+                    "name": user.name,
+                    "email": user.email,
+                    "active": user.active,
+                    "signs_in": user.password_hash is not None,
+                    "team": team.name if team is not None else None,
+                    "roles": [role.name for role in roles_of(session, user)],
+                    "language": user.language,
+                    "last_seen_at": user.last_seen_at,
+                }
+            )
+    columns = {
+        "name": _("Name"), "email": _("E-mail"), "active": _("Active"), "team": _("Team"), "roles": _("Roles"),
+        "last_seen_at": _("Last seen"),
+    }  # fmt: skip
+    print_rows(rows, columns, as_json=as_json)
+
+
+@users.command()
+@click.argument("email")
+@pass_terminal
+def disable(terminal: Terminal, email: str) -> None:
+    """Keep a user from entering: sessions and tokens stop at once, their records stay."""
+    from comptoir.access.users import disable_user, find_user
+
+    with terminal.context("comptoir users disable") as ctx:
+        disable_user(ctx.system_session, find_user(ctx.system_session, email), ctx.now())
+    say(_("Disabled {email}.", email=email))
+
+
+@users.command()
+@click.argument("email")
+@pass_terminal
+def enable(terminal: Terminal, email: str) -> None:
+    """Let a user enter again."""
+    from comptoir.access.users import enable_user, find_user
+
+    with terminal.context("comptoir users enable") as ctx:
+        user = find_user(ctx.system_session, email)
+        enable_user(ctx.system_session, user, ctx.now(), seats=ctx.settings.seats)
+    say(_("Enabled {email}.", email=email))
+
+
+@users.command()
+@click.argument("email")
+@click.option("--password", metavar="P", help="Asked for, or made up and shown.")
+@pass_terminal
+def passwd(terminal: Terminal, email: str, password: str | None) -> None:
+    """Set a user’s password; their sessions end."""
+    from comptoir.access.users import find_user, set_password
+
+    with terminal.context("comptoir users passwd", write=False) as ctx:
+        find_user(ctx.system_session, email)
+    secret, generated = ask_password(password, _("The new password"))
+    with terminal.context("comptoir users passwd") as ctx:
+        user = find_user(ctx.system_session, email)
+        set_password(ctx.system_session, user, secret, ctx.now(), seats=ctx.settings.seats)
+    if generated:
+        say(_("{email} has the password {password} now. It is not shown again.", email=email, password=secret))
+    else:
+        say(_("Changed the password of {email}.", email=email))
+
+
+@users.command()
+@click.argument("email", required=False)
+@click.option("--grant", multiple=True, metavar="ROLE", help="Give a role; may be repeated.")
+@click.option("--revoke", multiple=True, metavar="ROLE", help="Take a role; may be repeated.")
+@as_json
+@pass_terminal
+def roles(
+    terminal: Terminal, email: str | None, grant: tuple[str, ...], revoke: tuple[str, ...], as_json: bool
+) -> None:
+    """The roles there are, or those of a user; gives and takes them."""
+    from comptoir.access.roles import find_role, grant_role, list_roles, revoke_role, roles_of
+    from comptoir.access.users import find_user
+
+    if email is None and (grant or revoke):
+        raise click.UsageError(str(_("Say whose roles: comptoir users roles EMAIL --grant ROLE")))
+    with terminal.context("comptoir users roles", write=bool(grant or revoke)) as ctx:
+        session = ctx.system_session
+        if email is None:
+            found: list[dict[str, Any]] = [
+                {"name": role.name, "template": role.template, "users": holders, "description": role.description}
+                for role, holders in list_roles(session)
+            ]
+            columns = {"name": _("Role"), "template": _("Template"), "users": _("Users"), "description": _("About")}
+            print_rows(found, columns, as_json=as_json)
+            return
+        user = find_user(session, email)
+        for name in grant:
+            grant_role(session, user, find_role(session, name))
+        for name in revoke:
+            revoke_role(session, user, find_role(session, name))
+        held = [{"name": role.name, "template": role.template} for role in roles_of(session, user)]
+    print_rows(
+        held, {"name": _("Role"), "template": _("Template")}, as_json=as_json, empty=_("{email} has no role.", email=email)
+    )
+
+
+def _find_team(session: Any, name: str) -> Any:
+    from sqlalchemy import select
+
+    from comptoir.access.models import Team
+    from comptoir.errors import NotFound
+
+    found = session.scalar(select(Team).where(Team.name == name))
+    if found is None:
+        known = ", ".join(session.scalars(select(Team.name).order_by(Team.name))) or "–"
+        raise NotFound(_("There is no team {name}. There are: {known}.", name=name, known=known))
+    return found
