@@ -56,7 +56,7 @@ def look(terminal: Terminal) -> Iterator[Finding]:
     """Every finding, in order; what cannot be looked at because of an earlier problem is left out."""
     try:
         deployment = terminal.deployment
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         yield _problem("configuration", explain(error))
         return
     settings = deployment.settings
@@ -79,26 +79,34 @@ def look(terminal: Terminal) -> Iterator[Finding]:
 def _guarded(part: str, find: Callable[[Any], Iterator[Finding]], subject: Any) -> Iterator[Finding]:
     try:
         yield from find(subject)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         yield _problem(part, explain(error))
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
     if not settings.data_dir.is_dir():
-        yield _problem("files", _("The folder {folder} is not there. Create it, or run: comptoir init",
-                                  folder=settings.data_dir))
+        yield _problem(
+            "files", _("The folder {folder} is not there. Create it, or run: comptoir init", folder=settings.data_dir)
+        )
     elif not os.access(settings.data_dir, os.W_OK | os.X_OK):
-        yield _problem("files", _("The folder {folder} cannot be written. Change its rights.", folder=settings.data_dir))
+        yield _problem(
+            "files", _("The folder {folder} cannot be written. Change its rights.", folder=settings.data_dir)
+        )
     assert settings.path is not None
     key = key_file(settings.path)
     if not key.exists():
-        yield _problem("files", _("The key {file} is missing: stored secrets cannot be read. Put it back, or run:"
-                                  " comptoir init", file=key))
+        yield _problem(
+            "files",
+            _("The key {file} is missing: stored secrets cannot be read. Put it back, or run: comptoir init", file=key),
+        )
     elif key.stat().st_mode & 0o077:
         yield _problem("files", _("The key {file} can be read by others. Run: chmod 600 {file}", file=key))
     elif settings.path.stat().st_mode & 0o007 and "@" in settings.database_url:
-        yield Finding("files", "note", str(_("{file} holds a password and can be read by everyone. Run: chmod 600 {file}",
-                                             file=settings.path)))
+        yield Finding(
+            "files",
+            "note",
+            str(_("{file} holds a password and can be read by everyone. Run: chmod 600 {file}", file=settings.path)),
+        )
     else:
         yield _ok("files", _("Folder and key are in order."))
 
@@ -120,7 +128,9 @@ def _database(deployment: Deployment) -> Iterator[Finding]:
     if not deployment.is_initialised():
         yield _problem("database", _("The database is empty. Create its tables with: comptoir init"))
         return
-    with deployment.engine.connect().execution_options(comptoir_write=True) as connection:  # proves that it can be written
+    with deployment.engine.connect().execution_options(
+        comptoir_write=True
+    ) as connection:  # proves that it can be written
         transaction = connection.begin()
         connection.execute(text("update core_generation set number = number where id = 1"))
         transaction.rollback()
@@ -151,8 +161,13 @@ def _modules(deployment: Deployment) -> Iterator[Finding]:
             yield _problem("modules", _("{name} is quarantined: {reason}", name=row["name"], reason=row["fault"]))
         elif row["state"] == "enabled" and not row["entitled"]:
             sound = False
-            yield _problem("modules", _("{name} is enabled, but not in this deployment’s plan. Pause it, or add it to"
-                                        " entitlement.modules.", name=row["name"]))
+            yield _problem(
+                "modules",
+                _(
+                    "{name} is enabled, but not in this deployment’s plan. Pause it, or add it to entitlement.modules.",
+                    name=row["name"],
+                ),
+            )
     unknown = set(deployment.settings.modules or ()) - {row["name"] for row in rows}
     for name in sorted(unknown):
         sound = False
@@ -172,8 +187,10 @@ def _users(deployment: Deployment) -> Iterator[Finding]:
         if not has_administrator(session):
             yield _problem("users", _("Nobody can administer. Run: comptoir init --admin-email …"))
         elif seats is not None and taken > seats:
-            yield _problem("users", _("{taken} users can sign in, {seats} seats are paid for. Disable some.",
-                                      taken=taken, seats=seats))
+            yield _problem(
+                "users",
+                _("{taken} users can sign in, {seats} seats are paid for. Disable some.", taken=taken, seats=seats),
+            )
         else:
             yield _ok("users", ngettext("{count} user can sign in.", "{count} users can sign in.", taken))
 
@@ -194,10 +211,14 @@ def _jobs(deployment: Deployment) -> Iterator[Finding]:
     sound = True
     if not clock.alive and serving:
         sound = False
-        yield _problem("jobs", _("The web serves and no worker runs, so nothing that is due happens. Run: comptoir worker"))
+        yield _problem(
+            "jobs", _("The web serves and no worker runs, so nothing that is due happens. Run: comptoir worker")
+        )
     elif not clock.alive:
         sound = False
-        yield Finding("jobs", "note", str(_("No worker runs. It starts with comptoir serve, or alone: comptoir worker")))
+        yield Finding(
+            "jobs", "note", str(_("No worker runs. It starts with comptoir serve, or alone: comptoir worker"))
+        )
     for job in failing:
         sound = False
         yield _problem("jobs", f"{job.name}: {job.why}")

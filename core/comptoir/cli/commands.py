@@ -41,7 +41,7 @@ class Commands(click.Group):
         present = [name for name, (module, _name) in COMMANDS.items() if util.find_spec(f"comptoir.cli.{module}")]
         try:
             plugins = [p.name for p, _command in _registry(ctx).contributions("contribute_commands")]
-        except Exception:
+        except Exception:  # noqa: BLE001 - the help page is shown without a deployment too
             plugins = []
         return present + sorted(set(plugins) - set(present))
 

@@ -29,11 +29,11 @@ TEMPLATE = """\
 # Every key can also be set by the environment: COMPTOIR_DEPLOYMENT__DATABASE_URL=…
 
 [deployment]
-name = {name}                    # shown in the interface, used in logs
-database_url = {database_url}    # or postgresql+psycopg://user:password@host/name
-data_dir = {data_dir}            # attachments, logs, exports, outgoing mail when no SMTP is set
+name = {name}  # shown in the interface, used in logs
+database_url = {database_url}  # or postgresql+psycopg://user:password@host/name
+data_dir = {data_dir}  # attachments, logs, exports, outgoing mail when no SMTP is set
 theme = "default"
-language = "en"                  # en, ro, nl, az, bg, pl
+language = "en"  # en, ro, nl, az, bg, pl
 timezone = {timezone}
 currency = "EUR"
 
@@ -47,8 +47,8 @@ currency = "EUR"
 # from = "crm@example.com"
 
 # [server]
-# hosts = ["crm.example.com"]    # allowed Host headers
-# proxies = 1                    # how many reverse proxies stand before it
+# hosts = ["crm.example.com"]  # allowed Host headers
+# proxies = 1  # how many reverse proxies stand before it
 # workers = 2
 # https = true
 """
@@ -90,7 +90,10 @@ def init(
         settings = load_settings(path)
         if not fresh and database_url is not None and _resolved(database_url, path) != settings.database_url:
             raise ConfigurationError(
-                _("{path} names another database. Change deployment.database_url there, or move the file away.", path=path)
+                _(
+                    "{path} names another database. Change deployment.database_url there, or move the file away.",
+                    path=path,
+                )
             )
         if fresh:
             say(_("Wrote {path}.", path=path))
@@ -113,7 +116,11 @@ def write_configuration(path: Path, database_url: str | None) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise ConfigurationError(
-            _("{path} cannot be written: {reason}. Choose another place with --config.", path=path, reason=error.strerror)
+            _(
+                "{path} cannot be written: {reason}. Choose another place with --config.",
+                path=path,
+                reason=error.strerror,
+            )
         ) from None
     folder = path.resolve().parent
     name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-") or "comptoir"
@@ -165,19 +172,15 @@ def make_key(settings: Settings) -> None:
         file.write(base64.urlsafe_b64encode(os.urandom(32)) + b"\n")
 
 
-def _build(
-    deployment: Deployment, modules: list[str], administrator: Administrator | None, *, demo: bool
-) -> None:
+def _build(deployment: Deployment, modules: list[str], administrator: Administrator | None, *, demo: bool) -> None:
     from comptoir.registry.demo import load_demo
     from comptoir.registry.lifecycle import enable_modules, initialise
 
     with progress(_("Creating the tables")) as announce:
         initialise(deployment)
         created = _add_administrator(deployment, administrator)
-        if modules:
-            enabled = enable_modules(deployment, modules, progress=announce).plan.modules
-        else:
-            enabled = ()
+        enabled = enable_modules(deployment, modules, progress=announce).plan.modules if modules else ()
+        count, people = 0, list[tuple[str, str]]()
         if demo:
             announce(_("Loading demonstration data"))
             count = load_demo(deployment)
@@ -188,12 +191,23 @@ def _build(
     if demo:
         say(ngettext("Loaded {count} demonstration record.", "Loaded {count} demonstration records.", count))
         for email, name in people:
-            say(_("Demo log-in: {email} with the password {password} ({name})",
-                  email=email, password=DEMO_PASSWORD, name=name))
+            say(
+                _(
+                    "Demo log-in: {email} with the password {password} ({name})",
+                    email=email,
+                    password=DEMO_PASSWORD,
+                    name=name,
+                )
+            )
     if created is not None:
         if created.generated:
-            say(_("Administrator: {email} with the password {password}. It is not shown again.",
-                  email=created.email, password=created.password))
+            say(
+                _(
+                    "Administrator: {email} with the password {password}. It is not shown again.",
+                    email=created.email,
+                    password=created.password,
+                )
+            )
         else:
             say(_("Administrator: {email}", email=created.email))
 
@@ -208,13 +222,14 @@ def _chosen_modules(terminal: Terminal, settings: Settings, names: str | None, *
     chosen = [name for name in (part.strip() for part in names.split(",")) if name and name != "base"]
     for name in chosen:
         if name not in available:
-            raise NotFound(
-                _("There is no module {name}. Installed: {known}.", name=name, known=", ".join(available))
-            )
+            raise NotFound(_("There is no module {name}. Installed: {known}.", name=name, known=", ".join(available)))
         if not settings.is_entitled(name):
             raise ComptoirError(
-                _("{name} is not in this deployment’s plan. Add it to entitlement.modules in {path} first.",
-                  name=name, path=terminal.config)
+                _(
+                    "{name} is not in this deployment’s plan. Add it to entitlement.modules in {path} first.",
+                    name=name,
+                    path=terminal.config,
+                )
             )
     return chosen
 
@@ -240,14 +255,12 @@ def _administrator(terminal: Terminal, email: str | None, password: str | None, 
 
 def _add_administrator(deployment: Deployment, wanted: Administrator | None) -> Administrator | None:
     """Create them; an existing user of that address stays as they are and becomes administrator."""
-    from comptoir.access.roles import copy_templates, grant_role, seed_administrator_role
+    from comptoir.access.roles import grant_role, seed_administrator_role
     from comptoir.access.users import add_user, find_user
 
     with deployment.system_context("comptoir init") as ctx:
         session = ctx.system_session
         role = seed_administrator_role(session)
-        base = ctx.registry.plugins["base"].contributions.get("contribute_roles", ())
-        copy_templates(session, base)
         if wanted is None:
             return None
         try:

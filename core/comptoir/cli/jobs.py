@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import click
 
 from comptoir.cli.terminal import Terminal, as_json, pass_terminal, print_rows, progress, say
@@ -179,5 +178,3 @@ def replay(terminal: Terminal, ids: tuple[int, ...], every: bool) -> None:
     if not count and not every:
         raise ComptoirError(_("None of these was given up. See: comptoir jobs dead"))
     say(ngettext("{count} piece of work is tried again.", "{count} pieces of work are tried again.", count))
-
-

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from comptoir.cli.routes import route_names, routes_of
-from comptoir.cli.terminal import Terminal, as_json, confirm, note, pass_terminal, print_json, print_rows, progress, say, shown
+from comptoir.cli.terminal import (
+    Terminal,
+    as_json,
+    confirm,
+    note,
+    pass_terminal,
+    print_json,
+    print_rows,
+    progress,
+    say,
+    shown,
+)
 from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import _, ngettext
 
@@ -95,7 +106,11 @@ def enable(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool,
             note(_("{name} comes along: {other} needs it.", name=name, other=made.because[name]))
     with progress(_("Enabling {names}", names=", ".join(names))) as announce:
         enable_modules(deployment, names, demo=demo, progress=announce)
-    say(_("Enabled: {names}.", names=", ".join(made.modules)) if made.modules else _("Everything named is enabled already."))
+    say(
+        _("Enabled: {names}.", names=", ".join(made.modules))
+        if made.modules
+        else _("Everything named is enabled already.")
+    )
 
 
 @modules.command()
@@ -218,9 +233,7 @@ def describe_all(deployment: Deployment) -> list[dict[str, Any]]:
     return described
 
 
-def _plan(
-    deployment: Deployment, action: str, names: Sequence[str], *, dry_run: bool, cascade: bool = False
-) -> Plan:
+def _plan(deployment: Deployment, action: str, names: Sequence[str], *, dry_run: bool, cascade: bool = False) -> Plan:
     from comptoir.registry.lifecycle import plan
 
     deployment.refresh()

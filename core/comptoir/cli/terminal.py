@@ -61,7 +61,8 @@ class Terminal:
 
 def pass_terminal(command: F) -> F:
     """Hand a command its `Terminal`."""
-    return click.pass_obj(command)
+    passing: F = click.pass_obj(command)  # type: ignore[assignment]
+    return passing
 
 
 def say(text: Text) -> None:
@@ -154,7 +155,9 @@ def ask_password(given: str | None, prompt: Text) -> tuple[str, bool]:
             default="", show_default=False, hide_input=True, err=True,
         )  # fmt: skip
         if typed:
-            again: str = click.prompt(str(_("The same again")), default="", show_default=False, hide_input=True, err=True)
+            again: str = click.prompt(
+                str(_("The same again")), default="", show_default=False, hide_input=True, err=True
+            )
             if again != typed:
                 raise ComptoirError(_("The two passwords differ. Nothing was changed."))
             return typed, False

@@ -26,9 +26,7 @@ def tokens() -> None:
 @click.option("--days", type=click.IntRange(1, 3650), metavar="N", help="Expires after so many days; default: never.")
 @as_json
 @pass_terminal
-def create(
-    terminal: Terminal, email: str, scopes: tuple[str, ...], name: str, days: int | None, as_json: bool
-) -> None:
+def create(terminal: Terminal, email: str, scopes: tuple[str, ...], name: str, days: int | None, as_json: bool) -> None:
     """Create a token and print it, this once."""
     from comptoir.access.tokens import create_token
     from comptoir.access.users import find_user

@@ -169,7 +169,10 @@ def roles(
             revoke_role(session, user, find_role(session, name))
         held = [{"name": role.name, "template": role.template} for role in roles_of(session, user)]
     print_rows(
-        held, {"name": _("Role"), "template": _("Template")}, as_json=as_json, empty=_("{email} has no role.", email=email)
+        held,
+        {"name": _("Role"), "template": _("Template")},
+        as_json=as_json,
+        empty=_("{email} has no role.", email=email),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,16 +126,21 @@ def initialise(deployment: Deployment) -> None:
                 _record_state(ctx, "base", State.ENABLED)
                 raise_access_stamp(session)
                 _seed(ctx, "base")
+                copy_templates(session, [t for _plugin, t in registry.contributions("contribute_roles")])
     deployment.refresh(force=True)
 
 
-def upgrade_all(deployment: Deployment, *, dry_run: bool = False) -> list[str]:
-    """Run the pending migrations of the core and of every enabled or paused module; returns the revisions."""
+def upgrade_all(
+    deployment: Deployment, modules: Collection[str] | None = None, *, dry_run: bool = False
+) -> list[str]:
+    """Run the pending migrations of the core and of every enabled or paused module, or of ``modules`` alone; returns the revisions."""
     with deployment.engine.connect() as connection:
         session = Session(connection)
         names = list(session.scalars(select(ModuleRow.name)))
         registry = build_registry(deployment.available(), names)
-        units = [core_unit(), *(unit_of(registry, name) for name in registry.plugins)]
+        units = [unit_of(registry, name) for name in registry.plugins if modules is None or name in modules]
+        if modules is None:
+            units.insert(0, core_unit())
         steps = [revision for unit in units for revision in pending(connection, unit)]
     if dry_run or not steps:
         return steps
