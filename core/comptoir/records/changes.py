@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import inspect
+from sqlalchemy.orm.attributes import PASSIVE_NO_INITIALIZE
 
 from comptoir.db.base import standard_values
 from comptoir.db.fields import Kind, fields_of
@@ -53,29 +54,36 @@ def _plain(value: Any) -> Any:
 def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
     """The declared fields of a mapped object whose value differs from what the database holds."""
     state: Any = inspect(row)
+    declared_fields = fields_of(type(row))
+    held = state.dict
     found: dict[str, FieldChange] = {}
-    for name, declared in fields_of(type(row)).items():
-        attribute = state.attrs[name]
-        if declared.kind is Kind.LINES:
-            change = _lines_change(state, attribute, name)
-            if change is not None:
-                found[prefix + name] = FieldChange(prefix + name, *change)
+    if not state.persistent:
+        for name, declared in declared_fields.items():
+            after = held.get(name)
+            if after is not None and after != []:
+                if declared.kind is Kind.LINES:
+                    after = _plain(list(after))
+                found[prefix + name] = FieldChange(prefix + name, None, after)
+        return found
+    for name in state.committed_state.keys() & declared_fields.keys():
+        if declared_fields[name].kind is Kind.LINES:
             continue
-        history = attribute.history
-        if not history.has_changes():
-            continue
+        history = state.get_history(name, PASSIVE_NO_INITIALIZE)
         before = history.deleted[0] if history.deleted else None
         after = history.added[0] if history.added else None
-        if before != after:
+        if history.has_changes() and before != after:
             found[prefix + name] = FieldChange(prefix + name, before, after)
+    for name, declared in declared_fields.items():
+        if declared.kind is Kind.LINES and name in held:
+            change = _lines_change(state, name)
+            if change is not None:
+                found[prefix + name] = FieldChange(prefix + name, *change)
     return found
 
 
-def _lines_change(state: Any, attribute: Any, name: str) -> tuple[Any, Any] | None:
-    if name not in state.dict:
-        return None
-    history = attribute.history
-    lines = list(attribute.value)
+def _lines_change(state: Any, name: str) -> tuple[Any, Any] | None:
+    history = state.get_history(name, PASSIVE_NO_INITIALIZE)
+    lines = list(state.dict[name])
     touched = history.has_changes() or any(inspect(line).modified for line in lines)
     if not touched:
         return None
@@ -85,7 +93,7 @@ def _lines_change(state: Any, attribute: Any, name: str) -> tuple[Any, Any] | No
         values = {}
         line_state: Any = inspect(line)
         for field_name in fields_of(type(line)):
-            past = line_state.attrs[field_name].history
+            past = line_state.get_history(field_name, PASSIVE_NO_INITIALIZE)
             values[field_name] = past.deleted[0] if past.deleted else getattr(line, field_name)
         before.append((line.position, values))
     before_values = [values for _position, values in sorted(before, key=lambda pair: pair[0] or 0)]

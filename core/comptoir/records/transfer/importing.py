@@ -67,6 +67,7 @@ Progress = Callable[[int], None]
 class _Row:
     line: int
     cells: dict[str, Any]
+    key: Any = None
     record: Record | None = None
 
 
@@ -106,7 +107,7 @@ def _batches(
         if len(batch) >= BATCH or (value is not None and value in keys):
             yield batch
             batch, keys = [], set()
-        batch.append(_Row(line, cells))
+        batch.append(_Row(line, cells, value))
         if value is not None:
             keys.add(value)
     if batch:
@@ -175,7 +176,7 @@ class _Importer:
     def _existing(self, rows: Sequence[_Row]) -> dict[Any, Record]:
         if self._key is None:
             return {}
-        values = {value for row in rows if (value := self.key_of(row.cells)) is not None}
+        values = {row.key for row in rows if row.key is not None}
         model = self.declared.model
         column = getattr(model, self._key.name)
         found: dict[Any, Record] = {}
@@ -185,7 +186,7 @@ class _Importer:
 
     def _fill(self, row: _Row, existing: dict[Any, Record]) -> bool:
         """Put a row's cells into its record; False where the row fails, its problems are reported then."""
-        record = existing.get(self.key_of(row.cells)) if self._key is not None else None
+        record = existing.get(row.key) if self._key is not None else None
         if record is None:
             record = self.declared.model()
         violations: list[tuple[str, RuleViolation]] = []
@@ -335,7 +336,7 @@ class _Importer:
                 self._fail(row, [("", RuleViolation(error.code, error.message))])
 
     def _again(self, row: _Row, existing: dict[Any, Record]) -> Record | None:
-        record = existing.get(self.key_of(row.cells)) if self._key is not None else None
+        record = existing.get(row.key) if self._key is not None else None
         if record is None:
             record = self.declared.model()
         for target in self.mapping.targets:
