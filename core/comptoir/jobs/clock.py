@@ -7,6 +7,7 @@ process look, the claim on (job, moment) makes a moment one look's, and the queu
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
@@ -169,6 +170,8 @@ class Clock:
         self._holder = holder
         self._token: int | None = None
         self._generation: int | None = None
+        self._turn = threading.Lock()
+        self._stopped = False
         self._alarmed_at = self._forgot_at = datetime.fromtimestamp(0, UTC)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -189,6 +192,8 @@ class Clock:
 
     def stop(self) -> None:
         """Finish the tick under way and let another process take over at once."""
+        with self._turn:  # APScheduler waits under the lock that a beat needs to set its jobs
+            self._stopped = True
         self._scheduler.shutdown(wait=True)
         for name in (CLOCK, WORKER + self._holder):
             try:
@@ -197,7 +202,11 @@ class Clock:
                 _log.warning("The lease %r ends by itself: %s", name, error)
 
     def _beat(self) -> None:
-        now = self._host.clock()
+        with self._turn:
+            if not self._stopped:
+                self._renew(self._host.clock())
+
+    def _renew(self, now: datetime) -> None:
         try:
             take_lease(self._host.engine, WORKER + self._holder, self._holder, now=now)
             token = take_lease(self._host.engine, CLOCK, self._holder, now=now)
