@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import SystemAccess, Team, User
 from comptoir.access.permissions import Actor, system_actor
-from comptoir.db.record import Record, Scoped
+from comptoir.db.record import Public, Record
 from comptoir.errors import NotAllowed
 from comptoir.i18n import _
 from comptoir.settings import Settings
@@ -143,7 +143,7 @@ class Context:
                 raise NotAllowed(reason)
 
     def _within(self, scope: str, record: Record) -> bool:
-        if not isinstance(type(record).__record__.visible, Scoped):
+        if isinstance(type(record).__record__.visible, Public):
             return True
         if record.owner_id == self.actor.id:
             return True

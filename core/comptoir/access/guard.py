@@ -86,10 +86,11 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """Rows whose parent the user may see; to write one, the user must be allowed to change (or create) the parent."""
+    """Rows whose parent the user may see; to write one, the user must be allowed to do `writing` with the parent."""
 
     column: str
     parent: str
+    writing: str = "update"
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +301,11 @@ class Policy:
                 return True
             case And(rules):
                 return all(self._is_everything(part, name, action, depth) for part in rules)
-            case Through(column, parent_name):
+            case Through(column, parent_name, writing):
                 parent = self._rules.get(parent_name)
                 if parent is None or depth > _DEEPEST or self.metadata.tables[name].c[column].nullable:
                     return False
-                wanted = [READ] if action == READ else [READ, UPDATE]
+                wanted = [READ] if action == READ else [READ, writing]
                 return all(self._is_everything(parent.rule_for(a), parent_name, a, depth + 1) for a in wanted)
             case _:
                 return False
@@ -320,7 +321,7 @@ class Policy:
             if self._is_everything(part, name, action):
                 continue
             match part:
-                case Own(column) | Through(column, _):
+                case Own(column) | Through(column, _, _):
                     found.add(column)
                 case Team(owner_column, team_column):
                     found.update((owner_column, team_column))

@@ -76,7 +76,10 @@ def _record_rule(registry: Registry, grants: Grants, model: type[Record]) -> Tab
             base = BY_SCOPE[scope]
         elif isinstance(declared.declaration.visible, VisibleThrough):
             column = declared.declaration.visible.column
-            base = Through(column, _target(model, column))
+            # who sees a contact may add to its history; a line, in contrast, is part of its record
+            base = Through(column, _target(model, column), writing="read")
+            if scope != "all":
+                base = And((base, BY_SCOPE[scope]))
         else:
             base = Everything()
         return _narrowed(registry, model, action, base)
