@@ -31,10 +31,7 @@ help:
 	@echo "make clean        remove what was built; the demo in $(DEMO) stays"
 
 run: $(VENV)/.editable assets $(DEMO)/comptoir.toml
-	@echo
-	@echo "  Comptoir serves on http://127.0.0.1:$(PORT) (stop with Ctrl+C)"
-	@echo "  Log in as $(ADMIN_EMAIL) with the password $(ADMIN_PASSWORD)"
-	@echo
+	@echo "Log in as $(ADMIN_EMAIL) with the password $(ADMIN_PASSWORD)"
 	@exec $(BIN)/comptoir --config $(DEMO)/comptoir.toml serve --port $(PORT)
 
 # A deployment that was not finished is removed, so that the next call starts afresh; a finished one is never touched.

@@ -197,10 +197,8 @@ def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *
     names = list(dict.fromkeys(["base", *enabled]))
     faults: list[Quarantined] = []
     plugins: list[Plugin] = []
-    for name in [n for n in names if n not in available]:
-        faults.append(
-            Quarantined(name, "import", str(_("Its distribution is not installed. Install it, or pause the module.")))
-        )
+    missing = str(_("Its distribution is not installed. Install it, or pause the module."))
+    faults += [Quarantined(name, "import", missing) for name in names if name not in available]
     ordered = [name for name in in_order(available, names) if name in names]
     for name in ordered:
         try:

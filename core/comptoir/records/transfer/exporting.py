@@ -33,7 +33,7 @@ def export_records(
 ) -> int:
     """Write the records that a query finds and the actor may see; returns their number. Memory does not grow with it."""
     names = _names(ctx, declared, query)
-    rows = _rows(ctx, declared, replace(query, fields=tuple(["id", *names]), size=PAGE, number=1), names)
+    rows = _rows(ctx, declared, replace(query, fields=("id", *names), size=PAGE, number=1), names)
     if format == "csv":
         return _write_csv(target, names, declared, rows)
     if format == "xlsx":
