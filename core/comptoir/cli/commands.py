@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from importlib import import_module, util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from comptoir import __version__
 from comptoir.cli.terminal import Terminal
-from comptoir.errors import ComptoirError, NotFound, PluginError
+from comptoir.errors import NotFound, PluginError
 from comptoir.i18n import _
+
+if TYPE_CHECKING:
+    from comptoir.registry.registry import Registry
 
 COMMANDS = {
     "init": ("init", "init"),
@@ -56,9 +59,17 @@ class Commands(click.Group):
         return _plugin_group(ctx, name)
 
 
-def _registry(ctx: click.Context) -> Any:
-    terminal: Terminal = ctx.ensure_object(Terminal) if ctx.obj is None else ctx.obj
-    return terminal.deployment.registry
+def _terminal(ctx: click.Context) -> Terminal:
+    """The terminal of this run; needed before the callback below when the command belongs to a plugin."""
+    if ctx.obj is None:
+        ctx.obj = Terminal(ctx.params.get("config") or _default_config())
+        ctx.call_on_close(ctx.obj.close)
+    found: Terminal = ctx.obj
+    return found
+
+
+def _registry(ctx: click.Context) -> Registry:
+    return _terminal(ctx).deployment.registry
 
 
 def _plugin_group(ctx: click.Context, name: str) -> click.Command | None:
@@ -94,8 +105,4 @@ def _default_config() -> Path:
 @click.pass_context
 def comptoir(ctx: click.Context, config: Path) -> None:
     """Comptoir, the CRM that grows by modules."""
-    if "\x00" in str(config):
-        raise ComptoirError(_("--config names no file."))
-    terminal = Terminal(config)
-    ctx.obj = terminal
-    ctx.call_on_close(terminal.close)
+    _terminal(ctx)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
-from comptoir.access.models import Role, RolePermission
+from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.context import Context
 from comptoir.db.base import Base
 from comptoir.db.migrations import Unit, pending, remove, schema_change, upgrade
@@ -456,7 +456,10 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
     session.execute(delete(HistoryEntry).where(HistoryEntry.record_type.in_(types)))
     session.execute(delete(DemoRecord).where(DemoRecord.record_type.in_(types)))
     session.execute(delete(RolePermission).where(RolePermission.permission.startswith(f"{name}.", autoescape=True)))
-    session.execute(delete(Role).where(Role.template.startswith(f"{name}.", autoescape=True)))
+    own_roles = select(Role.id).where(Role.template.startswith(f"{name}.", autoescape=True))
+    for link in (RolePermission, UserRole):  # foreign keys rest during a schema change on SQLite: nothing cascades
+        session.execute(delete(link).where(link.role_id.in_(own_roles)))
+    session.execute(delete(Role).where(Role.id.in_(own_roles)))
     session.execute(delete(ModuleRow).where(ModuleRow.name == name))
     session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
     for model in registry.models:
