@@ -1,0 +1,94 @@
+"""One Flask application for one generation: exactly the enabled modules, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, request, send_from_directory
+from jinja2 import StrictUndefined
+
+from comptoir.deployment import Deployment
+from comptoir.i18n import _, ngettext
+from comptoir.registry.registry import Registry
+from comptoir.web import account, faults, filters, security
+from comptoir.web.frame import TOAST_COOKIE
+from comptoir.web.screens import dashboard, jobs, modules, records, reports, roles, search, users
+from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
+from comptoir.web.themes import StaticFiles, load_theme, template_loader
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What the views of one application share."""
+
+    deployment: Deployment
+    registry: Registry
+    actors: Actors
+    static: StaticFiles
+
+
+class WebApp(Flask):
+    """A Flask application that opens the user's unit of work around every view that is not public."""
+
+    def dispatch_request(self) -> Any:
+        """Call the view inside the visit; whatever it returns is finished before the transaction commits."""
+        rule = request.url_rule
+        view = self.view_functions.get(rule.endpoint) if rule is not None else None
+        if request.routing_exception is not None or view is None or getattr(view, "is_public", False):
+            return super().dispatch_request()
+        state: Generation = self.extensions["comptoir"]
+        with opened_visit(state.deployment, state.registry, state.actors, write=is_write(request.method)):
+            return self.make_response(super().dispatch_request())
+
+
+def create_app(deployment: Deployment, registry: Registry) -> Flask:
+    """The application that serves this generation of a deployment."""
+    theme = load_theme(deployment.settings.theme)
+    plugins = list(registry.plugins.values())
+    static = StaticFiles(theme, plugins)
+    app = WebApp("comptoir.web", static_folder=None, template_folder=None)
+    app.extensions["comptoir"] = Generation(deployment, registry, Actors(registry), static)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_loader = template_loader(theme, plugins)  # type: ignore[assignment]
+    environment = app.jinja_env
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.auto_reload = False
+    environment.filters.update(initials=filters.initials, hue=filters.hue, icon_name=filters.icon_name)
+    environment.globals.update(
+        _=_, ngettext=ngettext, asset=static.url, style_sheets=lambda: static.sheets, csrf_token=form_token
+    )
+    security.protect(app, deployment.settings)
+    faults.install_errors(app)
+    install_sign_in(app)
+    _serve_static(app, static)
+    app.register_blueprint(account.pages)
+    for screen in (dashboard, search, reports, modules, jobs, users, roles):
+        app.register_blueprint(screen.pages)
+    for declared in registry.record_types.values():
+        records.add_record_type(app, declared)
+    for plugin, blueprint in registry.contributions("contribute_views"):
+        app.register_blueprint(blueprint, url_prefix=f"/{plugin.name}")
+
+    @app.after_request
+    def forget_toast(response: Response) -> Response:
+        if request.cookies.get(TOAST_COOKIE) and TOAST_COOKIE not in (response.headers.get("Set-Cookie") or ""):
+            if response.mimetype == "text/html" and response.status_code == 200:
+                response.delete_cookie(TOAST_COOKIE, path="/")
+        return response
+
+    registry.hooks.configure_app(app=app)
+    return app
+
+
+def _serve_static(app: Flask, static: StaticFiles) -> None:
+    def serve(version: str, path: str) -> Response:
+        folder, rest = static.locate(path)
+        answer = send_from_directory(folder, rest, conditional=True)
+        current = version == static.version
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable" if current else "no-cache"
+        return answer
+
+    serve.is_public = True  # type: ignore[attr-defined]
+    app.add_url_rule("/static/<version>/<path:path>", "static", serve)

@@ -1,0 +1,151 @@
+"""Errors as people and programs see them: one table for both, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from flask import Flask, Response, g, render_template, request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound as NoRoute
+
+from comptoir.db.unit_of_work import is_busy
+from comptoir.errors import ComptoirError, Conflict, RuleViolation, RuleViolations, SignInRequired, Unavailable
+from comptoir.i18n import Text, _, speaking
+from comptoir.web.session import opened_visit, preferred_language
+from comptoir.web.frame import frame
+from comptoir.web.view_models import Action, ErrorPage
+
+log = logging.getLogger("comptoir.web")
+
+TITLES: dict[int, Text] = {
+    400: _("This request could not be read"),
+    401: _("Sign in first"),
+    403: _("You may not do this"),
+    404: _("There is no such page here"),
+    405: _("This address does not do that"),
+    409: _("Somebody else was faster"),
+    412: _("Somebody else was faster"),
+    413: _("This is too large"),
+    422: _("This could not be saved"),
+    500: _("Something failed here"),
+    503: _("Comptoir is busy"),
+}
+
+
+def as_comptoir_error(error: Exception) -> ComptoirError | None:
+    """The error for people that a database or web error amounts to; None for a fault of ours."""
+    if isinstance(error, ComptoirError):
+        return error
+    if isinstance(error, StaleDataError):
+        return Conflict(_("Somebody changed it meanwhile. Load it again."))
+    if isinstance(error, DBAPIError) and is_busy(error):
+        return Unavailable(_("The database is busy with another change. Try again in a moment."))
+    return None
+
+
+def problem(status: int, detail: str, code: str, errors: dict[str, list[str]] | None = None) -> Response:
+    """An RFC 9457 answer."""
+    body: dict[str, Any] = {
+        "type": f"urn:comptoir:{code}", "title": str(TITLES.get(status, TITLES[500])), "status": status, "detail": detail,
+    }  # fmt: skip
+    if errors is not None:
+        body["errors"] = errors
+    return Response(orjson.dumps(body), status=status, mimetype="application/problem+json")
+
+
+def install_errors(app: Flask) -> None:
+    """Answer every error by the one table."""
+
+    @app.errorhandler(ComptoirError)
+    def refused(error: ComptoirError) -> Response:
+        return answer(app, error)
+
+    @app.errorhandler(HTTPException)
+    def not_http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status < 400:
+            return Response(status=status, headers={"Location": getattr(error, "new_url", "/")})
+        if isinstance(error, NoRoute):
+            message: Text = _("The address is wrong, the record is gone, or you may not see it.")
+        elif isinstance(error, RequestEntityTooLarge):
+            message = _("Send at most 32 MB at once.")
+        elif isinstance(error, MethodNotAllowed):
+            message = _("It answers to: {methods}.", methods=", ".join(sorted(error.valid_methods or ())))
+        else:
+            message = error.description or ""
+        shown = ComptoirError(message, code=f"core.http_{status}")
+        shown.status = status
+        found = answer(app, shown)
+        for name, value in error.get_headers():
+            if name not in {"Content-Type", "Content-Length"}:
+                found.headers[name] = value
+        return found
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        known = as_comptoir_error(error)
+        if known is not None:
+            return answer(app, known)
+        number = uuid.uuid4().hex[:8].upper()
+        log.exception("error %s at %s %s", number, request.method, request.path)
+        shown = ComptoirError(_("It is logged under the number below. Try again; if it stays, tell your administrator."))
+        return answer(app, shown, number=number)
+
+
+def answer(app: Flask, error: ComptoirError, *, number: str = "") -> Response:
+    """The page or the problem for an error."""
+    with speaking(preferred_language()):
+        if request.path.startswith("/api/"):
+            errors = error.by_field() if isinstance(error, RuleViolations) else None
+            if isinstance(error, RuleViolation):
+                errors = {error.field or "": [str(error)]}
+            found = problem(error.status, str(error) + (f" ({number})" if number else ""), error.code, errors)
+        elif isinstance(error, SignInRequired):
+            found = _to_sign_in()
+        else:
+            found = _page(app, error, number)
+    if error.status == 503:
+        found.headers["Retry-After"] = "1"
+    return found
+
+
+def _to_sign_in() -> Response:
+    here = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    target = f"/login?next={quote(here)}" if here != "/" else "/login"
+    if request.headers.get("HX-Request"):
+        return Response(status=401, headers={"HX-Redirect": target})
+    return Response(status=303, headers={"Location": target})
+
+
+def _page(app: Flask, error: ComptoirError, number: str) -> Response:
+    status = error.status
+    title = str(TITLES.get(status, TITLES[500]))
+    model = ErrorPage(
+        status, title, str(error), number, (Action(str(_("To the start page")), "/", "home", tone="primary"),)
+    )
+
+    def render() -> str:
+        return render_template("error.html", shell=frame(crumbs=[title]), page=model)
+
+    state = app.extensions["comptoir"]
+    try:
+        if g.get("visit") is not None:
+            html = render()
+        else:
+            with opened_visit(state.deployment, state.registry, state.actors, write=False):
+                html = render()
+    except (ComptoirError, DBAPIError):
+        html = render()
+    if request.headers.get("HX-Request") == "true":
+        answered = Response(status=status)
+        answered.headers["HX-Trigger"] = orjson.dumps({"toast": {"text": str(error), "tone": "bad"}}).decode()
+        if status == 404:
+            answered.headers["HX-Refresh"] = "true"
+        return answered
+    return Response(html, status=status, mimetype="text/html")

@@ -1,0 +1,196 @@
+"""A visit: who is signed in, the unit of work of the request, and what plugins' views find of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from flask import Flask, Response, current_app, g, request
+from flask_login import LoginManager, UserMixin
+
+from comptoir.access.models import SignInSession, User
+from comptoir.access.permissions import Actor, access_stamp, actor_of
+from comptoir.access.sessions import find_session, is_due_for_touch, touch_session
+from comptoir.context import Context
+from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.errors import SignInRequired
+from comptoir.i18n import LANGUAGES, _, speaking
+from comptoir.registry.policies import policy_for
+from comptoir.web.formats import Formats
+from comptoir.web.security import SAFE_METHODS, is_secure, new_token, require_csrf_token, require_own_origin
+
+if TYPE_CHECKING:
+    from comptoir.deployment import Deployment
+    from comptoir.registry.registry import Registry
+
+COOKIE = "comptoir"
+FORM_COOKIE = "comptoir-form"
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SignedInUser(UserMixin):  # type: ignore[misc]  # flask-login has no types
+    """The user as flask-login knows them; the session itself is a row of the database."""
+
+    def __init__(self, user: User) -> None:
+        self.id = user.id
+        self.name = user.name
+        self.email = user.email
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a signed-in user."""
+
+    context: Context
+    user: User
+    session: SignInSession
+    formats: Formats
+    preferences: dict[str, Any]
+
+
+def public(view: View) -> View:
+    """Let everybody see this page, without a session and without a unit of work."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def requires(permission: str) -> Callable[[View], View]:
+    """State the permission of a page; whoever lacks it gets the reason and who can grant it."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            current_context().require(permission)
+            return view(*args, **kwargs)
+
+        checked.permission = permission  # type: ignore[attr-defined]
+        return cast("View", checked)
+
+    return decorate
+
+
+def cookie_name(base: str) -> str:
+    """The cookie's name; over https its prefix ties it to this host and path."""
+    return f"__Host-{base}" if is_secure(current_deployment().settings) else base
+
+
+def set_cookie(response: Response, base: str, value: str, lifetime: dt.timedelta | None = None) -> None:
+    """Set a cookie that scripts cannot read and other sites do not send."""
+    response.set_cookie(
+        cookie_name(base), value, max_age=lifetime, path="/", httponly=True, samesite="Lax",
+        secure=is_secure(current_deployment().settings),
+    )  # fmt: skip
+
+
+def current_deployment() -> Deployment:
+    """The deployment that answers this request."""
+    return cast("Deployment", current_app.extensions["comptoir"].deployment)
+
+
+def current_registry() -> Registry:
+    """The generation that answers this request."""
+    return cast("Registry", current_app.extensions["comptoir"].registry)
+
+
+def current_visit() -> Visit:
+    """The visit of this request; `SignInRequired` where nobody is signed in."""
+    found: Visit | None = g.get("visit")
+    if found is None:
+        raise SignInRequired(_("Sign in to see this page."))
+    return found
+
+
+def current_context() -> Context:
+    """The context of this request, for the views of plugins."""
+    return current_visit().context
+
+
+def form_token() -> str:
+    """The token that forms of this page carry: the session's, or before sign-in that of a cookie."""
+    visit: Visit | None = g.get("visit")
+    if visit is not None:
+        return visit.session.csrf_token
+    if "form_token" not in g:
+        g.form_token = request.cookies.get(cookie_name(FORM_COOKIE)) or new_token()
+    return str(g.form_token)
+
+
+def preferred_language() -> str:
+    """The language of somebody who is not signed in."""
+    wished = request.accept_languages.best_match(list(LANGUAGES))
+    return wished or current_deployment().settings.language
+
+
+class Actors:
+    """The actors of this generation by user, thrown away when anybody's rights change."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._known: dict[int, tuple[int, int, Actor]] = {}
+
+    def of(self, uow: UnitOfWork, user: User) -> Actor:
+        """The actor that a user is now."""
+        stamp = access_stamp(uow.system)
+        known = self._known.get(user.id)
+        if known is not None and known[:2] == (stamp, user.version):
+            return known[2]
+        actor = actor_of(uow.system, user, self._registry.permissions)
+        self._known[user.id] = (stamp, user.version, actor)
+        return actor
+
+
+@contextmanager
+def opened_visit(deployment: Deployment, registry: Registry, actors: Actors, *, write: bool) -> Iterator[None]:
+    """Look up the session and open the user's unit of work around a view; commits when the view returns."""
+    token = request.cookies.get(cookie_name(COOKIE))
+    if not token:
+        raise SignInRequired(_("Sign in to see this page."))
+    now = deployment.clock()
+    with UnitOfWork(deployment.engine, write=write) as uow:
+        signed_in = find_session(uow.system, token, now)
+        if signed_in is None:
+            raise SignInRequired(_("Your session has ended. Sign in again."))
+        row, user = signed_in
+        if write:
+            require_own_origin(request)
+            require_csrf_token(request, row.csrf_token)
+        actor = actors.of(uow, user)
+        # the policy follows from the session that the same connection just looked up
+        uow.policy, uow.user_id = policy_for(registry, actor.grants), actor.id
+        context = deployment.context_in(uow, actor, registry)
+        formats = Formats(actor.language, context.timezone, deployment.settings.currency, now)
+        g.visit = Visit(context, user, row, formats, json.loads(user.preferences or "{}"))
+        is_due = is_due_for_touch(row, now)
+        try:
+            with speaking(actor.language):
+                yield
+            if write:
+                context.write_outbox()
+        finally:
+            g.pop("visit")
+    if is_due:
+        with UnitOfWork(deployment.engine, write=True) as uow:
+            again = find_session(uow.system, token, now)
+            if again is not None:
+                touch_session(uow.system, again.row, now)
+
+
+def install_sign_in(app: Flask) -> None:
+    """Tell flask-login where the current user comes from."""
+    manager = LoginManager(app)
+    manager.session_protection = None
+
+    @manager.request_loader
+    def load(_request: Any) -> SignedInUser | None:
+        visit: Visit | None = g.get("visit")
+        return SignedInUser(visit.user) if visit is not None else None
+
+
+def is_write(method: str) -> bool:
+    """Whether a request with this method may change something."""
+    return method not in SAFE_METHODS

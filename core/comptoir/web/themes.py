@@ -1,0 +1,99 @@
+"""Themes, and where templates and static files are found: theme first, then plugin, then core."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
+
+from comptoir.errors import ConfigurationError
+from comptoir.i18n import _
+from comptoir.registry.plugin import Plugin
+
+WEB = Path(__file__).parent
+SHEETS = ("fonts", "tokens", "base", "components", "shell", "views", "charts", "widths", "narrow", "pages")
+"""The core's style sheets in the order of their cascade."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """A folder with ``theme.toml``, ``templates/`` and ``static/``, and no Python."""
+
+    name: str
+    title: str
+    folder: Path
+    css: tuple[str, ...]
+
+
+def themes_folder() -> Path:
+    """Where the themes lie: inside the installed package, or beside the core in a checkout."""
+    shipped = WEB.parent / "themes"
+    return shipped if shipped.is_dir() else WEB.parents[2] / "themes"
+
+
+def load_theme(name: str) -> Theme:
+    """The theme that a deployment names; `ConfigurationError` lists those there are."""
+    folder = themes_folder() / name
+    declaration = folder / "theme.toml"
+    if not name.isidentifier() or not declaration.is_file():
+        known = ", ".join(sorted(path.parent.name for path in themes_folder().glob("*/theme.toml")))
+        raise ConfigurationError(_("deployment.theme is {name}; choose one of {known}.", name=repr(name), known=known))
+    try:
+        content = tomllib.loads(declaration.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(_("{path} is not valid TOML: {error}.", path=declaration, error=error)) from None
+    return Theme(name, str(content.get("title", name)), folder, tuple(content.get("css", ())))
+
+
+def template_loader(theme: Theme, plugins: Iterable[Plugin]) -> BaseLoader:
+    """Look-up by path: theme, plugins, core; ``core/<path>`` names the core's own, for templates that extend it."""
+    core = FileSystemLoader(WEB / "templates")
+    folders = [plugin.folder / "templates" for plugin in plugins]
+    return ChoiceLoader(
+        [
+            FileSystemLoader(theme.folder / "templates"),
+            *(FileSystemLoader(folder) for folder in folders if folder.is_dir()),
+            core,
+            PrefixLoader({"core": core}),
+        ]
+    )
+
+
+class StaticFiles:
+    """The static files of one generation under one version, so that browsers may keep them for ever."""
+
+    def __init__(self, theme: Theme, plugins: Sequence[Plugin]) -> None:
+        self._roots = {f"themes/{theme.name}/": theme.folder / "static"}
+        self._roots |= {f"plugins/{p.name}/": p.folder / "static" for p in plugins if (p.folder / "static").is_dir()}
+        self._roots[""] = WEB / "static"
+        self.version = self._digest()
+        self.sheets = tuple(
+            self.url(path)
+            for path in (
+                *(f"css/{sheet}.css" for sheet in SHEETS),
+                *(f"plugins/{p.name}/{p.name}.css" for p in plugins if (p.folder / "static" / f"{p.name}.css").is_file()),
+                *(f"themes/{theme.name}/{sheet}" for sheet in theme.css),
+            )
+        )
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for prefix, root in self._roots.items():
+            for path in sorted(root.rglob("*")):
+                if path.is_file():
+                    stat = path.stat()
+                    digest.update(f"{prefix}{path.relative_to(root)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        return digest.hexdigest()[:12]
+
+    def url(self, path: str) -> str:
+        """The address of a static file: ``css/base.css``, ``plugins/<name>/…``, ``themes/<name>/…``."""
+        return f"/static/{self.version}/{path}"
+
+    def locate(self, path: str) -> tuple[Path, str]:
+        """The folder that holds a path, and the rest of it."""
+        prefix, root = next((p, r) for p, r in self._roots.items() if path.startswith(p))
+        return root, path.removeprefix(prefix)
