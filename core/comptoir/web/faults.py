@@ -94,7 +94,9 @@ def install_errors(app: Flask) -> None:
             return answer(app, known)
         number = uuid.uuid4().hex[:8].upper()
         log.exception("error %s at %s %s", number, request.method, request.path)
-        shown = ComptoirError(_("It is logged under the number below. Try again; if it stays, tell your administrator."))
+        shown = ComptoirError(
+            _("It is logged under the number below. Try again; if it stays, tell your administrator.")
+        )
         return answer(app, shown, number=number)
 
 

@@ -110,7 +110,11 @@ class Formats:
     def seconds(self, milliseconds: int) -> str:
         """0:09 for nine seconds."""
         whole = milliseconds // 1000
-        return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02}"
+        return (
+            f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+            if whole >= 3600
+            else f"{whole // 60}:{whole % 60:02}"
+        )
 
     # -- for inputs ------------------------------------------------------------------------------------------------------
 
@@ -135,7 +139,9 @@ class Formats:
         plain = _SPACES.sub("", text).replace("’", "").replace("'", "")
         point, group = self.decimal_point, str(numbers.get_group_symbol(self.locale))
         last_point, last_group = plain.rfind(point), plain.rfind(group)
-        if last_point > last_group or (last_group >= 0 and re.fullmatch(rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+", plain)):
+        if last_point > last_group or (
+            last_group >= 0 and re.fullmatch(rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+", plain)
+        ):
             plain = plain.replace(group, "").replace(point, ".")
         elif last_group >= 0 and group in ".,":
             plain = plain.replace(point, "").replace(group, ".")

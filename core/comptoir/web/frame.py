@@ -137,7 +137,9 @@ def navigation(registry: Registry, visit: Visit) -> tuple[NavGroup, ...]:
         entries = [entry(item) for item in _sorted(items) if item.group == name and item.parent is None]
         if name == "today":
             entries.insert(0, NavItem(str(_("Dashboard")), "/", "home", current=here == "/"))
-        if name == "insight" and any(grants.scope(r.permission) for _p, r in registry.contributions("contribute_reports")):
+        if name == "insight" and any(
+            grants.scope(r.permission) for _p, r in registry.contributions("contribute_reports")
+        ):
             entries.append(NavItem(str(_("Reports")), "/reports", "table", current=here == "/reports"))
         if entries:
             found.append(NavGroup(str(label), tuple(entries)))

@@ -75,7 +75,9 @@ def require_own_origin(incoming: Request) -> None:
     origin = incoming.headers.get("Origin")
     foreign = origin is not None and urlsplit(origin).netloc != incoming.host
     if foreign or incoming.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        raise NotAllowed(_("This request came from another site. Open the page here and try again."), code="core.foreign_origin")
+        raise NotAllowed(
+            _("This request came from another site. Open the page here and try again."), code="core.foreign_origin"
+        )
 
 
 def require_csrf_token(incoming: Request, expected: str) -> None:

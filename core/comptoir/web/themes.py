@@ -75,7 +75,11 @@ class StaticFiles:
             self.url(path)
             for path in (
                 *(f"css/{sheet}.css" for sheet in SHEETS),
-                *(f"plugins/{p.name}/{p.name}.css" for p in plugins if (p.folder / "static" / f"{p.name}.css").is_file()),
+                *(
+                    f"plugins/{p.name}/{p.name}.css"
+                    for p in plugins
+                    if (p.folder / "static" / f"{p.name}.css").is_file()
+                ),
                 *(f"themes/{theme.name}/{sheet}" for sheet in theme.css),
             )
         )

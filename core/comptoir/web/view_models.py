@@ -564,6 +564,7 @@ class Lane:
     note: str = ""
     probability: int | None = None
     outcome: Literal["", "won", "lost"] = ""
+    asks: bool = False
     more: str = ""
     more_url: str = ""
     new_url: str = ""
@@ -583,6 +584,7 @@ class BoardPage:
     views: tuple[Choice, ...] = ()
     boards: tuple[Choice, ...] = ()
     figures: tuple[tuple[str, str], ...] = ()
+    lost_field: str = "lost_reason"
     lost_reasons: tuple[Option, ...] = ()
     empty: Empty | None = None
 

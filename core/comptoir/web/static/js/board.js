@@ -33,7 +33,7 @@ function move(card, to) {
   const target = lanes().find((lane) => lane.dataset.lane === to);
   const fields = new URLSearchParams(new URL(location.href).searchParams);
   for (const [name, value] of Object.entries({ record: card.dataset.card, version: card.dataset.version, to })) fields.set(name, value);
-  if (target?.dataset.outcome === "lost" && lost) {
+  if (target?.dataset.asks !== undefined && lost) {
     const form = lost.querySelector("form");
     for (const name of ["record", "version", "to"]) form.elements.namedItem(name).value = fields.get(name);
     lost.querySelector("[data-lost-name]").textContent = card.getAttribute("aria-label");

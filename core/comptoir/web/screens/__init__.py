@@ -1,0 +1,1 @@
+"""The pages that every record type and every deployment has."""

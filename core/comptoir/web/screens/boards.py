@@ -1,0 +1,360 @@
+"""The board of a record type with stages: lanes, cards, and moving them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from flask import Response, request
+
+from comptoir.db.fields import Field, Kind
+from comptoir.db.record import Record
+from comptoir.db.workflow import Stage, Transition, Workflow
+from comptoir.errors import ComptoirError, Conflict, NotFound, RuleViolation, RuleViolations
+from comptoir.i18n import _
+from comptoir.records.declared import DeclaredType
+from comptoir.records.query import Compare, Filter, Query, aggregate, and_also, load, run
+from comptoir.records.save import move
+from comptoir.web.frame import is_partial, page, part, redirect_with
+from comptoir.web.screens import lists
+from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wire_name
+from comptoir.web.session import Visit, current_visit
+from comptoir.web.view_models import Action, BoardPage, Card, Choice, Lane, Option, Toast
+
+CARDS = 30
+CLOSED_DAYS = 30
+BOARD = "board"
+
+
+def show(declared: DeclaredType) -> Response:
+    """The board, with the list's filters."""
+    visit = current_visit()
+    visit.context.require(declared.permission("read"))
+    model = _board(visit, declared)
+    plural = str(declared.declaration.plural)
+    actions = []
+    if visit.context.may(declared.permission("create")):
+        label = str(_("New {label}", label=str(declared.declaration.label).lower()))
+        actions.append(Action(label, f"{declared.url}/new", "plus", tone="primary", key="N"))
+    return page("records/board.html", model, crumbs=[plural], actions=actions)
+
+
+def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
+    ctx, registry = visit.context, visit.context.registry
+    screens = registry.screens(declared)
+    workflow = declared.declaration.workflow
+    if workflow is None:
+        raise NotFound(_("{plural} have no stages.", plural=declared.declaration.plural))
+    pairs = [
+        p
+        for p in (lists.given_pairs() if request.method == "GET" else _pairs_of_form())
+        if p[0] not in ("sort", "page[size]")
+    ]
+    try:
+        query = lists.parsed_query(visit, declared, screens, pairs)
+    except (RuleViolation, RuleViolations):
+        pairs = []
+        query = lists.parsed_query(visit, declared, screens, pairs)
+    group, group_id, boards = _group(visit, declared, pairs)
+    probe = declared.model()
+    narrowed: Filter | None = query.where
+    if group is not None and group_id is not None:
+        setattr(probe, wire_name(group), group_id)
+        narrowed = and_also(query.where, Compare(declared.fields[wire_name(group)].path, "eq", group_id))
+    stages = workflow.stages(ctx, probe)
+    moves = _moves(visit, workflow, probe)
+    figures = _figures(visit, declared, workflow, screens, narrowed, query.text)
+    card_fields = _card_fields(visit, declared, screens)
+    rows = {stage.name: _rows(visit, declared, workflow, stage, narrowed, query.text, card_fields) for stage in stages}
+    everything = [row for found in rows.values() for row in found]
+    fields = {name: declared.fields[name] for name in (*card_fields, "owner_id") if name in declared.fields}
+    cells = Cells(visit, declared, look_up_titles(visit, wanted_titles(fields, everything)))
+    total_name = wire_name(screens.board.total) if screens.board is not None and screens.board.total is not None else ""
+    asks = {t.target: t.asks[0] for ts in moves.values() for t in ts if t.asks}
+    lanes = tuple(
+        _lane(visit, cells, declared, stage, rows[stage.name], figures.get(stage.name, {}), moves.get(stage.name, ()),
+              card_fields, total_name, asks=stage.name in asks)
+        for stage in stages
+    )  # fmt: skip
+    asked = next(iter(asks.values()), "")
+    return BoardPage(
+        title=str(declared.declaration.plural),
+        url=f"{declared.url}/board",
+        move_url=f"{declared.url}/board/move",
+        lanes=lanes,
+        query=query.text,
+        search_hint=str(_("Type to filter")),
+        keep=tuple(p for p in pairs if p[0] != "q"),
+        facets=tuple(lists.facets_of(cells, declared, query, pairs)),
+        views=lists.views_of(declared, screens, "board", pairs),
+        boards=boards,
+        figures=_headline(visit, declared, stages, figures, total_name),
+        lost_field=asked,
+        lost_reasons=tuple(_reasons(visit, declared, asked)),
+    )
+
+
+def _pairs_of_form() -> lists.Pairs:
+    """The filters of the page that a move came from: its script sends them along."""
+    own = {"csrf_token", "record", "version", "to"}
+    return [
+        (n, v)
+        for n, v in request.form.items(multi=True)
+        if n not in own and (n.startswith("filter") or n in {"q", BOARD})
+    ]
+
+
+def _group(visit: Visit, declared: DeclaredType, pairs: lists.Pairs) -> tuple[Any, int | None, tuple[Choice, ...]]:
+    """The reference that chooses the set of stages, such as a pipeline, the chosen one and all of them."""
+    board = visit.context.registry.screens(declared).board
+    group = board.group if board is not None else None
+    if group is None:
+        return None, None, ()
+    field = declared.fields[wire_name(group)]
+    target = visit.context.registry.target_of(str(field.target))
+    if target is None:
+        return None, None, ()
+    found = run(visit.context, target, Query(fields=(target.title,), size=50), total=False).rows
+    wished = next((value for name, value in pairs if name == BOARD), "")
+    ids = [row["id"] for row in found]
+    chosen = int(wished) if wished.isdigit() and int(wished) in ids else (ids[0] if ids else None)
+    kept = lists.without(pairs, BOARD)
+    choices = tuple(
+        Choice(
+            str(row.get(target.title) or row["id"]), lists.url_with(f"{declared.url}/board", [*kept, (BOARD, str(row["id"]))]),
+            row["id"] == chosen,
+        )
+        for row in found
+    )  # fmt: skip
+    return group, chosen, choices
+
+
+def _moves(visit: Visit, workflow: Workflow, probe: Record) -> dict[str, list[Transition]]:
+    """The moves that the reader's rights leave, by the stage they start at."""
+    grants = visit.context.actor.grants
+    usable = [
+        t
+        for t in workflow.transitions(visit.context, probe)
+        if t.permission is None or grants.scope(t.permission) is not None
+    ]
+    return {
+        stage.name: [t for t in usable if t.applies_to(stage.name)] for stage in workflow.stages(visit.context, probe)
+    }
+
+
+def _recent(visit: Visit, stage: Stage) -> Filter | None:
+    if not stage.closes:
+        return None
+    return Compare("updated_at", "gte", visit.context.today() - dt.timedelta(days=CLOSED_DAYS))
+
+
+def _rows(
+    visit: Visit, declared: DeclaredType, workflow: Workflow, stage: Stage, narrowed: Filter | None, text: str,
+    card_fields: Sequence[str],
+) -> list[dict[str, Any]]:  # fmt: skip
+    where = and_also(narrowed, Compare(workflow.field, "eq", stage.name), _recent(visit, stage))
+    wanted = [*card_fields, "owner_id", "updated_at"]
+    for name in ("stage_since", "currency"):
+        if name in declared.fields:
+            wanted.append(name)
+    query = Query(where=where, text=text, fields=tuple(dict.fromkeys(wanted)), size=CARDS, sort=("-updated_at",))
+    return run(visit.context, declared, query, total=False).rows
+
+
+def _card_fields(visit: Visit, declared: DeclaredType, screens: Any) -> list[str]:
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    columns = screens.board.card if screens.board is not None else screens.list.columns[:3]
+    names = [declared.title, *(wire_name(c) for c in columns)]
+    if screens.board is not None and screens.board.total is not None:
+        names.append(wire_name(screens.board.total))
+    return [n for n in dict.fromkeys(names) if n not in hidden and declared.fields[n].kind is not Kind.LINES]
+
+
+def _figures(
+    visit: Visit, declared: DeclaredType, workflow: Workflow, screens: Any, narrowed: Filter | None, text: str
+) -> dict[str, dict[str, Any]]:
+    """Count and total by stage, in one statement; closed stages count what moved lately."""
+    measures = ["count"]
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    if screens.board is not None and screens.board.total is not None and wire_name(screens.board.total) not in hidden:
+        measures.append(f"{wire_name(screens.board.total)}:sum")
+    groups = [workflow.field]
+    stages = workflow.stages(visit.context)
+    open_names = tuple(s.name for s in stages if not s.closes)
+    closed = tuple(s.name for s in stages if s.closes)
+    found: dict[str, dict[str, Any]] = {}
+    for names, recent in (
+        (open_names, None),
+        (closed, Compare("updated_at", "gte", visit.context.today() - dt.timedelta(days=CLOSED_DAYS))),
+    ):
+        if names:
+            where = and_also(narrowed, Compare(workflow.field, "in", names), recent)
+            for row in aggregate(
+                visit.context, declared, Query(where=where, text=text), group=groups, measures=measures
+            ):
+                found[row[workflow.field]] = row
+    return found
+
+
+def _lane(
+    visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, rows: Sequence[dict[str, Any]], figures: dict[str, Any],
+    moves: Sequence[Transition], card_fields: Sequence[str], total_name: str, *, asks: bool,
+) -> Lane:  # fmt: skip
+    formats = visit.formats
+    count = int(figures.get("count", 0))
+    total = figures.get(f"{total_name}:sum")
+    shown = tuple(_card(visit, cells, declared, stage, row, moves, card_fields, total_name) for row in rows)
+    path = declared.declaration.workflow.field if declared.declaration.workflow is not None else "stage"
+    rest = count - len(shown)
+    return Lane(
+        key=stage.name,
+        label=str(stage.label),
+        cards=shown,
+        count=formats.integer(count),
+        total=_money(visit, declared, total_name, total or Decimal(0)) if total_name else "",
+        foot=str(_("Closed") if stage.closes else _("Stage total")),
+        note=str(_("last {count} days", count=CLOSED_DAYS)) if stage.closes else "",
+        probability=int(stage.probability) if stage.probability is not None else (0 if stage.won is False else (100 if stage.won else None)),
+        outcome="" if not stage.closes else ("lost" if stage.won is False else "won"),
+        more=str(_("{count} more", count=formats.integer(rest))) if rest > 0 else "",
+        more_url=lists.url_with(declared.url, [(f"filter[{path}]", stage.name)]) if rest > 0 else "",
+        new_url="" if stage.closes or not visit.context.may(declared.permission("create")) else f"{declared.url}/new?{path}={stage.name}",
+        asks=asks,
+    )  # fmt: skip
+
+
+def _money(visit: Visit, declared: DeclaredType, name: str, value: Any) -> str:
+    if name and declared.fields[name].kind is Kind.MONEY:
+        return visit.formats.money(value, whole=True)
+    return visit.formats.decimal(value)
+
+
+def _card(
+    visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, row: dict[str, Any], moves: Sequence[Transition],
+    card_fields: Sequence[str], total_name: str,
+) -> Card:  # fmt: skip
+    record_id = row["id"]
+    title = str(row.get(declared.title) or f"{declared.declaration.label} {record_id}")
+    details = [
+        cells.cell(n, declared.fields[n], row).text
+        for n in card_fields
+        if n not in (declared.title, total_name, "owner_id") and row.get(n) not in (None, "")
+    ]
+    since = row.get("stage_since") or row.get("updated_at")
+    days = (visit.context.now() - since).days if since is not None else 0
+    late = stage.idle_days is not None and not stage.closes and days > stage.idle_days
+    if stage.closes:
+        note = visit.formats.near_day(row["updated_at"].astimezone(visit.formats.timezone).date())
+    else:
+        note = str(_("idle {count} d", count=days)) if late else str(_("{count} d", count=days))
+    value = (
+        cells.cell(total_name, declared.fields[total_name], row).text
+        if total_name and total_name in card_fields
+        else ""
+    )
+    return Card(
+        str(record_id), title, f"{declared.url}/{record_id}", details[0] if details else "", value, note, late,
+        owner=cells.titles.get(("core_user", row.get("owner_id") or 0), ""), version=row.get("version") or 0,
+        moves=tuple(dict.fromkeys(t.target for t in moves)),
+    )  # fmt: skip
+
+
+def _headline(
+    visit: Visit, declared: DeclaredType, stages: Sequence[Stage], figures: dict[str, dict[str, Any]], total_name: str
+) -> tuple[tuple[str, str], ...]:
+    if not total_name:
+        return ()
+    open_total = weighted = Decimal(0)
+    for stage in stages:
+        if stage.closes:
+            continue
+        amount = Decimal(figures.get(stage.name, {}).get(f"{total_name}:sum") or 0)
+        open_total += amount
+        weighted += amount * Decimal(stage.probability or 0) / 100
+    return (
+        (str(_("Open")), _money(visit, declared, total_name, open_total)),
+        (str(_("Weighted")), _money(visit, declared, total_name, round(weighted))),
+    )
+
+
+def _reasons(visit: Visit, declared: DeclaredType, name: str) -> Iterable[Option]:
+    """What may be given as the reason of a loss."""
+    field: Field | None = declared.fields.get(name)
+    if field is None:
+        return
+    if field.kind is Kind.CHOICE:
+        for choice in field.choices:
+            yield Option(choice.value, str(choice.label))
+    elif field.kind is Kind.REFERENCE:
+        target = visit.context.registry.target_of(str(field.target))
+        if target is not None:
+            for row in run(visit.context, target, Query(fields=(target.title,), size=100), total=False).rows:
+                yield Option(str(row["id"]), str(row.get(target.title) or row["id"]))
+
+
+# -- moving -----------------------------------------------------------------------------------------------------------------
+
+
+def undo_of(visit: Visit, declared: DeclaredType, record: Record, before: str) -> Toast:
+    """What to say after a move, with the way back where there is one."""
+    workflow = declared.declaration.workflow
+    assert workflow is not None
+    ctx = visit.context
+    here = workflow.stage(ctx, getattr(record, workflow.field), record)
+    text = str(_("{title}: {stage}", title=declared.title_of(record), stage=here.label if here is not None else ""))
+    back = any(
+        t.target == before and not t.asks and (t.permission is None or ctx.may(t.permission, record))
+        for t in workflow.moves_from(ctx, record)
+    )
+    if not back:
+        return Toast(text)
+    fields = (("record", str(record.id)), ("version", str(record.version)), ("to", before))
+    return Toast(text, f"{declared.url}/board/move", fields)
+
+
+def move_card(declared: DeclaredType) -> Response:
+    """Move a card to another lane; answers with the board as it now stands."""
+    visit = current_visit()
+    ctx = visit.context
+    toast: Toast
+    text = request.form.get("record", "")
+    if not text.isdigit():
+        raise NotFound(_("Say which record to move."))
+    record = load(ctx, declared.model, int(text[:18]))
+    workflow = declared.declaration.workflow
+    assert workflow is not None
+    before = getattr(record, workflow.field)
+    status = 200
+    try:
+        with ctx.unit_of_work.savepoint():
+            if request.form.get("version", "") != str(record.version):
+                raise Conflict(_("Somebody changed it meanwhile. This is how it stands now."))
+            target = request.form.get("to", "")
+            chosen = next((t for t in workflow.moves_from(ctx, record) if t.target == target), None)
+            if chosen is None:
+                raise RuleViolation("core.wrong_stage", _("It cannot move there from its stage."), field=workflow.field)
+            move(ctx, record, chosen.name, _asked(declared, chosen))
+        ctx.session.refresh(record)
+        toast = undo_of(visit, declared, record, before)
+    except ComptoirError as refused:
+        if refused.status >= 500:
+            raise
+        toast, status = Toast(str(refused), tone="bad"), refused.status
+    if is_partial():
+        return part("records/_board.html", _board(visit, declared), toast=toast, status=status)
+    back = request.headers.get("Referer", "")
+    url = f"{declared.url}/board"
+    return redirect_with(back[back.index(declared.url) :] if declared.url in back else url, toast)
+
+
+def _asked(declared: DeclaredType, transition: Transition) -> dict[str, Any]:
+    """The fields that the transition asks for, from the dialog."""
+    found: dict[str, Any] = {}
+    for name in transition.asks:
+        text = request.form.get(name, "").strip()
+        if text:
+            is_reference = declared.fields[name].kind is Kind.REFERENCE
+            found[name] = int(text) if is_reference and text.isdigit() else text
+    return found

@@ -1,0 +1,596 @@
+"""The form of a record type: sections from its declaration and from other modules, values kept when something is wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from flask import Response, request
+from sqlalchemy import inspect
+
+from comptoir.contributions import Section
+from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
+from comptoir.db.record import Record
+from comptoir.errors import Conflict as Stale
+from comptoir.errors import RuleViolation, RuleViolations
+from comptoir.i18n import Text, _
+from comptoir.records.declared import DeclaredType
+from comptoir.records.query import load, titles
+from comptoir.records.save import save
+from comptoir.web.frame import module_of, page, redirect_with
+from comptoir.web.screens.cells import Cells, look_up_titles, value_of, wire_name
+from comptoir.web.session import Visit, current_visit
+from comptoir.web.view_models import (
+    Conflict,
+    ConflictField,
+    FieldInput,
+    FieldKind,
+    FormError,
+    FormPage,
+    FormSection,
+    LineInput,
+    LineSet,
+    Module,
+    Option,
+    Toast,
+)
+
+INPUTS: Mapping[Kind, FieldKind] = {
+    Kind.LONG_TEXT: "area", Kind.EMAIL: "email", Kind.PHONE: "phone", Kind.URL: "url", Kind.INTEGER: "number",
+    Kind.DECIMAL: "number", Kind.MONEY: "money", Kind.PERCENT: "percent", Kind.BOOLEAN: "bool", Kind.DATE: "date",
+    Kind.MOMENT: "moment", Kind.CHOICE: "choice", Kind.STAGE: "choice", Kind.REFERENCE: "reference",
+}  # fmt: skip
+WIDTHS: Mapping[Kind, int] = {
+    Kind.LONG_TEXT: 12, Kind.LINES: 12, Kind.DATE: 3, Kind.CHOICE: 3, Kind.STAGE: 3, Kind.INTEGER: 3, Kind.DECIMAL: 3,
+    Kind.MONEY: 3, Kind.PERCENT: 3, Kind.BOOLEAN: 3, Kind.MOMENT: 4, Kind.REFERENCE: 6,
+}  # fmt: skip
+AUTOCOMPLETE = {Kind.EMAIL: "off", Kind.PHONE: "off"}
+NEW_LINE = "__new__"
+MAX_LINES = 100
+
+
+@dataclass
+class Input:
+    """One input of a form before it is shown; `adapt_form` may change it."""
+
+    name: str
+    declared: Field
+    label: Text
+    read_only: bool = False
+    required: bool = False
+    hidden: bool = False
+    help: Text = ""
+    options: list[Option] = field(default_factory=list)
+    value: Any = None
+
+
+@dataclass
+class Form:
+    """A form before it is shown: its inputs by wire name."""
+
+    inputs: dict[str, Input]
+
+
+@dataclass
+class Sent:
+    """What the browser sent: parsed values by wire name, the texts as typed, and what could not be read."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    violations: list[RuleViolation] = field(default_factory=list)
+
+
+def sections_of(visit: Visit, declared: DeclaredType) -> list[tuple[Module | None, Section]]:
+    """The record type's own sections, then those that other modules add."""
+    registry = visit.context.registry
+    found: list[tuple[Module | None, Section]] = [(None, s) for s in registry.screens(declared).form.sections]
+    for name, addition in registry.additions.get(declared.model, ()):
+        if addition.section is not None:
+            found.append((module_of(registry, name), addition.section))
+    return found
+
+
+def field_name(column: Any) -> str:
+    """The wire name of a column or of a relation to lines."""
+    return wire_name(column)
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------------
+
+
+def show_new(declared: DeclaredType) -> Response:
+    """An empty form, filled from the address where it names fields."""
+    visit = current_visit()
+    visit.context.require(declared.permission("create"))
+    record = declared.model()
+    sent = Sent()
+    for name, text in request.args.items():
+        wire = declared.by_path.get(name)
+        if wire is not None:
+            value, problem = _read(visit, declared.fields[wire], text, wire)
+            if problem is None:
+                sent.values[wire] = value
+                sent.texts[wire] = text
+    return _page(visit, declared, record, sent if sent.values else None)
+
+
+def show_edit(declared: DeclaredType, record_id: int) -> Response:
+    """The form of a record."""
+    visit = current_visit()
+    record = load(visit.context, declared.model, record_id)
+    visit.context.require(declared.permission("write"), record)
+    return _page(visit, declared, record, None)
+
+
+def create(declared: DeclaredType) -> Response:
+    """Save a new record; on trouble the form again, with everything that was typed."""
+    visit = current_visit()
+    ctx = visit.context
+    ctx.require(declared.permission("create"))
+    record = declared.model()
+    sent = _sent(visit, declared, record)
+    if not sent.violations:
+        try:
+            with ctx.unit_of_work.savepoint():
+                _apply(visit, declared, record, sent)
+                save(ctx, [record])
+            return _saved(declared, record, is_new=True)
+        except (RuleViolation, RuleViolations) as refused:
+            sent.violations += _each(refused)
+            record = declared.model()
+    return _page(visit, declared, record, sent)
+
+
+def update(declared: DeclaredType, record_id: int) -> Response:
+    """Save a changed record; a newer version of somebody else's is shown beside one's own."""
+    visit = current_visit()
+    ctx = visit.context
+    record = load(ctx, declared.model, record_id)
+    ctx.require(declared.permission("write"), record)
+    sent = _sent(visit, declared, record)
+    if request.form.get("version", "") != str(record.version):
+        return _page(visit, declared, record, sent, stale=True)
+    if not sent.violations:
+        try:
+            with ctx.unit_of_work.savepoint():
+                _apply(visit, declared, record, sent)
+                save(ctx, [record])
+            return _saved(declared, record, is_new=False)
+        except (RuleViolation, RuleViolations) as refused:
+            sent.violations += _each(refused)
+        except Stale:
+            ctx.session.refresh(record)
+            return _page(visit, declared, record, sent, stale=True)
+    return _page(visit, declared, record, sent)
+
+
+def _each(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+    return refused.violations if isinstance(refused, RuleViolations) else [refused]
+
+
+def _saved(declared: DeclaredType, record: Record, *, is_new: bool) -> Response:
+    title = declared.title_of(record)
+    text = _("{title} is created", title=title) if is_new else _("{title} is saved", title=title)
+    if request.form.get("then") == "new":
+        return redirect_with(f"{declared.url}/new", Toast(str(text)))
+    return redirect_with(f"{declared.url}/{record.id}", Toast(str(text)))
+
+
+def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | None, *, stale: bool = False) -> Response:
+    ctx = visit.context
+    is_new = record.id is None
+    title = (
+        str(_("New {label}", label=str(declared.declaration.label).lower())) if is_new else declared.title_of(record)
+    )
+    form = _inputs(visit, declared, record, sent)
+    for call in ctx.each_hook("adapt_form", ctx=ctx, form=form, record=record):
+        _adapt(call)
+    errors = _errors(sent)
+    sections, inputs = _sections(visit, declared, record, form, sent, errors)
+    known = {i.name for i in inputs}
+    base = declared.url if is_new else f"{declared.url}/{record.id}"
+    violations = [] if sent is None else sent.violations
+    version = None if is_new else record.version
+    model = FormPage(
+        title,
+        f"{base}/new" if is_new else f"{base}/edit",
+        sections,
+        base,
+        str(_("Save {label}", label=str(declared.declaration.label).lower())),
+        version=version,
+        errors=tuple(_form_error(v, known) for v in violations),
+        conflict=_conflict(visit, declared, record, sent) if stale and sent is not None else None,
+        draft_key=f"{declared.name}:{'new' if is_new else f'{record.id}:{record.version}'}",
+        keep=(("contact_id", request.args["contact_id"]),) if is_new and "contact_id" in request.args and "contact_id" not in form.inputs else (),
+        second_submit=str(_("Save and add another")) if is_new else "",
+    )  # fmt: skip
+    crumbs: list[Any] = [(declared.declaration.plural, declared.url)]
+    crumbs += [title] if is_new else [(title, base), _("Edit")]
+    status = 409 if stale else (422 if violations else 200)
+    return page("records/form.html", model, crumbs=crumbs, status=status)
+
+
+def _adapt(call: Any) -> None:
+    import logging
+
+    try:
+        call()
+    except Exception:
+        logging.getLogger("comptoir.web").exception("adapt_form failed; the form is shown without it")
+
+
+# -- inputs -----------------------------------------------------------------------------------------------------------------
+
+
+def _inputs(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | None) -> Form:
+    grants = visit.context.actor.grants
+    hidden, locked = declared.hidden_fields(grants), declared.locked_fields(grants)
+    found: dict[str, Input] = {}
+    for _module, section in sections_of(visit, declared):
+        for column in section.fields:
+            name = field_name(column)
+            described = declared.fields.get(name)
+            if described is None or name in hidden or name in found:
+                continue
+            value = sent.values[name] if sent is not None and name in sent.values else _current(declared, record, name)
+            found[name] = Input(
+                name, described, described.label, read_only=described.server or name in locked,
+                required=described.required and described.default is None, help=described.help or "", value=value,
+            )  # fmt: skip
+    return Form(found)
+
+
+def _current(declared: DeclaredType, record: Record, name: str) -> Any:
+    described = declared.fields[name]
+    if described.kind is Kind.LINES and record.id is None:
+        return []
+    value = value_of(record, declared, name)
+    if value is None and record.id is None and described.default is not None and not callable(described.default):
+        return described.default
+    return value
+
+
+def _errors(sent: Sent | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for violation in [] if sent is None else sent.violations:
+        if violation.field:
+            found.setdefault(violation.field, str(violation))
+    return found
+
+
+def _form_error(violation: RuleViolation, known: set[str]) -> FormError:
+    name = violation.field or ""
+    if name in known:
+        return FormError(str(violation), FieldInput(name, "").id)
+    parts = name.split(".")
+    if len(parts) == 3 and parts[1].isdigit():
+        return FormError(str(violation), FieldInput(f"{parts[0]}[{parts[1]}].{parts[2]}", "").id)
+    return FormError(str(violation))
+
+
+def _sections(
+    visit: Visit, declared: DeclaredType, record: Record, form: Form, sent: Sent | None, errors: Mapping[str, str]
+) -> tuple[tuple[FormSection, ...], list[FieldInput]]:
+    wanted: dict[str, set[int]] = {}
+    for item in form.inputs.values():
+        if item.declared.kind is Kind.REFERENCE and isinstance(item.value, int):
+            wanted.setdefault(str(item.declared.target), set()).add(item.value)
+    names = titles(visit.context, wanted)
+    flat: list[FieldInput] = []
+    shown: list[FormSection] = []
+    first = True
+    for module, section in sections_of(visit, declared):
+        fields: list[FieldInput] = []
+        lines: list[LineSet] = []
+        for column in section.fields:
+            item = form.inputs.get(field_name(column))
+            if item is None or item.hidden or any(f.name == item.name for f in flat):
+                continue
+            if item.declared.kind is Kind.LINES:
+                lines.append(_line_set(visit, item, sent, errors))
+                continue
+            made = _field_input(
+                visit, declared, record, item, names, sent, errors.get(item.name, ""), autofocus=first and not errors
+            )
+            first = False
+            fields.append(made)
+            flat.append(made)
+        if fields or lines:
+            shown.append(FormSection(str(section.title), tuple(fields), tuple(lines), module))
+    return tuple(shown), flat
+
+
+def _field_input(
+    visit: Visit, declared: DeclaredType, record: Record, item: Input, names: Mapping[str, Mapping[int, str]],
+    sent: Sent | None, error: str, *, autofocus: bool,
+) -> FieldInput:  # fmt: skip
+    described = item.declared
+    typed = sent.texts.get(item.name) if sent is not None else None
+    value = typed if typed is not None else input_text(visit, described, item.value)
+    display, search_url = "", ""
+    if described.kind is Kind.REFERENCE:
+        target = visit.context.registry.target_of(str(described.target))
+        search_url = f"{target.url}/options" if target is not None else ""
+        value = str(item.value) if isinstance(item.value, int) else ""
+        display = names.get(str(described.target), {}).get(item.value, "") if item.value else (typed or "")
+        if item.value and not display:
+            display = "…"
+    options = tuple(item.options) or tuple(_options(visit, declared, record, described))
+    prefix = ""
+    if described.kind is Kind.MONEY:
+        own = item.name[: -len(described.name)] + (described.currency or "")
+        prefix = str(value_of(record, declared, own) or "") if own in declared.fields and record.id is not None else ""
+        prefix = prefix or visit.formats.currency
+    return FieldInput(
+        item.name, str(item.label), INPUTS.get(described.kind, "text"), value,
+        width=WIDTHS.get(described.kind, 6), required=item.required, readonly=item.read_only,
+        hint=str(item.help), error=error, options=options, display=display, search_url=search_url, prefix=prefix,
+        suffix="%" if described.kind is Kind.PERCENT else "",
+        maximum_length=described.max_length or 0 if described.kind in TEXTUAL else 0, autofocus=autofocus and not item.read_only,
+    )  # fmt: skip
+
+
+def _options(visit: Visit, declared: DeclaredType, record: Record, described: Field) -> Iterator[Option]:
+    if described.kind is Kind.CHOICE:
+        if not described.required or described.default is None:
+            yield Option("", "")
+        for choice in described.choices:
+            yield Option(choice.value, str(choice.label))
+    elif described.kind is Kind.STAGE and declared.declaration.workflow is not None:
+        workflow = declared.declaration.workflow
+        reachable = None if record.id is None else {t.target for t in workflow.moves_from(visit.context, record)}
+        here = getattr(record, workflow.field)
+        for stage in workflow.stages(visit.context, record):
+            if reachable is None or stage.name in reachable or stage.name == here:
+                yield Option(stage.name, str(stage.label))
+
+
+def input_text(visit: Visit, described: Field, value: Any) -> str:
+    """A value as its input takes it."""
+    if value is None:
+        return ""
+    match described.kind:
+        case Kind.BOOLEAN:
+            return "1" if value else ""
+        case Kind.DATE:
+            return str(value.isoformat())
+        case Kind.MOMENT:
+            return visit.formats.moment_input(value)
+        case _ if described.kind in NUMERIC and isinstance(value, int | Decimal):
+            return visit.formats.number_input(value)
+        case _:
+            return str(value)
+
+
+def _line_fields(line: type) -> Mapping[str, Field]:
+    return {n: f for n, f in fields_of(line).items() if not f.server and f.kind is not Kind.LINES}
+
+
+def _line_set(visit: Visit, item: Input, sent: Sent | None, errors: Mapping[str, str]) -> LineSet:
+    assert item.declared.line is not None
+    fields = _line_fields(item.declared.line)
+    name = item.name
+    lines: list[LineInput] = []
+    if sent is not None and name in sent.lines:
+        for position, raw in enumerate(sent.lines[name]):
+            lines.append(_line(visit, name, str(position), fields, raw["texts"], raw["id"], errors, position))
+    else:
+        for position, row in enumerate(item.value or []):
+            texts = {n: input_text(visit, f, getattr(row, n)) for n, f in fields.items()}
+            lines.append(_line(visit, name, str(position), fields, texts, str(row.id), errors, position))
+    blank = _line(visit, name, NEW_LINE, fields, {n: str(f.default or "") for n, f in fields.items()}, "", {}, 0)
+    return LineSet(name, str(item.label), tuple(lines), blank, str(_("Add to {label}", label=str(item.label).lower())))
+
+
+def _line(
+    visit: Visit, name: str, index: str, fields: Mapping[str, Field], texts: Mapping[str, str], line_id: str,
+    errors: Mapping[str, str], position: int,
+) -> LineInput:  # fmt: skip
+    width = max(2, 12 // max(len(fields), 1))
+    spare = 12 - width * len(fields)
+    made = []
+    wide = max(
+        fields,
+        key=lambda n: (fields[n].required and fields[n].kind is not Kind.CHOICE, -list(fields).index(n)),
+        default="",
+    )
+    for own, described in fields.items():
+        options = tuple(Option(c.value, str(c.label)) for c in described.choices)
+        made.append(
+            FieldInput(
+                f"{name}[{index}].{own}", str(described.label), INPUTS.get(described.kind, "text"), texts.get(own, ""),
+                width=min(12, width + (spare if own == wide else 0)), placeholder=str(described.label), options=options,
+                error=errors.get(f"{name}.{position}.{own}", "") if index != NEW_LINE else "",
+                maximum_length=described.max_length or 0,
+            )
+        )  # fmt: skip
+    return LineInput(index, tuple(made), line_id)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------------
+
+
+def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
+    """Read the form; fields that are not on it, or that the reader may not change, are not touched."""
+    form = _inputs(visit, declared, record, None)
+    for call in visit.context.each_hook("adapt_form", ctx=visit.context, form=form, record=record):
+        _adapt(call)
+    sent = Sent()
+    for name, item in form.inputs.items():
+        if item.read_only or item.hidden:
+            continue
+        if item.declared.kind is Kind.LINES:
+            sent.lines[name] = list(_sent_lines(visit, item, name, sent.violations))
+            continue
+        text = request.form.get(name, "")
+        if item.declared.kind is Kind.REFERENCE and not text and request.form.get(f"{name}.text", "").strip():
+            text = request.form[f"{name}.text"].strip()
+        if item.declared.kind is not Kind.BOOLEAN and name not in request.form:
+            continue
+        value, problem = _read(visit, item.declared, text, name)
+        sent.texts[name] = text
+        if problem is not None:
+            sent.violations.append(problem)
+        else:
+            sent.values[name] = value
+            if item.required and value in (None, ""):
+                sent.violations.append(
+                    RuleViolation("core.required", _("Fill in {label}.", label=item.label), field=name)
+                )
+    for name in ("contact_id",):
+        if (
+            record.id is None
+            and name not in form.inputs
+            and request.form.get(name, "").isdigit()
+            and name in declared.fields
+        ):
+            sent.values[name] = int(request.form[name])
+    return sent
+
+
+def _read(visit: Visit, described: Field, text: str, name: str) -> tuple[Any, RuleViolation | None]:
+    """The value that a text means, or what is wrong with it."""
+    stripped = text.strip()
+    if described.kind is Kind.BOOLEAN:
+        return bool(stripped), None
+    if not stripped:
+        return None, None
+    try:
+        match described.kind:
+            case Kind.INTEGER:
+                number = visit.formats.parse_number(stripped)
+                if number != int(number):
+                    raise ValueError(stripped)
+                return int(number), None
+            case Kind.DECIMAL | Kind.MONEY | Kind.PERCENT:
+                return visit.formats.parse_number(stripped.removesuffix("%")), None
+            case Kind.DATE:
+                return dt.date.fromisoformat(stripped), None
+            case Kind.MOMENT:
+                return visit.formats.parse_moment(stripped), None
+            case Kind.REFERENCE:
+                return _reference(visit, described, stripped), None
+            case Kind.LONG_TEXT:
+                return text.replace("\r\n", "\n").strip("\n"), None
+            case _:
+                return stripped, None
+    except (ValueError, OverflowError):
+        messages: Mapping[Kind, Text] = {
+            Kind.INTEGER: _("Give a whole number."), Kind.DATE: _("Choose a day."), Kind.MOMENT: _("Choose a day and a time."),
+            Kind.REFERENCE: _("Choose one from the list."),
+        }  # fmt: skip
+        return None, RuleViolation("core.unreadable", messages.get(described.kind, _("Give a number.")), field=name)
+
+
+def _reference(visit: Visit, described: Field, text: str) -> int:
+    """An id, or the one record whose title is exactly what was typed."""
+    if text.isdigit() and len(text) < 19:
+        return int(text)
+    from comptoir.records.query import Query, run, where
+
+    target = visit.context.registry.target_of(str(described.target))
+    if target is None:
+        raise ValueError(text)
+    found = run(
+        visit.context, target, Query(where=where(target, target.title, "eq", text), fields=("id",), size=2), total=False
+    )
+    if len(found.rows) != 1:
+        raise ValueError(text)
+    return int(found.rows[0]["id"])
+
+
+def _sent_lines(visit: Visit, item: Input, name: str, violations: list[RuleViolation]) -> Iterator[dict[str, Any]]:
+    """The lines in the order of the form; those in which nothing was typed are left out."""
+    assert item.declared.line is not None
+    fields = _line_fields(item.declared.line)
+    indexes = list(
+        dict.fromkeys(key[len(name) + 1 :].partition("]")[0] for key in request.form if key.startswith(f"{name}["))
+    )[:MAX_LINES]
+    position = 0
+    for index in indexes:
+        texts = {own: request.form.get(f"{name}[{index}].{own}", "") for own in fields}
+        choices_only = all(not texts[own].strip() for own, f in fields.items() if f.kind is not Kind.CHOICE)
+        if index == NEW_LINE or choices_only:
+            continue
+        values: dict[str, Any] = {}
+        for own, described in fields.items():
+            value, problem = _read(visit, described, texts[own], f"{name}.{position}.{own}")
+            values[own] = value
+            if problem is not None:
+                violations.append(problem)
+        yield {"id": request.form.get(f"{name}[{index}].id", ""), "texts": texts, "values": values}
+        position += 1
+
+
+def _apply(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) -> None:
+    for name, value in sent.values.items():
+        module, dot, own = name.partition(".")
+        described = declared.fields[name]
+        if value is None and (described.kind is Kind.STAGE or (record.id is None and described.default is not None)):
+            continue
+        if not dot:
+            if record.id is None or getattr(record, name) != value:
+                setattr(record, name, value)
+            continue
+        extension = declared.extension_of(module)
+        if extension is not None:
+            side = record.ext(extension)
+            if getattr(side, own) != value:
+                setattr(side, own, value)
+    for name, rows in sent.lines.items():
+        line: Any = declared.fields[name].line
+        held = {str(existing.id): existing for existing in getattr(record, name)}
+        made = []
+        for row in rows:
+            existing = held.get(row["id"]) or line()
+            for own, value in row["values"].items():
+                if getattr(existing, own, None) != value:
+                    setattr(existing, own, value)
+            made.append(existing)
+        if made != list(getattr(record, name)) or any(inspect(m).modified for m in made):
+            setattr(record, name, made)
+
+
+# -- somebody else was faster -------------------------------------------------------------------------------------------------
+
+
+def _conflict(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) -> Conflict:
+    """The fields in which the stored record and what was typed differ, both as text and as input values."""
+    theirs = {name: value_of(record, declared, name) for name in sent.values}
+    differing = [name for name in sent.values if sent.values[name] != theirs[name]]
+    wanted: dict[str, set[int]] = {}
+    for name in differing:
+        described = declared.fields[name]
+        if described.kind is Kind.REFERENCE:
+            ids = {v for v in (sent.values[name], theirs[name]) if isinstance(v, int)}
+            wanted.setdefault(str(described.target), set()).update(ids)
+    cells = Cells(visit, declared, look_up_titles(visit, wanted))
+    editor = look_up_titles(visit, {"core_user": {record.updated_by}} if record.updated_by else {})
+    who = editor.get(("core_user", record.updated_by or 0), str(_("Somebody")))
+    return Conflict(
+        who,
+        visit.formats.moment(record.updated_at),
+        tuple(
+            ConflictField(
+                name, str(declared.fields[name].label),
+                cells.cell(name, declared.fields[name], {name: sent.values[name]}).text,
+                cells.cell(name, declared.fields[name], {name: theirs[name]}).text,
+                input_text(visit, declared.fields[name], sent.values[name]),
+                input_text(visit, declared.fields[name], theirs[name]),
+            )
+            for name in differing
+        ),
+        record.version,
+    )  # fmt: skip
+
+
+def inputs_for(visit: Visit, declared: DeclaredType, names: Iterable[str], record: Record) -> tuple[FieldInput, ...]:
+    """Inputs of single fields, for dialogs."""
+    form = Form({n: Input(n, declared.fields[n], declared.fields[n].label, value=None) for n in names})
+    return tuple(
+        _field_input(visit, declared, record, item, {}, None, "", autofocus=False) for item in form.inputs.values()
+    )

@@ -1,0 +1,571 @@
+"""The list of a record type: filters from the address, columns as chosen, one page of rows, totals under the ledger rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from flask import Response, request
+
+from comptoir.contributions import List, Screens
+from comptoir.db.fields import NUMERIC, Field, Kind
+from comptoir.errors import NotFound, RuleViolation, RuleViolations
+from comptoir.i18n import _, ngettext
+from comptoir.records.declared import DeclaredType
+from comptoir.records.query import Compare, Query, aggregate, load_many, parse, run
+from comptoir.records.query.tree import comparisons
+from comptoir.records.save import archive, restore, save
+from comptoir.web.account import remember
+from comptoir.web.frame import page, redirect_with
+from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wire_name
+from comptoir.web.session import Visit, current_visit
+from comptoir.web.view_models import (
+    EMPTY,
+    Action,
+    BulkAction,
+    Cell,
+    Choice,
+    ChoosableColumn,
+    Column,
+    Empty,
+    Facet,
+    FieldInput,
+    FilterGroup,
+    FilterOption,
+    ListPage,
+    Pager,
+    Row,
+    SavedView,
+    Toast,
+)
+
+PARAMETERS = ("view", "columns", "group", "board", "back")
+SIZES = (25, 50, 80, 200)
+MAX_OPTIONS = 8
+BULK_LIMIT = 500
+PHONE_ROLES = ("second", "value", "detail")
+Pairs = list[tuple[str, str]]
+
+
+def url_with(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """A path with these parameters, brackets left readable."""
+    query = urlencode(list(pairs), safe="[]:,-")
+    return f"{path}?{query}" if query else path
+
+
+def without(pairs: Pairs, *names: str) -> Pairs:
+    """The parameters without some, and without the place in the pages."""
+    gone = {*names, "page[after]", "page[number]", "back"}
+    return [(name, value) for name, value in pairs if name not in gone]
+
+
+def given_pairs() -> Pairs:
+    """The parameters of this request that say something."""
+    return [(name, value) for name, value in request.args.items(multi=True) if value != ""]
+
+
+def visible_columns(visit: Visit, declared: DeclaredType, screens: Screens) -> tuple[list[str], list[str]]:
+    """The wire names shown now, and all that may be chosen; what the reader may not see is in neither."""
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    listed: List = screens.list
+    additions = visit.context.registry.additions.get(declared.model, ())
+    standard = [wire_name(c) for c in listed.columns]
+    offered = [*standard, *(wire_name(c) for c in listed.more)]
+    for _module, addition in additions:
+        offered += [wire_name(c) for c in addition.columns]
+        standard += [wire_name(c) for c in addition.columns]
+    for name, field in declared.fields.items():
+        if name not in offered and field.kind not in (Kind.LINES, Kind.LONG_TEXT) and not name.startswith("name_key"):
+            offered.append(name)
+    offered = [name for name in dict.fromkeys(offered) if name in declared.fields and name not in hidden]
+    kept = visit.preferences.get("columns", {}).get(declared.name)
+    chosen = [name for name in (kept or standard) if name in offered]
+    if declared.title not in chosen and declared.title in declared.fields:
+        chosen.insert(0, declared.title)
+    return list(dict.fromkeys(chosen)), offered
+
+
+def parsed_query(visit: Visit, declared: DeclaredType, screens: Screens, pairs: Pairs) -> Query:
+    """The query of the address, in the list's own order where it names none."""
+    asked = [(name, value) for name, value in pairs if name not in PARAMETERS]
+    if not any(name == "sort" for name, _value in asked) and screens.list.sort:
+        asked.append(("sort", ",".join(screens.list.sort)))
+    if not any(name == "page[size]" for name, _value in asked):
+        asked.append(("page[size]", str(visit.preferences.get("size", 50))))
+    return parse(visit.context, declared, asked)
+
+
+def show_list(declared: DeclaredType) -> Response:
+    """The list page."""
+    visit = current_visit()
+    ctx, registry = visit.context, visit.context.registry
+    ctx.require(declared.permission("read"))
+    screens = registry.screens(declared)
+    pairs = given_pairs()
+    trouble = ""
+    try:
+        query = parsed_query(visit, declared, screens, pairs)
+    except (RuleViolation, RuleViolations) as refused:
+        trouble = str(refused)
+        pairs = []
+        query = parsed_query(visit, declared, screens, pairs)
+    shown, offered = visible_columns(visit, declared, screens)
+    found = run(ctx, declared, _with_fields(query, declared, shown))
+    fields = {name: declared.fields[name] for name in shown}
+    titles = look_up_titles(visit, wanted_titles(fields, found.rows))
+    cells = Cells(visit, declared, titles)
+    columns = _columns(cells, declared, shown, query, pairs)
+    rows = tuple(_row(cells, declared, shown, row) for row in found.rows)
+    label, plural = str(declared.declaration.label), str(declared.declaration.plural)
+    model = ListPage(
+        title=plural,
+        url=declared.url,
+        columns=columns,
+        rows=rows,
+        totals=_totals(visit, declared, screens, shown, query, found.total, capped=found.capped) if rows else (),
+        saved=_saved(visit, declared, screens, pairs),
+        save_view_url=f"{declared.url}/views",
+        changed=bool(without(pairs, "sort", "page[size]", "view")) and not _is_saved(visit, declared, screens, pairs),
+        reset_url=declared.url,
+        query=query.text,
+        search_hint=str(_("Type to filter: {fields}", fields=_searched(declared))),
+        keep=tuple(
+            p for p in without(pairs, "q") if not p[0].startswith("filter") or not _in_panel(screens, declared, p[0])
+        ),
+        facets=tuple(facets_of(cells, declared, query, pairs)),
+        filters=tuple(_filter_panel(visit, cells, declared, screens, query)),
+        sort_choices=_sort_choices(declared, shown, query, pairs),
+        views=views_of(declared, screens, "list", pairs),
+        chooser=tuple(
+            ChoosableColumn(
+                name, str(declared.fields[name].label), name in shown, name == declared.title, cells.module(name)
+            )
+            for name in [*shown, *(n for n in offered if n not in shown)]
+        ),
+        columns_url=f"{declared.url}/columns",
+        pager=_pager(visit, declared, query, pairs, found),
+        bulk=_bulk(visit, declared),
+        bulk_url=f"{declared.url}/bulk",
+        new_url=f"{declared.url}/new" if ctx.may(declared.permission("create")) else "",
+        empty=_empty(visit, declared, pairs, label=label, plural=plural),
+        avatars=declared.name == "base.contact" or any(name.endswith("contact_id") for name in shown),
+    )
+    actions = []
+    if model.new_url:
+        actions.append(
+            Action(str(_("New {label}", label=label.lower())), model.new_url, "plus", tone="primary", key="N")
+        )
+    return page("records/list.html", model, crumbs=[plural], actions=actions, status=422 if trouble else 200,
+                  trouble=trouble)  # fmt: skip
+
+
+def _with_fields(query: Query, declared: DeclaredType, shown: Sequence[str]) -> Query:
+    wanted = list(shown)
+    for name in shown:
+        field = declared.fields[name]
+        if field.kind is Kind.MONEY and field.currency:
+            currency = name[: -len(field.name)] + field.currency
+            if currency in declared.fields:
+                wanted.append(currency)
+    wanted += [name for name in ("kind", "archived_at") if name in declared.fields]
+    return replace(query, fields=tuple(dict.fromkeys(wanted)))
+
+
+def _columns(
+    cells: Cells, declared: DeclaredType, shown: Sequence[str], query: Query, pairs: Pairs
+) -> tuple[Column, ...]:
+    found = []
+    roles = iter(PHONE_ROLES)
+    for name in shown:
+        field = declared.fields[name]
+        is_title = name == declared.title
+        order = next((s for s in query.sort if s.lstrip("-") == field.path or s.lstrip("-") == name), "")
+        sortable = field.sortable and field.kind not in (Kind.LONG_TEXT, Kind.LINES)
+        following = f"-{field.path}" if order and not order.startswith("-") else field.path
+        prefix = name[: -len(field.name)]
+        target = (following[0] + prefix + following[1:]) if following.startswith("-") else prefix + following
+        found.append(
+            cells.column(
+                name,
+                field,
+                sort_url=url_with(declared.url, [*without(pairs, "sort"), ("sort", target)]) if sortable else "",
+                sorted=("descending" if order.startswith("-") else "ascending") if order else "",
+                pinned=is_title,
+                phone="name" if is_title else next(roles, ""),
+            )
+        )
+    return tuple(found)
+
+
+def _row(cells: Cells, declared: DeclaredType, shown: Sequence[str], row: dict[str, Any]) -> Row:
+    record_id = row["id"]
+    title = str(row.get(declared.title) or f"{declared.declaration.label} {record_id}")
+    made = []
+    for name in shown:
+        if name == declared.title:
+            made.append(Cell(title, "title", url=f"{declared.url}/{record_id}"))
+        else:
+            made.append(cells.cell(name, declared.fields[name], row))
+    return Row(
+        str(record_id), title, f"{declared.url}/{record_id}", tuple(made), square=row.get("kind") == "company",
+        version=row.get("version") or 0, archived=row.get("archived_at") is not None,
+    )  # fmt: skip
+
+
+def _totals(
+    visit: Visit, declared: DeclaredType, screens: Screens, shown: Sequence[str], query: Query, total: int | None, *,
+    capped: bool,
+) -> tuple[Cell, ...]:  # fmt: skip
+    summed = [wire_name(c) for c in screens.list.totals if wire_name(c) in shown]
+    count = visit.formats.integer(total or 0) + ("+" if capped else "")
+    noun = str(declared.declaration.plural if total != 1 else declared.declaration.label).lower()
+    sums: dict[str, Cell] = {}
+    if summed:
+        sums = _sums(visit, declared, query, summed)
+    return tuple(Cell(f"{count} {noun}") if name == declared.title else sums.get(name, EMPTY) for name in shown)
+
+
+def _sums(visit: Visit, declared: DeclaredType, query: Query, names: Sequence[str]) -> dict[str, Cell]:
+    """Sums of columns over everything that the filters leave; money by currency, where there is more than one."""
+    found: dict[str, Cell] = {}
+    for name in names:
+        field = declared.fields[name]
+        currency = name[: -len(field.name)] + (field.currency or "")
+        grouped = [currency] if field.kind is Kind.MONEY and currency in declared.fields else []
+        rows = aggregate(visit.context, declared, query, group=grouped, measures=[f"{name}:sum"])
+        parts = []
+        for row in rows:
+            value = row.get(f"{name}:sum")
+            if value is not None:
+                parts.append(
+                    visit.formats.money(value, row.get(currency)) if field.kind is Kind.MONEY
+                    else visit.formats.decimal(Decimal(value))
+                )  # fmt: skip
+        found[name] = Cell(" + ".join(parts), "money") if parts else EMPTY
+    return found
+
+
+# -- filters --------------------------------------------------------------------------------------------------------------
+
+
+def _saved(visit: Visit, declared: DeclaredType, screens: Screens, pairs: Pairs) -> tuple[SavedView, ...]:
+    own = visit.preferences.get("views", {}).get(declared.name, [])
+    here = _shape(pairs)
+    found = [SavedView(str(_("All")), declared.url, current=not here)]
+    for saved in screens.list.saved:
+        query = [(key, value.replace("{me}", "me")) for key, value in saved.query.items()]
+        found.append(SavedView(str(saved.label), url_with(declared.url, query), current=_shape(query) == here))
+    for view in own:
+        query = [(str(a), str(b)) for a, b in view["query"]]
+        found.append(
+            SavedView(view["name"], url_with(declared.url, query), current=_shape(query) == here, icon="bookmark")
+        )
+    return tuple(found)
+
+
+def _shape(pairs: Pairs) -> list[tuple[str, str]]:
+    return sorted(without(pairs, "sort", "page[size]", "view", "board"))
+
+
+def _is_saved(visit: Visit, declared: DeclaredType, screens: Screens, pairs: Pairs) -> bool:
+    return any(view.current for view in _saved(visit, declared, screens, pairs))
+
+
+def _searched(declared: DeclaredType) -> str:
+    labels = [str(f.label).lower() for f in declared.fields.values() if f.search][:3]
+    return ", ".join(labels) or str(_("a name"))
+
+
+def _in_panel(screens: Screens, declared: DeclaredType, parameter: str) -> bool:
+    return any(parameter.startswith(f"filter[{declared.fields[wire_name(c)].path}]") for c in screens.list.facets)
+
+
+def facets_of(cells: Cells, declared: DeclaredType, query: Query, pairs: Pairs) -> Iterable[Facet]:
+    if query.text:
+        yield Facet(str(_("Text")), query.text, url_with(declared.url, without(pairs, "q")))
+    operators = {
+        "ne": _("not"), "lt": "<", "lte": "≤", "gt": ">", "gte": "≥", "contains": _("has"), "starts": _("begins with"),
+        "nin": _("none of"),
+    }  # fmt: skip
+    seen = set()
+    for part in comparisons(query.where):
+        wire = declared.by_path.get(part.path)
+        label = str(declared.fields[wire].label) if wire else part.path
+        keys = {f"filter[{part.path}]", f"filter[{part.path}][{part.operator}]"}
+        parameters = [n for n, _v in pairs if n in keys] or [
+            n for n, _v in pairs if n.startswith("filter") and part.path in n
+        ]
+        if not parameters or tuple(parameters) in seen:
+            continue
+        seen.add(tuple(parameters))
+        values = part.value if isinstance(part.value, tuple) else (part.value,)
+        text = ", ".join(_shown_value(cells, declared, wire, part, value) for value in values[:3])
+        if len(values) > 3:
+            text = str(_("any of {count}", count=len(values)))
+        sign = str(operators.get(part.operator, ""))
+        yield Facet(label, f"{sign} {text}".strip(), url_with(declared.url, without(pairs, *parameters)))
+    if query.archived != "without":
+        yield Facet(str(_("Bin")), str(_("shown")), url_with(declared.url, without(pairs, "archived")))
+
+
+def _shown_value(cells: Cells, declared: DeclaredType, wire: str | None, part: Compare, value: Any) -> str:
+    words = {"me": _("me"), "my_teams": _("my teams"), True: _("yes"), False: _("no")}
+    if isinstance(value, str | bool) and value in words:
+        return str(words[value])
+    if wire is None or part.operator in {"within", "is_null", "contains", "starts"}:
+        return str(value).replace("_", " ")
+    field = declared.fields[wire]
+    if field.kind is Kind.REFERENCE and isinstance(value, int):
+        titles = look_up_titles(cells.visit, {str(field.target): [value]})
+        return titles.get((str(field.target), value), f"#{value}")
+    if isinstance(value, str) and field.kind in (Kind.DATE, Kind.MOMENT):
+        return value.replace("_", " ")
+    try:
+        return cells.cell(wire, field, {wire: value}).text
+    except (AttributeError, TypeError, ValueError):
+        return str(value)
+
+
+def _filter_panel(
+    visit: Visit, cells: Cells, declared: DeclaredType, screens: Screens, query: Query
+) -> Iterable[FilterGroup]:
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    for column in screens.list.facets:
+        name = wire_name(column)
+        if name in hidden:
+            continue
+        field = declared.fields[name]
+        prefix = name[: -len(field.name)]
+        path = prefix + field.path
+        if field.kind in (Kind.DATE, Kind.MOMENT):
+            given = {c.operator: c.value for c in comparisons(query.where) if c.path == path}
+            yield FilterGroup(
+                str(field.label), "", "dates", from_name=f"filter[{path}][gte]", to_name=f"filter[{path}][lte]",
+                from_value=_iso(given.get("gte")), to_value=_iso(given.get("lte")), module=cells.module(name),
+            )  # fmt: skip
+            continue
+        options = tuple(_options(visit, cells, declared, name, field, path, query))
+        if options:
+            yield FilterGroup(str(field.label), f"filter[{path}][in]", options=options, module=cells.module(name))
+
+
+def _iso(value: Any) -> str:
+    return value.isoformat()[:10] if hasattr(value, "isoformat") else ""
+
+
+def _options(
+    visit: Visit, cells: Cells, declared: DeclaredType, name: str, field: Field, path: str, query: Query
+) -> Iterable[FilterOption]:
+    chosen: set[str] = set()
+    for part in comparisons(query.where):
+        if part.path == path and part.operator in {"eq", "in"}:
+            values = part.value if isinstance(part.value, tuple) else (part.value,)
+            chosen |= {str(v) for v in values}
+    counted = aggregate(visit.context, declared, Query(), group=[name], measures=["count"])
+    counts = {str(row[name]): int(row["count"]) for row in counted if row.get(name) is not None}
+    if field.kind is Kind.CHOICE:
+        for choice in field.choices:
+            yield FilterOption(
+                str(choice.label), choice.value, choice.value in chosen, visit.formats.integer(counts.get(choice.value, 0)),
+                choice.tone,
+            )  # fmt: skip
+    elif field.kind is Kind.STAGE:
+        workflow = declared.declaration.workflow
+        for stage in workflow.stages(visit.context) if workflow is not None else ():
+            yield FilterOption(
+                str(stage.label), stage.name, stage.name in chosen, visit.formats.integer(counts.get(stage.name, 0))
+            )
+    elif field.kind is Kind.REFERENCE:
+        top = sorted((k for k in counts if k.isdigit()), key=lambda k: -counts[k])[:MAX_OPTIONS]
+        table = str(field.target)
+        titles = look_up_titles(visit, {table: [int(k) for k in {*top, *(c for c in chosen if c.isdigit())}]})
+        for (_table, record_id), title in sorted(titles.items(), key=lambda pair: -counts.get(str(pair[0][1]), 0)):
+            yield FilterOption(
+                title, str(record_id), str(record_id) in chosen, visit.formats.integer(counts.get(str(record_id), 0))
+            )
+    else:
+        for value in sorted(counts, key=lambda k: -counts[k])[:MAX_OPTIONS]:
+            label = cells.cell(name, field, {name: value == "True" if field.kind is Kind.BOOLEAN else value}).text
+            sent = value.lower() if field.kind is Kind.BOOLEAN else value
+            yield FilterOption(label, sent, value in chosen, visit.formats.integer(counts[value]))
+
+
+def _sort_choices(declared: DeclaredType, shown: Sequence[str], query: Query, pairs: Pairs) -> tuple[Choice, ...]:
+    found = []
+    current = query.sort[0] if query.sort else ""
+    for name in shown:
+        field = declared.fields[name]
+        if not field.sortable or field.kind in (Kind.LONG_TEXT, Kind.LINES):
+            continue
+        path = name[: -len(field.name)] + field.path
+        is_current = current.lstrip("-") == path
+        descends = is_current and not current.startswith("-")
+        target = (
+            f"-{path}" if descends or (not is_current and field.kind in (*NUMERIC, Kind.DATE, Kind.MOMENT)) else path
+        )
+        icon = ("ad" if current.startswith("-") else "au") if is_current else ""
+        found.append(
+            Choice(
+                str(field.label), url_with(declared.url, [*without(pairs, "sort"), ("sort", target)]), is_current, icon
+            )
+        )
+    return tuple(found)
+
+
+def views_of(declared: DeclaredType, screens: Screens, current: str, pairs: Pairs) -> tuple[Choice, ...]:
+    """List and board, with the same filters."""
+    if screens.board is None:
+        return ()
+    kept = without(pairs, "view")
+    return (
+        Choice(str(_("List")), url_with(declared.url, kept), current == "list", "list"),
+        Choice(
+            str(_("Board")),
+            url_with(f"{declared.url}/board", without(kept, "sort", "page[size]")),
+            current == "board",
+            "board",
+        ),
+    )
+
+
+# -- pages and deeds ------------------------------------------------------------------------------------------------------
+
+
+def _pager(visit: Visit, declared: DeclaredType, query: Query, pairs: Pairs, found: Any) -> Pager:
+    kept = [p for p in pairs if p[0] not in ("page[after]", "back")]
+    trail = [cursor for cursor in request.args.get("back", "").split("~") if cursor]
+    start = len(trail) * query.size + 1 if query.after else 1
+    number = visit.formats.integer
+    end = start + len(found.rows) - 1
+    whole = number(found.total or 0) + ("+" if found.capped else "")
+    label = (
+        str(_("{start} to {end} of {total}", start=number(start), end=number(end), total=whole)) if found.rows else ""
+    )
+    here = query.after or "start"
+    following = previous = ""
+    if found.next:
+        back = "~".join([*trail, here])
+        following = url_with(declared.url, [*kept, ("page[after]", found.next), ("back", back)])
+    if trail:
+        before, rest = trail[-1], trail[:-1]
+        back_pairs = [] if before == "start" else [("page[after]", before)]
+        previous = url_with(declared.url, [*kept, *back_pairs, *([("back", "~".join(rest))] if rest else [])])
+    sizes = tuple(
+        Choice(
+            str(_("{count} rows", count=size)), url_with(declared.url, [*without(pairs, "page[size]"), ("page[size]", str(size))]),
+            size == query.size,
+        )
+        for size in sorted({*SIZES, query.size})
+    )  # fmt: skip
+    return Pager(label, previous, following, sizes)
+
+
+def _bulk(visit: Visit, declared: DeclaredType) -> tuple[BulkAction, ...]:
+    found = []
+    grants = visit.context.actor.grants
+    if grants.scope(declared.permission("write")):
+        if "owner_id" in declared.fields and "owner_id" not in declared.locked_fields(grants) and declared.has_owner:
+            owner = FieldInput(
+                "owner_id", str(_("Owner")), "reference", width=12, required=True, search_url="/base/users/options"
+            )
+            found.append(BulkAction("assign", str(_("Assign")), "user", fields=(owner,)))
+        if request.args.get("archived") == "only":
+            found.append(BulkAction("restore", str(_("Restore")), "undo"))
+        else:
+            found.append(
+                BulkAction(
+                    "archive", str(_("Move to the bin")), "trash", "danger",
+                    confirm=str(_("They leave the lists. Restore brings them back.")),
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _empty(visit: Visit, declared: DeclaredType, pairs: Pairs, *, label: str, plural: str) -> Empty:
+    if without(pairs, "sort", "page[size]", "view"):
+        return Empty(
+            str(_("Nothing fits these filters")), str(_("Take one away, or start again.")),
+            (Action(str(_("Show all {plural}", plural=plural.lower())), declared.url, "undo", tone="primary"),),
+        )  # fmt: skip
+    actions: tuple[Action, ...] = ()
+    if visit.context.may(declared.permission("create")):
+        actions = (Action(str(_("New {label}", label=label.lower())), f"{declared.url}/new", "plus", tone="primary"),)
+    return Empty(
+        str(_("No {plural} yet", plural=plural.lower())),
+        str(_("They also come by themselves: by import, through the API, or from other modules.")),
+        actions,
+    )
+
+
+def change_many(declared: DeclaredType) -> Response:
+    """A deed on the selected rows, with the way to take it back."""
+    ctx = current_visit().context
+    ids = [int(text) for text in request.form.getlist("ids") if text.isdigit()][:BULK_LIMIT]
+    if not ids:
+        raise RuleViolation("core.nothing_selected", _("Select at least one row first."))
+    records = load_many(ctx, declared.model, ids)
+    action = request.form.get("action", "")
+    undo: tuple[tuple[str, str], ...] = ()
+    same_ids = tuple(("ids", str(record.id)) for record in records)
+    count = len(records)
+    if action == "archive":
+        archive(ctx, records)
+        undo = (("action", "restore"), *same_ids)
+        text = ngettext("{count} record moved to the bin", "{count} records moved to the bin", count)
+    elif action == "restore":
+        restore(ctx, records)
+        undo = (("action", "archive"), *same_ids)
+        text = ngettext("{count} record restored", "{count} records restored", count)
+    elif action == "assign":
+        owner = request.form.get("owner_id", "")
+        if not owner.isdigit():
+            raise RuleViolation("core.required", _("Choose the new owner from the list."), field="owner_id")
+        before = {record.owner_id for record in records}
+        for record in records:
+            record.owner_id = int(owner)
+        save(ctx, records)
+        if len(before) == 1 and None not in before:
+            undo = (("action", "assign"), ("owner_id", str(before.pop())), *same_ids)
+        text = ngettext("{count} record assigned", "{count} records assigned", count)
+    else:
+        raise NotFound(_("There is no such deed."))
+    back = request.headers.get("Referer", "")
+    target = back[back.index(declared.url) :] if declared.url in back else declared.url
+    return redirect_with(target, Toast(str(text), f"{declared.url}/bulk" if undo else "", undo))
+
+
+def choose_columns(declared: DeclaredType) -> Response:
+    """Keep which columns the reader wants, in order."""
+    visit = current_visit()
+    visit.context.require(declared.permission("read"))
+    kept = dict(visit.preferences.get("columns", {}))
+    chosen = [name for name in request.form.getlist("columns") if name in declared.fields]
+    if request.form.get("reset") or not chosen:
+        kept.pop(declared.name, None)
+    else:
+        kept[declared.name] = chosen[:30]
+    remember({"columns": kept})
+    return _back_to(declared)
+
+
+def save_view(declared: DeclaredType) -> Response:
+    """Keep the filters of the page one comes from under a name."""
+    visit = current_visit()
+    visit.context.require(declared.permission("read"))
+    name = request.form.get("name", "").strip()[:60]
+    if not name:
+        raise RuleViolation("core.required", _("Give the view a name."), field="name")
+    pairs = parse_qsl(urlsplit(request.headers.get("Referer", "")).query)
+    kept = dict(visit.preferences.get("views", {}))
+    mine = [view for view in kept.get(declared.name, []) if view["name"] != name]
+    kept[declared.name] = [*mine, {"name": name, "query": without(pairs, "page[size]")}][-20:]
+    remember({"views": kept})
+    return _back_to(declared)
+
+
+def _back_to(declared: DeclaredType) -> Response:
+    back = request.headers.get("Referer", "")
+    return redirect_with(back[back.index(declared.url) :] if declared.url in back else declared.url)

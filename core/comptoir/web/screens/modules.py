@@ -1,0 +1,278 @@
+"""Modules as an administrator sees them: what there is, what a switch would change, and the switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from flask import Blueprint, Response, current_app, request
+
+from comptoir.access.permissions import ADMINISTER
+from comptoir.access.users import seats_taken
+from comptoir.errors import ComptoirError, NotFound
+from comptoir.i18n import Text, _, ngettext
+from comptoir.registry import lifecycle
+from comptoir.registry.discover import Available, dependants
+from comptoir.registry.models import State
+from comptoir.registry.registry import Registry, build_registry
+from comptoir.web.account import confirm_password
+from comptoir.web.frame import is_partial, page, part, redirect_with, settings_side
+from comptoir.web.screens.lists import url_with
+from comptoir.web.session import current_deployment, current_visit, requires
+from comptoir.web.view_models import Choice, Module, ModuleRow, ModulesPage, PlanPage, Toast, Tone
+
+pages = Blueprint("modules", __name__)
+
+Deed = Literal["enable", "pause", "resume", "uninstall"]
+DEEDS: dict[str, tuple[Text, Text, Text]] = {
+    "enable": (_("Switch on {name}?"), _("Switch on"), _("Leave it off")),
+    "resume": (_("Switch {name} on again?"), _("Switch on"), _("Leave it off")),
+    "pause": (_("Switch off {name}?"), _("Switch off"), _("Keep it on")),
+    "uninstall": (_("Uninstall {name}?"), _("Uninstall, delete the data"), _("Keep it")),
+}
+TEXTS: dict[str, Text] = {
+    "enable": _("Its pages, jobs and API addresses are there at once, for whoever holds its roles. No restart."),
+    "resume": _("Everything it had is back at once: data, settings and roles were kept."),
+    "pause": _(
+        "Its pages disappear from menus, tabs and dashboards. The data stays and is back when you switch it on again."
+    ),
+    "uninstall": _(
+        "Its data is exported to a file first, then its tables are dropped. Nothing else changes, which is proved afterwards."
+    ),
+}
+
+
+@pages.get("/settings/modules")
+@requires(ADMINISTER)
+def modules() -> Response:
+    """Every module, installed or not."""
+    visit, deployment = current_visit(), current_deployment()
+    available = deployment.available()
+    states = lifecycle.states(visit.context.system_session)
+    registry = visit.context.registry
+    rows = [
+        _row(registry, available, states, name)
+        for name in sorted({*available, *states}, key=lambda n: (n != "base", n))
+    ]
+    wanted = request.args.get("show", "")
+    is_on = {"enabled", "quarantined"}
+    kept = [r for r in rows if not wanted or (r.state in is_on) == (wanted == "on")]
+    on = sum(r.state in is_on for r in rows)
+    filters = (
+        Choice(f"{_('All')} {len(rows)}", "/settings/modules", not wanted),
+        Choice(f"{_('On')} {on}", url_with("/settings/modules", [("show", "on")]), wanted == "on"),
+        Choice(f"{_('Off')} {len(rows) - on}", url_with("/settings/modules", [("show", "off")]), wanted == "off"),
+    )
+    seats, taken = deployment.settings.seats, seats_taken(visit.context.system_session)
+    entitled = deployment.settings.modules
+    model = ModulesPage(
+        tuple(r for r in kept if r.state in {"enabled", "paused", "quarantined"}),
+        tuple(r for r in kept if r.state in {"available", "not_entitled"}),
+        filters,
+        licence=str(_("All modules") if entitled is None else ngettext("{count} module in the plan", "{count} modules in the plan", len(entitled))),
+        seats=str(_("{taken} of {seats} seats in use", taken=taken, seats=seats)) if seats is not None else str(ngettext("{count} seat in use, no limit", "{count} seats in use, no limit", taken)),
+        seats_percent=round(taken / seats * 100) if seats else 0,
+    )  # fmt: skip
+    return page(
+        "admin/modules.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Modules")], side=settings_side()
+    )
+
+
+def _row(registry: Registry, available: dict[str, Available], states: dict[str, State], name: str) -> ModuleRow:
+    found = available.get(name)
+    state = State.ENABLED if name == "base" else states.get(name, State.AVAILABLE)
+    fault = registry.quarantined.get(name)
+    entitled = current_deployment().settings.is_entitled(name)
+    plugin = registry.plugins.get(name) or _off_plugin(available, name)
+    shown: Any
+    tone: Tone
+    if fault is not None:
+        shown, label, tone = "quarantined", _("Left out"), "bad"
+    elif state is State.ENABLED:
+        shown, label, tone = "enabled", _("Always on") if name == "base" else _("On"), "ok"
+    elif state is State.PAUSED:
+        shown, label, tone = "paused", _("Paused, data kept"), "warn"
+    elif entitled:
+        shown, label, tone = "available", _("Included, off"), "ok"
+    else:
+        shown, label, tone = "not_entitled", _("Not in your plan"), ""
+    deed = "pause" if state is State.ENABLED else ("resume" if state is State.PAUSED else "enable")
+    switchable = name != "base" and entitled and found is not None
+    return ModuleRow(
+        name,
+        str(plugin.manifest.title) if plugin is not None else name,
+        plugin.manifest.icon if plugin is not None else "puzzle",
+        found.version if found is not None else "",
+        plugin.manifest.author if plugin is not None else "",
+        str(plugin.manifest.summary) if plugin is not None else "",
+        shown,
+        str(label),
+        tone,
+        requires=tuple(f"{n} {v}".strip() for n, v in (found.requires.items() if found is not None else ())),
+        adds=_adds(plugin),
+        warning=fault.reason if fault is not None else "",
+        switch_url=f"/settings/modules/{name}/{deed}" if switchable else "",
+        locked=not switchable,
+        uninstall_url=f"/settings/modules/{name}/uninstall" if state is State.PAUSED and found is not None else "",
+    )
+
+
+def _off_plugin(available: dict[str, Available], name: str) -> Any:
+    """A module that is off, loaded for its title; None where it cannot be."""
+    try:
+        return build_registry(available, [n for n in (*_needs(available, name), name) if n in available]).plugins.get(
+            name
+        )
+    except ComptoirError:
+        return None
+
+
+def _needs(available: dict[str, Available], name: str) -> list[str]:
+    found = available.get(name)
+    return [needed for needed in (found.requires if found is not None else ())]
+
+
+def _adds(plugin: Any) -> str:
+    if plugin is None:
+        return ""
+    parts = []
+    for one, many, count in (
+        (_("{count} table"), _("{count} tables"), len(plugin.tables)),
+        (_("{count} tab"), _("{count} tabs"), len(plugin.contributions.get("contribute_tabs", ()))),
+        (_("{count} report"), _("{count} reports"), len(plugin.contributions.get("contribute_reports", ()))),
+        (_("{count} job"), _("{count} jobs"), len(plugin.contributions.get("contribute_jobs", ()))),
+    ):
+        if count:
+            parts.append(str((one if count == 1 else many).format(count=count)))
+    return ", ".join(parts)
+
+
+def _title(name: str) -> str:
+    registry = current_visit().context.registry
+    plugin = registry.plugins.get(name) or _off_plugin(current_deployment().available(), name)
+    return str(plugin.manifest.title) if plugin is not None else name
+
+
+def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
+    title = _title(name)
+    question, deed, keep = DEEDS[action]
+    url = f"/settings/modules/{name}/{action}"
+    if action == "pause" and request.values.get("cascade") == "1":
+        url += "?cascade=1"
+    common: dict[str, Any] = {
+        "title": str(question.format(name=title)), "url": url, "keep_label": str(keep), "cancel_url": "/settings/modules",
+        "danger": action in {"pause", "uninstall"}, "error": str(error),
+    }  # fmt: skip
+    needing = [
+        n for n in dependants(current_deployment().available(), name) if n in current_visit().context.registry.plugins
+    ]
+    try:
+        plan = lifecycle.plan(current_deployment(), action, [name], routes=routes_of, cascade=action == "pause")
+    except ComptoirError as refused:
+        return PlanPage(text=str(TEXTS[action]), submit_label=str(deed), refused=str(refused), **common)
+    others = [n for n in plan.modules if n != name]
+    label = (
+        f"{deed} {title}"
+        if not others
+        else str(ngettext("{deed} {count} module", "{deed} {count} modules", len(plan.modules), deed=deed))
+    )
+    because = {
+        n: str(_("needs {name}", name=title) if n in needing else _("{name} needs it", name=title)) for n in others
+    }
+    counts: list[tuple[str, str]] = []
+    for one, count in (
+        (_("tables dropped") if action == "uninstall" else _("tables created"), len(plan.tables)),
+        (_("tables kept"), len(plan.kept_tables)),
+        (_("records in them"), sum(plan.tables.values()) + sum(plan.kept_tables.values())),
+        (_("addresses"), len(plan.routes)),
+        (_("jobs"), len(plan.jobs)),
+    ):
+        if count:
+            counts.append((str(one), current_visit().formats.integer(count)))
+    changes = (
+        (str(_("Addresses")), plan.routes), (str(_("Jobs")), plan.jobs), (str(_("Permissions")), plan.permissions),
+        (str(_("Tables")), tuple(f"{t}: {n}" for t, n in {**plan.tables, **plan.kept_tables}.items())),
+        (str(_("Migrations")), plan.revisions), (str(_("Files")), plan.files),
+    )  # fmt: skip
+    return PlanPage(
+        text=str(TEXTS[action]), submit_label=label, also=tuple((Module(n, _title(n)), because[n]) for n in others),
+        counts=tuple(counts[:4]), changes=changes, **common,
+    )  # fmt: skip
+
+
+def routes_of(registry: Registry) -> Iterable[str]:
+    """Every address of a generation, for plans."""
+    from comptoir.web.app import create_app
+
+    app = create_app(current_deployment(), registry)
+    for rule in app.url_map.iter_rules():
+        methods = ",".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+        yield f"{methods} {rule.rule}"
+
+
+@pages.get("/settings/modules/<name>/<action>")
+@requires(ADMINISTER)
+def show_plan(name: str, action: str) -> Response:
+    """What a switch would change; nothing has happened yet."""
+    if action not in DEEDS:
+        raise NotFound(_("There is no such page."))
+    return _answer(_plan_page(name, action))
+
+
+def _answer(model: PlanPage, status: int = 200) -> Response:
+    if is_partial():
+        return part("admin/_plan.html", model, status=status)
+    crumbs = [(_("Modules"), "/settings/modules"), model.title]
+    return page("admin/plan.html", model, crumbs=crumbs, side=settings_side(), status=status)
+
+
+@pages.post("/settings/modules/<name>/<action>")
+@requires(ADMINISTER)
+def switch(name: str, action: str) -> Response:
+    """Have the password typed again, then leave this transaction and switch."""
+    if action not in DEEDS:
+        raise NotFound(_("There is no such page."))
+    wrong = confirm_password(request.form.get("password", ""))
+    if wrong is not None:
+        return _answer(_plan_page(name, action, wrong), 422)
+    return _switch_after_commit(name, action)
+
+
+def _switch_after_commit(name: str, action: str) -> Response:
+    """Switching opens its own transactions, so it waits for this request's to end; a refusal is shown as a toast."""
+    visit, deployment = current_visit(), current_deployment()
+    actor, title = visit.context.actor, _title(name)
+    answer = redirect_with("/settings/modules")
+
+    def deed() -> None:
+        if action == "enable":
+            lifecycle.enable_modules(deployment, [name], actor=actor)
+        elif action == "resume":
+            lifecycle.resume_modules(deployment, [name], actor=actor)
+        elif action == "pause":
+            lifecycle.pause_modules(deployment, [name], actor=actor, cascade=True)
+        else:
+            lifecycle.uninstall_modules(deployment, [name], actor=actor)
+
+    from flask import g
+
+    g.after_visit = (deed, answer, title, action)
+    return answer
+
+
+def toast_for(title: str, action: str) -> Toast:
+    """What to say after a switch."""
+    texts = {
+        "enable": _("{name} is on", name=title), "resume": _("{name} is on again", name=title),
+        "pause": _("{name} is off, its data kept", name=title),
+        "uninstall": _("{name} is uninstalled; its data is in the export file", name=title),
+    }  # fmt: skip
+    return Toast(str(texts[action]))
+
+
+def after_switch() -> None:
+    """Let this process serve the new generation before the browser asks for it."""
+    host = current_app.extensions.get("comptoir_host")
+    if host is not None:
+        host.swap()
+        host.wait_for_all(1.0)

@@ -1,0 +1,562 @@
+"""The page of one record: who it is, the figures, what belongs to it, and what happened."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from flask import Response, render_template, request
+from markupsafe import Markup
+from sqlalchemy import func, literal, select, union_all
+
+from comptoir.contributions import Action as Deed
+from comptoir.contributions import Fact as FactOf
+from comptoir.contributions import Panel, Tab as TabOf
+from comptoir.db.fields import Kind, fields_of
+from comptoir.db.record import Record
+from comptoir.errors import NotFound, RuleViolation, RuleViolations
+from comptoir.i18n import Text, _
+from comptoir.records.declared import DeclaredType
+from comptoir.records.query import Compare, Query, load, run
+from comptoir.records.save import archive, delete, move, restore, save
+from comptoir.values import Amount
+from comptoir.web.frame import module_of, page, part, redirect_with
+from comptoir.web.screens import timeline
+from comptoir.web.screens.boards import undo_of
+from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wire_name
+from comptoir.web.screens.forms import sections_of
+from comptoir.web.screens.lists import url_with
+from comptoir.web.session import Visit, current_visit
+from comptoir.web.view_models import (
+    EMPTY,
+    Action,
+    Cell,
+    Column,
+    Composer,
+    Fact,
+    FieldInput,
+    MetaLine,
+    Option,
+    Pair,
+    PanelView,
+    RecordPage,
+    Row,
+    Tab,
+    Table,
+    TimelineEntry,
+    Toast,
+)
+
+log = logging.getLogger("comptoir.web")
+TAB_ROWS = 50
+INTERACTION = "base.interaction"
+
+
+def show(declared: DeclaredType, record_id: int) -> Response:
+    """The record page, on its overview or on the tab that the address names."""
+    visit = current_visit()
+    ctx = visit.context
+    record = load(ctx, declared.model, record_id)
+    ctx.require(declared.permission("read"))
+    happened = timeline.happenings(visit, declared, record) if declared.declaration.timeline else []
+    shown = happened[: timeline.PART]
+    cells = Cells(visit, declared, _titles(visit, declared, record, shown))
+    title = declared.title_of(record)
+    tabs, chosen = _tabs(visit, declared, record)
+    panels = _tab_panel(visit, record, chosen) if chosen is not None else tuple(_panels(visit, cells, declared, record))
+    base = f"{declared.url}/{record.id}"
+    entries = timeline.entries(visit, cells, shown)
+    model = RecordPage(
+        title, base,
+        status=_status(cells, declared, record),
+        meta=tuple(_meta(cells, declared, record)),
+        square=getattr(record, "kind", "") == "company",
+        icon="" if declared.name == "base.contact" else declared.declaration.icon,
+        actions=tuple(_deeds(visit, declared, record)),
+        more=tuple(_more(visit, declared, record)),
+        facts=tuple(_facts(visit, cells, declared, record)),
+        tabs=tabs,
+        panels=panels,
+        timeline=entries,
+        timeline_next_url=_next_part(base, happened, entries),
+        composers=_composers(visit, declared, record) if declared.declaration.timeline else (),
+        archived=record.archived_at is not None,
+    )  # fmt: skip
+    return page("records/record.html", model, crumbs=[(declared.declaration.plural, declared.url), title])
+
+
+def _titles(visit: Visit, declared: DeclaredType, record: Record, happened: Sequence[timeline.Happening]) -> Titles:
+    """The titles of everything that the page mentions."""
+    wanted: dict[str, set[int]] = {"core_user": timeline.people_of(happened)}
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    for name, field in declared.references():
+        if name in hidden:
+            continue
+        value = value_of(record, declared, name)
+        if value:
+            wanted.setdefault(str(field.target), set()).add(value)
+        for happening in happened:
+            change = happening.entry.changes.get(name) if happening.entry is not None else None
+            wanted.setdefault(str(field.target), set()).update(v for v in change or () if isinstance(v, int))
+    return look_up_titles(visit, wanted)
+
+
+def _status(cells: Cells, declared: DeclaredType, record: Record) -> Cell | None:
+    workflow = declared.declaration.workflow
+    name = workflow.field if workflow is not None else "status"
+    field = declared.fields.get(name)
+    if field is None or field.kind not in (Kind.STAGE, Kind.CHOICE):
+        return None
+    value = getattr(record, name)
+    return cells.cell(name, field, {name: value}) if value else None
+
+
+def _meta(cells: Cells, declared: DeclaredType, record: Record) -> Iterator[MetaLine]:
+    for name, icon in (("city", "pin"), ("country", "globe")):
+        if name in declared.fields and getattr(record, name, None):
+            yield MetaLine(str(getattr(record, name)), icon)
+    for name in ("contact_id", "parent_id"):
+        if name in declared.fields and getattr(record, name, None):
+            cell = cells.cell(name, declared.fields[name], {name: getattr(record, name)})
+            yield MetaLine(cell.text, "building", url=cell.url)
+    if record.owner_id:
+        owner = cells.titles.get(("core_user", record.owner_id))
+        if owner:
+            yield MetaLine(owner, person=True)
+
+
+# -- facts ------------------------------------------------------------------------------------------------------------------
+
+
+def _facts(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) -> Iterator[Fact]:
+    registry, grants = visit.context.registry, visit.context.actor.grants
+    hidden = declared.hidden_fields(grants)
+    for column in registry.screens(declared).facts:
+        name = wire_name(column)
+        if name in hidden or name not in declared.fields:
+            continue
+        cell = cells.cell(name, declared.fields[name], _row_of(declared, record, (name,)))
+        yield Fact(str(declared.fields[name].label), cell.text, url=cell.url)
+    contributed: list[tuple[str, FactOf]] = [
+        (plugin.name, fact)
+        for plugin, fact in registry.contributions("contribute_facts")
+        if fact.model is declared.model and grants.scope(fact.permission) is not None
+    ]
+    for plugin_name, fact in sorted(contributed, key=lambda pair: pair[1].order):
+        value = _guarded(plugin_name, lambda fact=fact: fact.value(visit.context, record))  # type: ignore[misc]
+        if value is None:
+            continue
+        tone: Any = fact.tone
+        yield Fact(str(fact.label), _figure(visit, value), tone=tone, module=module_of(registry, plugin_name))
+
+
+def _figure(visit: Visit, value: Any) -> str:
+    """What a plugin's function answered, in the reader's form."""
+    formats = visit.formats
+    match value:
+        case Amount(amount, currency):
+            return formats.money(amount, currency)
+        case bool():
+            return str(_("yes") if value else _("no"))
+        case int():
+            return formats.integer(value)
+        case dt.datetime():
+            return formats.moment(value)
+        case dt.date():
+            return formats.near_day(value)
+        case _ if hasattr(value, "as_tuple"):
+            return formats.decimal(value)
+        case _:
+            return str(value)
+
+
+def _guarded(plugin: str, call: Any) -> Any:
+    """A plugin's answer, or None when it raised: the page stays up and the log says why."""
+    try:
+        return call()
+    except Exception:
+        log.exception("a part of the page by the module %s failed", plugin)
+        return None
+
+
+def _row_of(declared: DeclaredType, record: Record, names: Iterable[str]) -> dict[str, Any]:
+    """The values of a record that cells need for these fields, currencies included."""
+    found: dict[str, Any] = {}
+    for name in names:
+        field = declared.fields[name]
+        found[name] = value_of(record, declared, name)
+        currency = name[: -len(field.name)] + (field.currency or "")
+        if field.kind is Kind.MONEY and currency in declared.fields:
+            found[currency] = value_of(record, declared, currency)
+    return found
+
+
+# -- panels and tabs -------------------------------------------------------------------------------------------------------
+
+
+def _panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) -> Iterator[PanelView]:
+    registry, grants = visit.context.registry, visit.context.actor.grants
+    hidden = declared.hidden_fields(grants)
+    may_write = visit.context.may(declared.permission("write"), record)
+    for module, section in sections_of(visit, declared):
+        pairs = []
+        for column in section.fields:
+            name = wire_name(column)
+            field = declared.fields.get(name)
+            if field is None or name in hidden or name == declared.title:
+                continue
+            if field.kind is Kind.LINES:
+                pairs.append(Pair(str(field.label), tuple(_line_cells(cells, declared, record, name))))
+                continue
+            cell = cells.cell(name, field, _row_of(declared, record, (name,)))
+            if field.kind is Kind.LONG_TEXT and cell.text:
+                cell = Cell(str(value_of(record, declared, name)))
+            pairs.append(Pair(str(field.label), (cell,) if cell != EMPTY else ()))
+        if pairs:
+            edit = f"{declared.url}/{record.id}/edit" if may_write else ""
+            yield PanelView(str(section.title), pairs=tuple(pairs), edit_url=edit, module=module)
+    contributed: list[tuple[str, Panel]] = [
+        (plugin.name, panel)
+        for plugin, panel in registry.contributions("contribute_panels")
+        if panel.on is declared.model and grants.scope(panel.permission) is not None
+    ]
+    for plugin_name, panel in sorted(contributed, key=lambda pair: pair[1].order):
+        yield _panel(visit, plugin_name, panel, record)
+
+
+def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> PanelView:
+    module = module_of(visit.context.registry, plugin_name)
+    try:
+        values = panel.values(visit.context, record)
+        html = Markup(render_template(panel.template, record=record, formats=visit.formats, **values))  # noqa: S704
+    except Exception:
+        log.exception("the panel %s failed", panel.name)
+        return PanelView(
+            str(panel.title), module=module, width="full" if panel.wide else "half",
+            failed=str(_("This part could not be shown. The log says why.")),
+        )  # fmt: skip
+    return PanelView(str(panel.title), html=html, module=module, width="full" if panel.wide else "half")
+
+
+def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str) -> Iterator[Cell]:
+    field = declared.fields[name]
+    assert field.line is not None
+    described = {n: f for n, f in fields_of(field.line).items() if not f.server and f.kind is not Kind.LINES}
+    label = next((n for n, f in described.items() if f.kind is Kind.CHOICE), "")
+    for line in getattr(record, name):
+        values = {n: getattr(line, n) for n in described}
+        note = str(described[label].label_of(values[label])) if label else ""
+        shown = [cells.cell(n, f, values) for n, f in described.items() if n != label and values[n] not in (None, "")]
+        if not shown:
+            continue
+        if shown[0].kind in ("phone", "email"):
+            yield Cell(shown[0].text, shown[0].kind, note=note)
+        else:
+            yield Cell(", ".join(c.text for c in shown), note=note)
+
+
+def _tabs(visit: Visit, declared: DeclaredType, record: Record) -> tuple[tuple[Tab, ...], tuple[str, TabOf] | None]:
+    registry, grants = visit.context.registry, visit.context.actor.grants
+    wanted = request.args.get("tab", "")
+    found: list[tuple[str, TabOf]] = [
+        (plugin.name, tab)
+        for plugin, tab in registry.contributions("contribute_tabs")
+        if tab.on is declared.model and grants.scope(tab.permission) is not None
+    ]
+    found.sort(key=lambda pair: pair[1].order)
+    if not found:
+        return (), None
+    counts = _tab_counts(visit, record, [tab for _name, tab in found])
+    base = f"{declared.url}/{record.id}"
+    shown = [Tab(str(_("Overview")), base, current=not wanted)]
+    chosen = None
+    for plugin_name, tab in found:
+        is_chosen = tab.name == wanted
+        if is_chosen:
+            chosen = (plugin_name, tab)
+        count = visit.formats.integer(counts.get(tab.name, 0)) if counts.get(tab.name) else ""
+        shown.append(
+            Tab(str(tab.label), url_with(base, [("tab", tab.name)]), is_chosen, count, module_of(registry, plugin_name))
+        )
+    if wanted and chosen is None:
+        raise NotFound(_("There is no tab {name} here.", name=wanted[:60]))
+    return tuple(shown), chosen
+
+
+def _tab_counts(visit: Visit, record: Record, tabs: Sequence[TabOf]) -> dict[str, int]:
+    """How many records each tab holds; one statement for all of them."""
+    parts = []
+    for tab in tabs:
+        table = visit.context.registry.record_type(tab.model).table
+        column = table.c[wire_name(tab.reference)]
+        parts.append(
+            select(literal(tab.name).label("t"), func.count().label("n"))
+            .select_from(table)
+            .where(column == record.id, table.c.archived_at.is_(None))
+        )
+    rows = visit.context.session.execute(union_all(*parts) if len(parts) > 1 else parts[0])
+    return {name: count for name, count in rows}
+
+
+def _tab_panel(visit: Visit, record: Record, chosen: tuple[str, TabOf]) -> tuple[PanelView, ...]:
+    plugin_name, tab = chosen
+    ctx = visit.context
+    target = ctx.registry.record_type(tab.model)
+    reference = wire_name(tab.reference)
+    hidden = target.hidden_fields(ctx.actor.grants)
+    names = [n for n in (wire_name(c) for c in tab.columns) if n not in hidden]
+    table, total = related_table(visit, target, reference, record.id, names)
+    actions: tuple[Action, ...] = ()
+    if ctx.may(target.permission("create")):
+        label = str(_("New {label}", label=str(target.declaration.label).lower()))
+        actions = (Action(label, url_with(f"{target.url}/new", [(reference, str(record.id))]), "plus", tone="quiet"),)
+    return (
+        PanelView(
+            str(tab.label), table=table, width="full", count=visit.formats.integer(total), actions=actions,
+            module=module_of(ctx.registry, plugin_name), empty=str(_("None yet.")),
+        ),
+    )  # fmt: skip
+
+
+def related_table(
+    visit: Visit, target: DeclaredType, reference: str, record_id: int, names: Sequence[str]
+) -> tuple[Table, int]:
+    """A table of the newest records that point at one."""
+    wanted = [*names]
+    for name in names:
+        field = target.fields[name]
+        currency = name[: -len(field.name)] + (field.currency or "")
+        if field.kind is Kind.MONEY and currency in target.fields:
+            wanted.append(currency)
+    query = Query(
+        where=Compare(target.fields[reference].path, "eq", record_id), sort=("-created_at",), fields=tuple(dict.fromkeys(wanted)),
+        size=TAB_ROWS,
+    )  # fmt: skip
+    found = run(visit.context, target, query)
+    from comptoir.web.screens.cells import wanted_titles
+
+    fields = {name: target.fields[name] for name in names}
+    cells = Cells(visit, target, look_up_titles(visit, wanted_titles(fields, found.rows)))
+    columns: tuple[Column, ...] = tuple(cells.column(name, target.fields[name]) for name in names)
+    rows = []
+    for row in found.rows:
+        title = str(row.get(target.title) or f"{target.declaration.label} {row['id']}")
+        made = tuple(
+            Cell(title, "title", url=f"{target.url}/{row['id']}")
+            if name == target.title
+            else cells.cell(name, fields[name], row)
+            for name in names
+        )
+        rows.append(Row(str(row["id"]), title, f"{target.url}/{row['id']}", made))
+    return Table(columns, tuple(rows)), found.total or 0
+
+
+# -- deeds ------------------------------------------------------------------------------------------------------------------
+
+
+def _deeds(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Action]:
+    ctx = visit.context
+    base = f"{declared.url}/{record.id}"
+    for line_field in ("phones", "emails"):
+        lines = getattr(record, line_field, None) if line_field in declared.fields else None
+        if lines and line_field == "phones":
+            yield Action(str(_("Call")), f"tel:{lines[0].number}", "phone")
+        if lines and line_field == "emails":
+            yield Action(str(_("Mail")), f"mailto:{lines[0].address}", "mail")
+    workflow = declared.declaration.workflow
+    if workflow is not None and record.archived_at is None and ctx.may(declared.permission("write"), record):
+        stages = {s.name: s for s in workflow.stages(ctx, record)}
+        for transition in workflow.moves_from(ctx, record):
+            if transition.asks or (transition.permission is not None and not ctx.may(transition.permission, record)):
+                continue
+            target = stages.get(transition.target)
+            if target is None or not (target.closes or len(stages) <= 4):
+                continue
+            icon = ("check" if target.won is not False else "x") if target.closes else "ar"
+            yield Action(
+                str(transition.label), f"{base}/move", icon, post=True,
+                fields=(("transition", transition.name), ("version", str(record.version))),
+            )  # fmt: skip
+    for plugin_name, deed in _contributed(visit, declared, record):
+        del plugin_name
+        yield Action(str(deed.label), f"{base}/actions/{deed.name}", deed.icon, post=True, tone="primary")
+    if ctx.may(declared.permission("write"), record):
+        yield Action(str(_("Edit")), f"{base}/edit", "edit", key="E", hidden_on_phone=True)
+
+
+def _contributed(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[tuple[str, Deed]]:
+    for plugin, deed in visit.context.registry.contributions("contribute_actions"):
+        if deed.on is not declared.model or not visit.context.may(deed.permission, record):
+            continue
+        if deed.shown is not None and not _guarded(plugin.name, lambda deed=deed: deed.shown(visit.context, record)):
+            continue
+        yield plugin.name, deed
+
+
+def _more(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Action]:
+    ctx, base = visit.context, f"{declared.url}/{record.id}"
+    title = declared.title_of(record)
+    if ctx.may(declared.permission("write"), record):
+        yield Action(str(_("Edit")), f"{base}/edit", "edit")
+        if record.archived_at is None:
+            yield Action(str(_("Move to the bin")), f"{base}/archive", "trash", post=True)
+        else:
+            yield Action(str(_("Restore from the bin")), f"{base}/restore", "undo", post=True)
+    if record.archived_at is not None and ctx.may(declared.permission("delete"), record):
+        yield Action(
+            str(_("Delete for good")), f"{base}/delete", "trash", post=True, tone="danger",
+            confirm=str(_("Delete {title} for good? This cannot be taken back.", title=title)),
+        )  # fmt: skip
+
+
+def put_away(declared: DeclaredType, record_id: int) -> Response:
+    """Move a record to the bin."""
+    ctx = current_visit().context
+    record = load(ctx, declared.model, record_id)
+    archive(ctx, [record])
+    text = str(_("{title} moved to the bin", title=declared.title_of(record)))
+    return redirect_with(declared.url, Toast(text, f"{declared.url}/{record_id}/restore"))
+
+
+def bring_back(declared: DeclaredType, record_id: int) -> Response:
+    """Take a record out of the bin."""
+    ctx = current_visit().context
+    record = load(ctx, declared.model, record_id)
+    restore(ctx, [record])
+    return redirect_with(
+        f"{declared.url}/{record_id}", Toast(str(_("{title} restored", title=declared.title_of(record))))
+    )
+
+
+def remove(declared: DeclaredType, record_id: int) -> Response:
+    """Delete a record for good."""
+    ctx = current_visit().context
+    record = load(ctx, declared.model, record_id)
+    title = declared.title_of(record)
+    delete(ctx, [record])
+    return redirect_with(declared.url, Toast(str(_("{title} deleted", title=title))))
+
+
+def move_record(declared: DeclaredType, record_id: int) -> Response:
+    """Take a record through a transition."""
+    visit = current_visit()
+    record = load(visit.context, declared.model, record_id)
+    workflow = declared.declaration.workflow
+    assert workflow is not None
+    before = getattr(record, workflow.field)
+    values = {n: request.form[n] for n in request.form if n in declared.fields and n != workflow.field}
+    move(visit.context, record, request.form.get("transition", ""), values)
+    return redirect_with(f"{declared.url}/{record_id}", undo_of(visit, declared, record, before))
+
+
+def act(declared: DeclaredType, record_id: int, name: str) -> Response:
+    """Do what a plugin's button does, and go where it leads."""
+    visit = current_visit()
+    ctx = visit.context
+    record = load(ctx, declared.model, record_id)
+    for _plugin, deed in _contributed(visit, declared, record):
+        if deed.name == name:
+            ctx.require(deed.permission, record)
+            found = deed.run(ctx, record, {k: v for k, v in request.form.items() if k != "csrf_token"})
+            target = f"{declared.url}/{record_id}"
+            if isinstance(found, Record):
+                ctx.session.flush()
+                target = f"{ctx.registry.record_type(type(found)).url}/{found.id}"
+            return redirect_with(target, Toast(str(_("Done: {deed}", deed=deed.label))))
+    raise NotFound(_("There is no action {name} here.", name=name[:60]))
+
+
+# -- timeline ---------------------------------------------------------------------------------------------------------------
+
+
+def _next_part(base: str, happened: Sequence[timeline.Happening], entries: Sequence[TimelineEntry]) -> str:
+    if len(happened) <= len(entries) or not entries:
+        return ""
+    return url_with(f"{base}/timeline", [("before", entries[-1].iso)])
+
+
+def more_timeline(declared: DeclaredType, record_id: int) -> Response:
+    """Earlier entries, as the part of a page."""
+    visit = current_visit()
+    record = load(visit.context, declared.model, record_id)
+    try:
+        before = dt.datetime.fromisoformat(request.args.get("before", ""))
+    except ValueError:
+        raise RuleViolation("core.not_a_moment", _("Give the moment before which to look.")) from None
+    if before.tzinfo is None:
+        before = before.replace(tzinfo=dt.UTC)
+    happened = timeline.happenings(visit, declared, record, before)
+    shown = happened[: timeline.PART]
+    cells = Cells(visit, declared, _titles(visit, declared, record, shown))
+    entries = timeline.entries(visit, cells, shown)
+    base = f"{declared.url}/{record_id}"
+    model = RecordPage(
+        declared.title_of(record), base, timeline=entries, timeline_next_url=_next_part(base, happened, entries)
+    )
+    if request.headers.get("HX-Request") != "true":
+        return redirect_with(base)
+    return part("records/_timeline.html", model)
+
+
+def _contact_of(declared: DeclaredType, record: Record) -> int | None:
+    """The contact in whose history a note about this record belongs."""
+    if declared.name == "base.contact":
+        return record.id
+    reference = declared.declaration.contact
+    return getattr(record, reference, None) if reference is not None else None
+
+
+def _composers(visit: Visit, declared: DeclaredType, record: Record) -> tuple[Composer, ...]:
+    interaction = visit.context.registry.record_types.get(INTERACTION)
+    if interaction is None or _contact_of(declared, record) is None:
+        return ()
+    if not visit.context.may(interaction.permission("create")):
+        return ()
+    url = f"{declared.url}/{record.id}/notes"
+    direction = FieldInput(
+        "direction", str(_("Direction")), "choice", "out", 6,
+        options=(Option("in", str(_("From them"))), Option("out", str(_("From us")))),
+    )  # fmt: skip
+
+    def composer(kind: str, label: Text, icon: str, hint: Text, deed: Text, *fields: FieldInput) -> Composer:
+        return Composer(kind, str(label), icon, f"{url}?kind={kind}", str(hint), str(deed), fields)
+
+    minutes = FieldInput("minutes", str(_("Minutes")), "number", width=6)
+    return (
+        composer("note", _("Note"), "note", _("What should the next person know?"), _("Save note")),
+        composer("call", _("Call"), "phone", _("What was said?"), _("Save call"), direction, minutes),
+        composer("mail", _("Mail"), "mail", _("What was written?"), _("Save mail"), direction),
+        composer("meeting", _("Meeting"), "users", _("What came of it?"), _("Save meeting"), minutes),
+    )
+
+
+def add_note(declared: DeclaredType, record_id: int) -> Response:
+    """Write a note, call, mail or meeting onto the timeline."""
+    visit = current_visit()
+    ctx = visit.context
+    record = load(ctx, declared.model, record_id)
+    interaction = ctx.registry.record_types.get(INTERACTION)
+    contact_id = _contact_of(declared, record)
+    if interaction is None or contact_id is None:
+        raise NotFound(_("Nothing can be noted here."))
+    body = request.form.get("body", "").replace("\r\n", "\n").strip()
+    target = f"{declared.url}/{record_id}"
+    if not body:
+        return redirect_with(target, Toast(str(_("Write something first.")), tone="bad"))
+    note: Any = interaction.model()
+    note.contact_id, note.kind, note.body = contact_id, request.args.get("kind", "note"), body
+    note.subject = body.splitlines()[0][:120]
+    note.direction = request.form.get("direction", "none")
+    note.happened_at = ctx.now()
+    if request.form.get("minutes", "").strip().isdigit():
+        note.minutes = int(request.form["minutes"].strip()[:6])
+    if declared.name != "base.contact":
+        note.about_type, note.about_id = declared.name, record_id
+    try:
+        with ctx.unit_of_work.savepoint():
+            save(ctx, [note])
+    except (RuleViolation, RuleViolations) as refused:
+        return redirect_with(target, Toast(str(refused), tone="bad"))
+    return redirect_with(target, Toast(str(_("Noted"))))

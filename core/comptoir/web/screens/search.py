@@ -1,0 +1,57 @@
+"""Search over every record type that one may read: the palette, and a page for browsers without scripts."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from comptoir.i18n import _
+from comptoir.records.declared import DeclaredType
+from comptoir.records.query import Query, run
+from comptoir.web.frame import is_partial, page, part
+from comptoir.web.session import Visit, current_visit
+from comptoir.web.view_models import SearchGroup, SearchHit, SearchPage
+
+pages = Blueprint("search", __name__)
+
+HITS = 5
+DETAILS = ("city", "company", "email", "code", "number", "status")
+
+
+@pages.get("/search")
+def search() -> Response:
+    """What a text finds, by record type."""
+    visit = current_visit()
+    text = request.args.get("q", "").strip()[:100]
+    groups = tuple(_groups(visit, text)) if len(text) >= 2 else ()
+    model = SearchPage(text, groups, "/search")
+    return part("_search_hits.html", model) if is_partial() else page("search.html", model, crumbs=[_("Search")])
+
+
+def _groups(visit: Visit, text: str) -> list[SearchGroup]:
+    found = []
+    grants = visit.context.actor.grants
+    for declared in visit.context.registry.record_types.values():
+        if grants.scope(declared.permission("read")) is None or not any(f.search for f in declared.fields.values()):
+            continue
+        hits = _hits(visit, declared, text)
+        if hits:
+            found.append(SearchGroup(str(declared.declaration.plural), hits))
+    return found
+
+
+def _hits(visit: Visit, declared: DeclaredType, text: str) -> tuple[SearchHit, ...]:
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    details = [n for n in DETAILS if n in declared.fields and n not in hidden][:2]
+    kind = ["kind"] if "kind" in declared.fields else []
+    query = Query(text=text, fields=(declared.title, *details, *kind), size=HITS)
+    is_contact = declared.name == "base.contact"
+    return tuple(
+        SearchHit(
+            str(row.get(declared.title) or f"{declared.declaration.label} {row['id']}"),
+            f"{declared.url}/{row['id']}",
+            " · ".join(str(declared.fields[n].label_of(row[n])) if declared.fields[n].choices else str(row[n]) for n in details if row.get(n)),
+            icon="" if is_contact else declared.declaration.icon,
+            square=row.get("kind") == "company",
+        )
+        for row in run(visit.context, declared, query, total=False).rows
+    )  # fmt: skip
