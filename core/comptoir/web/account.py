@@ -12,6 +12,7 @@ from comptoir.access.models import SignInSession, User
 from comptoir.access.sessions import (
     ABSOLUTE,
     Refusal,
+    SignedIn,
     begin_sign_in,
     compare,
     confirm,
@@ -19,7 +20,6 @@ from comptoir.access.sessions import (
     end_session,
     find_session,
     finish_sign_in,
-    SignedIn,
     list_sessions,
     open_session,
 )

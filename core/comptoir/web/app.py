@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Flask, Response, g, request, send_from_directory
 from jinja2 import StrictUndefined
 
 from comptoir.deployment import Deployment
@@ -39,7 +40,9 @@ class WebApp(Flask):
             return super().dispatch_request()
         state: Generation = self.extensions["comptoir"]
         with opened_visit(state.deployment, state.registry, state.actors, write=is_write(request.method)):
-            return self.make_response(super().dispatch_request())
+            answer = self.make_response(super().dispatch_request())
+        follow_up: Callable[[], Response] | None = g.pop("after_visit", None)
+        return answer if follow_up is None else follow_up()
 
 
 def create_app(deployment: Deployment, registry: Registry) -> Flask:
@@ -73,9 +76,8 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
 
     @app.after_request
     def forget_toast(response: Response) -> Response:
-        if request.cookies.get(TOAST_COOKIE) and TOAST_COOKIE not in (response.headers.get("Set-Cookie") or ""):
-            if response.mimetype == "text/html" and response.status_code == 200:
-                response.delete_cookie(TOAST_COOKIE, path="/")
+        if g.get("forget_toast"):
+            response.delete_cookie(TOAST_COOKIE, path="/")
         return response
 
     registry.hooks.configure_app(app=app)

@@ -17,8 +17,8 @@ from werkzeug.exceptions import NotFound as NoRoute
 from comptoir.db.unit_of_work import is_busy
 from comptoir.errors import ComptoirError, Conflict, RuleViolation, RuleViolations, SignInRequired, Unavailable
 from comptoir.i18n import Text, _, speaking
-from comptoir.web.session import opened_visit, preferred_language
 from comptoir.web.frame import frame
+from comptoir.web.session import opened_visit, preferred_language
 from comptoir.web.view_models import Action, ErrorPage
 
 log = logging.getLogger("comptoir.web")

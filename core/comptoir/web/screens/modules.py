@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 
 from comptoir.access.permissions import ADMINISTER
 from comptoir.access.users import seats_taken
@@ -129,7 +129,7 @@ def _off_plugin(available: dict[str, Available], name: str) -> Any:
 
 def _needs(available: dict[str, Available], name: str) -> list[str]:
     found = available.get(name)
-    return [needed for needed in (found.requires if found is not None else ())]
+    return list(found.requires) if found is not None else []
 
 
 def _adds(plugin: Any) -> str:
@@ -239,12 +239,10 @@ def switch(name: str, action: str) -> Response:
 
 
 def _switch_after_commit(name: str, action: str) -> Response:
-    """Switching opens its own transactions, so it waits for this request's to end; a refusal is shown as a toast."""
-    visit, deployment = current_visit(), current_deployment()
-    actor, title = visit.context.actor, _title(name)
-    answer = redirect_with("/settings/modules")
+    """Switching opens its own transactions, so it waits for this request's to end."""
+    deployment, actor, title = current_deployment(), current_visit().context.actor, _title(name)
 
-    def deed() -> None:
+    def follow_up() -> Response:
         if action == "enable":
             lifecycle.enable_modules(deployment, [name], actor=actor)
         elif action == "resume":
@@ -253,26 +251,21 @@ def _switch_after_commit(name: str, action: str) -> Response:
             lifecycle.pause_modules(deployment, [name], actor=actor, cascade=True)
         else:
             lifecycle.uninstall_modules(deployment, [name], actor=actor)
+        host = current_app.extensions.get("comptoir_host")
+        if host is not None:  # the browser's next request finds the new generation served
+            host.swap()
+            host.wait_for_all(1.0)
+        return redirect_with("/settings/modules", _toast(title, action))
 
-    from flask import g
-
-    g.after_visit = (deed, answer, title, action)
-    return answer
+    g.after_visit = follow_up
+    return Response(status=202)
 
 
-def toast_for(title: str, action: str) -> Toast:
-    """What to say after a switch."""
+def _toast(title: str, action: str) -> Toast:
     texts = {
-        "enable": _("{name} is on", name=title), "resume": _("{name} is on again", name=title),
+        "enable": _("{name} is on", name=title),
+        "resume": _("{name} is on again", name=title),
         "pause": _("{name} is off, its data kept", name=title),
         "uninstall": _("{name} is uninstalled; its data is in the export file", name=title),
-    }  # fmt: skip
+    }
     return Toast(str(texts[action]))
-
-
-def after_switch() -> None:
-    """Let this process serve the new generation before the browser asks for it."""
-    host = current_app.extensions.get("comptoir_host")
-    if host is not None:
-        host.swap()
-        host.wait_for_all(1.0)

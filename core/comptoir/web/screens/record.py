@@ -13,7 +13,8 @@ from sqlalchemy import func, literal, select, union_all
 
 from comptoir.contributions import Action as Deed
 from comptoir.contributions import Fact as FactOf
-from comptoir.contributions import Panel, Tab as TabOf
+from comptoir.contributions import Panel
+from comptoir.contributions import Tab as TabOf
 from comptoir.db.fields import Kind, fields_of
 from comptoir.db.record import Record
 from comptoir.errors import NotFound, RuleViolation, RuleViolations
@@ -25,7 +26,7 @@ from comptoir.values import Amount
 from comptoir.web.frame import module_of, page, part, redirect_with
 from comptoir.web.screens import timeline
 from comptoir.web.screens.boards import undo_of
-from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wire_name
+from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wanted_titles, wire_name
 from comptoir.web.screens.forms import sections_of
 from comptoir.web.screens.lists import url_with
 from comptoir.web.session import Visit, current_visit
@@ -297,7 +298,7 @@ def _tab_counts(visit: Visit, record: Record, tabs: Sequence[TabOf]) -> dict[str
             .where(column == record.id, table.c.archived_at.is_(None))
         )
     rows = visit.context.session.execute(union_all(*parts) if len(parts) > 1 else parts[0])
-    return {name: count for name, count in rows}
+    return dict(rows.tuples().all())
 
 
 def _tab_panel(visit: Visit, record: Record, chosen: tuple[str, TabOf]) -> tuple[PanelView, ...]:
@@ -335,8 +336,6 @@ def related_table(
         size=TAB_ROWS,
     )  # fmt: skip
     found = run(visit.context, target, query)
-    from comptoir.web.screens.cells import wanted_titles
-
     fields = {name: target.fields[name] for name in names}
     cells = Cells(visit, target, look_up_titles(visit, wanted_titles(fields, found.rows)))
     columns: tuple[Column, ...] = tuple(cells.column(name, target.fields[name]) for name in names)

@@ -100,7 +100,8 @@ def _change(visit: Visit, cells: Cells, at: dt.datetime, entry: Entry) -> Timeli
 
 def _event(visit: Visit, cells: Cells, happening: Happening) -> TimelineEntry:
     declared, row = happening.declared, happening.row
-    assert declared is not None and row is not None
+    assert declared is not None
+    assert row is not None
     formats, kind = visit.formats, str(row.get("kind") or "")
     label = declared.fields["kind"].label_of(kind) if "kind" in declared.fields and kind else declared.declaration.label
     title = str(row.get(declared.title) or "") or str(label)
