@@ -76,6 +76,7 @@ from comptoir.hookspecs.marker import hookimpl, hookspec
 from comptoir.i18n import LANGUAGES, Text, _, ngettext
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
+from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
 from comptoir.records.save import archive, delete, move, restore, save
 from comptoir.schedules import Daily, Schedule
 from comptoir.values import Amount, FieldChange, RecordRef
@@ -122,8 +123,16 @@ __all__ = [
 
 # acting: context, the write path, reading
 __all__ += [
+    "All",
+    "Any_",
     "Change",
+    "Compare",
     "Context",
+    "Filter",
+    "Not",
+    "Query",
+    "aggregate",
+    "and_also",
     "archive",
     "average",
     "changes_of",
@@ -134,6 +143,9 @@ __all__ += [
     "of_type",
     "restore",
     "save",
+    "titles",
+    "to_pairs",
+    "where",
 ]
 
 # contributing: screens, rights, work
