@@ -29,8 +29,18 @@ SHOWN = 20
 @click.option("--key", metavar="FIELD", help="Update the record that has the row's value in this field already.")
 @click.option("--dry-run", is_flag=True, help="Report what would happen and change nothing.")
 @click.option("--keep-going", is_flag=True, help="Keep the good rows when others fail.")
-@click.option("--errors", type=click.Path(path_type=Path), metavar="OUT.csv", help="Write the failed rows there, ready to import again.")
-@click.option("--notices", type=click.Path(path_type=Path), metavar="OUT.csv", help="Write there what is worth a look, row by row.")
+@click.option(
+    "--errors",
+    type=click.Path(path_type=Path),
+    metavar="OUT.csv",
+    help="Write the failed rows there, ready to import again.",
+)
+@click.option(
+    "--notices",
+    type=click.Path(path_type=Path),
+    metavar="OUT.csv",
+    help="Write there what is worth a look, row by row.",
+)
 @click.option("--encoding", help="The encoding of a text file, where the guess is wrong.")
 @pass_terminal
 def import_command(
@@ -99,12 +109,18 @@ class _RowFile:
         """One row for the first problem of a source row; further ones stand without the cells, so that it re-imports once."""
         if self._writer is None:
             return
-        values = [cells.get(column, "") for column in self._columns] if problem.line != self._line else [""] * len(self._columns)
+        values = (
+            [cells.get(column, "") for column in self._columns]
+            if problem.line != self._line
+            else [""] * len(self._columns)
+        )
         self._line = problem.line
         self._writer.writerow([*values, problem.line, problem.column, problem.message])
 
 
-def _print(report: ImportReport, shown: list[Problem], *, dry_run: bool, errors: Path | None, notices: Path | None) -> None:
+def _print(
+    report: ImportReport, shown: list[Problem], *, dry_run: bool, errors: Path | None, notices: Path | None
+) -> None:
     say(message_of(report))
     for message, count in report.notices.most_common(SHOWN):
         click.echo("  " + str(ngettext("{count} row: {message}", "{count} rows: {message}", count, message=message)))
@@ -123,19 +139,27 @@ def _print(report: ImportReport, shown: list[Problem], *, dry_run: bool, errors:
         say(_("Dry run: nothing was changed."))
     elif not report.kept:
         click.echo(
-            str(_("Nothing was imported, because rows failed. Correct them, or keep the good rows with --keep-going.")), err=True
+            str(_("Nothing was imported, because rows failed. Correct them, or keep the good rows with --keep-going.")),
+            err=True,
         )
 
 
 @click.command("export")
 @click.argument("record_type", metavar="TYPE")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="csv", show_default=True)
-@click.option("--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="As in the API: stage=won, amount[gte]=1000.")
+@click.option(
+    "--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="As in the API: stage=won, amount[gte]=1000."
+)
 @click.option("--fields", help="Fields to write, separated by commas.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file; standard output without it.")
 @pass_terminal
 def export_command(
-    terminal: Terminal, record_type: str, format_: str, filters: tuple[str, ...], fields: str | None, output: Path | None
+    terminal: Terminal,
+    record_type: str,
+    format_: str,
+    filters: tuple[str, ...],
+    fields: str | None,
+    output: Path | None,
 ) -> None:
     """Export records as CSV, XLSX or JSON, in the form that `import` reads."""
     deployment = terminal.deployment
@@ -161,6 +185,8 @@ def export_command(
 def _filter_pair(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not separator:
-        raise RuleViolation("core.bad_filter", _("“{text}” is no filter. Write field=value.", text=text), field="filter")
+        raise RuleViolation(
+            "core.bad_filter", _("“{text}” is no filter. Write field=value.", text=text), field="filter"
+        )
     field, bracket, operator = name.strip().partition("[")
     return f"filter[{field}]" + (f"[{operator}" if bracket else ""), value

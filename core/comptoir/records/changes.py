@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import inspect
-from sqlalchemy.orm.attributes import PASSIVE_NO_INITIALIZE
+from sqlalchemy.orm import PassiveFlag
 
 from comptoir.db.base import standard_values
 from comptoir.db.fields import Kind, fields_of
@@ -68,7 +68,7 @@ def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
     for name in state.committed_state.keys() & declared_fields.keys():
         if declared_fields[name].kind is Kind.LINES:
             continue
-        history = state.get_history(name, PASSIVE_NO_INITIALIZE)
+        history = state.get_history(name, PassiveFlag.PASSIVE_NO_INITIALIZE)
         before = history.deleted[0] if history.deleted else None
         after = history.added[0] if history.added else None
         if history.has_changes() and before != after:
@@ -82,7 +82,7 @@ def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
 
 
 def _lines_change(state: Any, name: str) -> tuple[Any, Any] | None:
-    history = state.get_history(name, PASSIVE_NO_INITIALIZE)
+    history = state.get_history(name, PassiveFlag.PASSIVE_NO_INITIALIZE)
     lines = list(state.dict[name])
     touched = history.has_changes() or any(inspect(line).modified for line in lines)
     if not touched:
@@ -93,7 +93,7 @@ def _lines_change(state: Any, name: str) -> tuple[Any, Any] | None:
         values = {}
         line_state: Any = inspect(line)
         for field_name in fields_of(type(line)):
-            past = line_state.get_history(field_name, PASSIVE_NO_INITIALIZE)
+            past = line_state.get_history(field_name, PassiveFlag.PASSIVE_NO_INITIALIZE)
             values[field_name] = past.deleted[0] if past.deleted else getattr(line, field_name)
         before.append((line.position, values))
     before_values = [values for _position, values in sorted(before, key=lambda pair: pair[0] or 0)]

@@ -77,7 +77,8 @@ def entry_row(
 def write_history(ctx: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Append entries in the transaction of the change, on the system connection."""
     if rows:
-        ctx.system_session.connection().execute(insert(HistoryEntry.__table__), list(rows))
+        table: Any = HistoryEntry.__table__
+        ctx.system_session.connection().execute(insert(table), list(rows))
 
 
 def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None = None) -> list[Entry]:

@@ -107,7 +107,7 @@ MODELS = (QueryPhone, QueryPerson, QueryDeal)
 for model in MODELS:
     model.__module__ = "comptoir_qdemo.models"
 QueryCredit.__module__ = "comptoir_qsales.models"
-TABLES = [model.__table__ for model in (User, Team, TeamMember, TeamClosure, *MODELS, QueryCredit)]
+TABLES: list[Any] = [model.__table__ for model in (User, Team, TeamMember, TeamClosure, *MODELS, QueryCredit)]
 EVERYTHING = {f"qdemo.{record}.{action}": "all" for record in ("person", "deal") for action in ("read", "write")}
 FULL = {**EVERYTHING, "qdemo.person.rating": "all", "qdemo.phone.secret": "all"}
 
@@ -138,7 +138,7 @@ class World:
     Deal: type[QueryDeal] = QueryDeal
     Phone: type[QueryPhone] = QueryPhone
     Credit: type[QueryCredit] = QueryCredit
-    stamped: Callable[[Any], Any] = staticmethod(stamped)
+    stamped: Callable[[Any], Any] = stamped
 
     @property
     def deals(self) -> Any:

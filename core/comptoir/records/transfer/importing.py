@@ -160,11 +160,8 @@ class _Importer:
         """Fill, save and count a batch of rows."""
         self.report.rows += len(rows)
         existing = self._existing(rows)
-        ready: list[_Row] = []
         with self.ctx.session.no_autoflush:
-            for row in rows:
-                if self._fill(row, existing):
-                    ready.append(row)
+            ready = [row for row in rows if self._fill(row, existing)]
         if not ready:
             return
         try:
