@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import types
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -40,7 +40,6 @@ from comptoir.db.fields import (
     text,
 )
 from comptoir.db.record import Extension, Line, Record, RecordType, belongs_to, extends
-from comptoir.db.types import fold
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.db.workflow import Stage, Workflow
 from comptoir.records.save import search_key
@@ -269,6 +268,3 @@ def world(empty_world: World) -> World:
                 )
             )
     return empty_world
-
-
-__all__ = ["AbstractContextManager", "fold"]

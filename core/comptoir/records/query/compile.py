@@ -23,7 +23,6 @@ from sqlalchemy import (
     case,
     cast,
     exists,
-    false,
     func,
     inspect,
     literal,
@@ -33,7 +32,6 @@ from sqlalchemy import (
 
 from comptoir.db.fields import Kind, fields_of
 from comptoir.db.types import fold
-from comptoir.errors import RuleViolation
 from comptoir.i18n import _
 from comptoir.records.query.paths import Path, refuse, resolve
 from comptoir.records.query.tree import ONLY, WITH, All, Any_, Compare, Filter, Not
@@ -119,7 +117,7 @@ def _lower_comparison(ctx: Context, declared: DeclaredType, node: Compare, value
     if operator in ("contains", "starts"):
         return _lower_text(path, operator, value, values)
     if operator == "within":
-        first, end = _bounds(ctx, value)
+        first, end = period_bounds(ctx.today(), value)
         values += [first, end] if kind is Kind.DATE else [start_of(ctx, first), start_of(ctx, end)]
         return ("between", path.name)
     if kind is Kind.DATE:
@@ -131,10 +129,6 @@ def _lower_comparison(ctx: Context, declared: DeclaredType, node: Compare, value
         value = tuple(map(normalise, value)) if operator == "in" else normalise(value)
     values.append(list(value) if operator == "in" else value)
     return (operator, path.name)
-
-
-def _bounds(ctx: Context, word: str) -> tuple[dt.date, dt.date]:
-    return period_bounds(ctx.today(), word)
 
 
 def _lower_reference(ctx: Context, path: Path, operator: str, value: Any, values: list[Any]) -> Shape:
@@ -235,7 +229,17 @@ class Builder:
         self.dialect = dialect
         self.source: FromClause = declared.table
         self._aliases: dict[Shape, FromClause] = {(): declared.table}
+        self._needed: set[Shape] = set()
         self._numbers = count()
+
+    def require(self, path: Path) -> None:
+        """Leave out rows without the records that the path leads over; a database then joins in either direction."""
+        reached: Shape = ()
+        for step in path.steps:
+            if step.extension is not None:
+                self._needed.add((*reached, step.extension))
+            reached = (*reached, step.extension, step.column)
+            self._needed.add(reached)
 
     def resolve(self, name: str) -> Path:
         """The path with this name; it was resolved before."""
@@ -270,7 +274,7 @@ class Builder:
             found = self._aliases.get(reached)
             if found is None:
                 found = self._aliases[reached] = step.target.table.alias(f"r{len(self._aliases)}")
-                self.source = self.source.outerjoin(found, found.c.id == source.c[step.column])
+                self._join(found, found.c.id == source.c[step.column], reached)
             here = found
         return here
 
@@ -284,8 +288,11 @@ class Builder:
         if found is None:
             table: Any = extension.__table__
             found = self._aliases[key] = table.alias(f"r{len(self._aliases)}")
-            self.source = self.source.outerjoin(found, found.c.record_id == record.c.id)
+            self._join(found, found.c.record_id == record.c.id, key)
         return found
+
+    def _join(self, found: FromClause, on: ColumnElement[bool], key: Shape) -> None:
+        self.source = self.source.join(found, on, isouter=key not in self._needed)
 
     # -- conditions -------------------------------------------------------------------------------------------------------
 
@@ -374,9 +381,4 @@ class Builder:
         return some if wants is not negated else not_(some)
 
 
-def nothing() -> ColumnElement[bool]:
-    """No row."""
-    return false()
-
-
-__all__ = ["Builder", "RuleViolation", "Shape", "dialect_of", "like", "lower", "lower_words", "shapes_of"]
+__all__ = ["Builder", "Shape", "dialect_of", "like", "lower", "lower_words", "shapes_of"]

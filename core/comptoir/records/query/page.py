@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from comptoir.db.fields import Kind, fields_of
 from comptoir.records.query import cursor as cursors
 from comptoir.records.query.compile import Builder, Shape, dialect_of, lower, lower_words, shapes_of
 from comptoir.records.query.parse import check_sortable
-from comptoir.records.query.paths import PLAIN, Path, names, resolve
+from comptoir.records.query.paths import Path, names, resolve
 from comptoir.records.query.tree import Query
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from comptoir.records.declared import DeclaredType
 
 MAX_COUNT = 10_000
+MANY_SECONDS = 30
+MANY_KEPT = 1_000
+"""That a list has more rows than are counted is remembered for so long, for so many lists: it rarely changes at once."""
+
 ALL, VALUED, EMPTY = "all", "valued", "empty"
 """Which rows a statement reads: all, those with a value in the first sort column, those without.
 
@@ -142,6 +147,11 @@ def _count(
     ctx: Context, declared: DeclaredType, where: Shape | None, words: Shape | None, archived: str, values: list[Any]
 ) -> tuple[int, bool]:
     dialect = dialect_of(ctx)
+    shape = ("count", dialect, where, words, archived)
+    asked = (shape, ctx.actor, *(tuple(value) if isinstance(value, list) else value for value in values))
+    many: dict[Shape, float] = declared._cache.setdefault("many", {})
+    if many.get(asked, 0) > time.monotonic():
+        return MAX_COUNT, True
 
     def build() -> Select[Any]:
         builder = Builder(ctx, declared, dialect)
@@ -155,10 +165,15 @@ def _count(
         )
         return select(func.count()).select_from(some)
 
-    statement = shapes_of(declared).get(("count", dialect, where, words, archived), build)
+    statement = shapes_of(declared).get(shape, build)
     filled = {f"v{number}": value for number, value in enumerate(values)}
     found = ctx.session.execute(statement, {**filled, "limit": MAX_COUNT + 1}).scalar_one()
-    return min(found, MAX_COUNT), found > MAX_COUNT
+    if found <= MAX_COUNT:
+        return found, False
+    if len(many) >= MANY_KEPT:
+        many.clear()
+    many[asked] = time.monotonic() + MANY_SECONDS
+    return MAX_COUNT, True
 
 
 # -- what is asked for --------------------------------------------------------------------------------------------------
@@ -212,6 +227,8 @@ def _plan(
     *,
     offset: bool,
 ) -> Plan:
+    if segment == VALUED:
+        builder.require(sorts[0].path)
     conditions = builder.conditions(where, words, archived)
     columns = [builder.column(path)[0] for path in paths]
     keys = tuple(path.key for path in paths)
@@ -305,6 +322,3 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
                 held[parent].append(dict(zip(readable, cells, strict=True)))
         for row in rows:
             row[path.key] = held.get(row["id"], [])
-
-
-__all__ = ["PLAIN", "Page", "count", "run"]

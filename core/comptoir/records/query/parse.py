@@ -10,7 +10,7 @@ from comptoir.db.fields import Kind
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.query import cursor as cursors
-from comptoir.records.query.paths import PLAIN, Path, refuse, resolve, shown, unknown
+from comptoir.records.query.paths import PLAIN, Path, refuse, resolve, unknown
 from comptoir.records.query.tree import (
     DEFAULT_SIZE,
     MAX_SIZE,
@@ -339,5 +339,3 @@ _SINGLE: dict[str, tuple[str, Any]] = {
     "page[number]": ("number", lambda _ctx, _declared, text: _whole("page[number]", text, 1, 10**9 - 1)),
     "page[after]": ("after", lambda _ctx, _declared, text: text),
 }
-
-__all__ = ["parse", "parse_filter", "shown", "to_pairs", "where"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, python_type
 from comptoir.db.types import check_text
-from comptoir.errors import RuleViolation
 from comptoir.i18n import _
 from comptoir.records.query.paths import Path, refuse, shown, unknown
 from comptoir.records.validate import MONEY_LIMIT
@@ -318,20 +317,3 @@ def period_bounds(today: dt.date, word: str) -> tuple[dt.date, dt.date]:
 
 def _month(count: int) -> dt.date:
     return dt.date(count // 12, count % 12 + 1, 1)
-
-
-__all__ = [
-    "ME",
-    "MY_TEAMS",
-    "PERIODS",
-    "RuleViolation",
-    "check_operator",
-    "coerce",
-    "day_of",
-    "format_value",
-    "operators_of",
-    "parse_value",
-    "period_bounds",
-    "split_list",
-    "start_of",
-]
