@@ -377,7 +377,7 @@ def _history_row(ctx: Context, ref: RecordRef, change: Change, action: str | Non
 
 
 def search_key(record: Record) -> str:
-    """The folded text by which a record is found: its search fields and those of its lines."""
+    """The folded text by which a record is found: its search fields and those of its lines, as far as every reader sees them."""
     parts: list[str] = []
     for name, described in fields_of(type(record)).items():
         if described.kind is Kind.LINES:
@@ -387,9 +387,9 @@ def search_key(record: Record) -> str:
                 parts += [
                     str(getattr(line, inner))
                     for inner, declared in fields_of(type(line)).items()
-                    if declared.search and getattr(line, inner)
+                    if declared.search and declared.read is None and getattr(line, inner)
                 ]
-        elif described.search and getattr(record, name):
+        elif described.search and described.read is None and getattr(record, name):
             parts.append(str(getattr(record, name)))
     return fold(" ".join(parts))[:SEARCH_KEY_LENGTH]
 

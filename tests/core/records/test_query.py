@@ -514,6 +514,26 @@ class TestFiltersFromCode:
                 ("filter[amount][gte]", "100"),
             ]
 
+    def test_a_tree_made_by_hand_is_checked_when_it_runs(self, world: Any) -> None:
+        with world.context() as ctx:
+            for node in (
+                Compare("amount", "gt", 1.5),
+                Compare("amount", "like", "1"),
+                Compare("person.city", "eq", "a\x00"),
+                Compare("person", "eq", "seven"),
+                Compare("closed_on", "within", "soon"),
+                Compare("name", "is_null", "perhaps"),
+                Compare("nothing", "eq", 1),
+            ):
+                with pytest.raises(RuleViolation) as refused:
+                    run(ctx, world.deals, Query(where=node))
+                assert refused.value.field == f"filter[{node.path}]"
+
+    def test_a_day_stands_for_its_moments(self, world: Any) -> None:
+        with world.context() as ctx:
+            since = Query(where=Compare("met_at", "gte", dt.date(2026, 11, 21)), fields=("name",))
+            assert [row["id"] for row in run(ctx, world.deals, since).rows] == [1, 4]
+
 
 class TestLoading:
     def test_records_come_in_the_order_asked_for(self, world: Any) -> None:

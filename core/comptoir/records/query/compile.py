@@ -35,7 +35,7 @@ from comptoir.db.types import fold
 from comptoir.i18n import _
 from comptoir.records.query.paths import Path, refuse, resolve
 from comptoir.records.query.tree import ONLY, WITH, All, Any_, Compare, Filter, Not
-from comptoir.records.query.values import ME, MY_TEAMS, day_of, period_bounds, start_of
+from comptoir.records.query.values import ME, MY_TEAMS, check_operator, coerce, day_of, period_bounds, start_of
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -104,10 +104,16 @@ NEGATED = {"ne": "eq", "nin": "in"}
 
 
 def _lower_comparison(ctx: Context, declared: DeclaredType, node: Compare, values: list[Any]) -> Shape:
-    path = resolve(ctx, declared, node.path, f"filter[{node.path}]")
-    operator, value = node.operator, node.value
-    if operator in NEGATED:
-        return ("not", _lower_comparison(ctx, declared, Compare(node.path, NEGATED[operator], value), values))
+    parameter = f"filter[{node.path}]"
+    path = resolve(ctx, declared, node.path, parameter)
+    check_operator(path, node.operator, parameter)
+    value = coerce(path.field, node.operator, node.value, parameter)
+    if node.operator in NEGATED:
+        return ("not", _lower_checked(ctx, path, NEGATED[node.operator], value, values))
+    return _lower_checked(ctx, path, node.operator, value, values)
+
+
+def _lower_checked(ctx: Context, path: Path, operator: str, value: Any, values: list[Any]) -> Shape:
     if operator == "is_null":
         shape: Shape = ("null", path.name)
         return shape if value else ("not", shape)
@@ -188,7 +194,8 @@ def _lower_text(path: Path, operator: str, value: str, values: list[Any]) -> Sha
 
 def in_search_key(path: Path) -> bool:
     """Whether the record's search key holds the field, folded."""
-    return (path.field.title or path.field.search) and path.extension is None and path.lines is None
+    field = path.field
+    return (field.title or field.search) and field.read is None and path.extension is None and path.lines is None
 
 
 def _leads_search_key(path: Path) -> bool:
@@ -350,12 +357,10 @@ class Builder:
             case "like":
                 lowered = func.lower(column)
                 return or_(*(lowered.like(self.value(String()), escape="\\") for _n in range(shape[2])))
-            case "folded":
+            case _:  # folded
                 key = self._record(path).c.search_key.like(self.value(String()), escape="\\")
                 exact = func.lower(column).like(self.value(String()), escape="\\")
                 return and_(key, or_(exact, self._beyond_ascii(column)))
-            case _:
-                raise refuse("core.unknown_operator", _("There is no operator {name}.", name=shape[0]), path.name)
 
     def _beyond_ascii(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a text holds letters that only the folded search key can compare."""

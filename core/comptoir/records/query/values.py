@@ -49,20 +49,18 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
+OPERATORS: dict[Kind, tuple[str, ...]] = {
+    **dict.fromkeys(TEXTUAL, (*EQUALITY, *ORDER, "contains", "starts")),
+    **dict.fromkeys(NUMERIC, (*EQUALITY, *ORDER)),
+    Kind.DATE: (*EQUALITY, *ORDER, "within"),
+    Kind.MOMENT: ("eq", "ne", "is_null", *ORDER, "within"),
+    Kind.LINES: ("is_null",),
+}
+
+
 def operators_of(field: Field) -> tuple[str, ...]:
     """The operators that a field takes."""
-    kind = field.kind
-    if kind is Kind.LINES:
-        return ("is_null",)
-    if kind is Kind.MOMENT:
-        return ("eq", "ne", "is_null", *ORDER, "within")
-    if kind is Kind.DATE:
-        return (*EQUALITY, *ORDER, "within")
-    if kind in TEXTUAL:
-        return (*EQUALITY, *ORDER, "contains", "starts")
-    if kind in NUMERIC:
-        return (*EQUALITY, *ORDER)
-    return EQUALITY
+    return OPERATORS.get(field.kind, EQUALITY)
 
 
 def check_operator(path: Path, operator: str, parameter: str) -> None:
@@ -136,6 +134,8 @@ def coerce(field: Field, operator: str, value: Any, parameter: str) -> Any:
     bad = isinstance(value, bool) is not (kind is Kind.BOOLEAN) or not isinstance(value, expected)
     if bad or (kind is Kind.DATE and isinstance(value, dt.datetime)):
         raise refuse("core.wrong_type", _("{label} does not take this value.", label=field.label), parameter)
+    if isinstance(value, str):
+        _check_characters(value, parameter)
     return _in_range(field, value, parameter)
 
 
@@ -163,15 +163,19 @@ def _read(field: Field, operator: str, text: str, parameter: str) -> Any:
         if not text:
             raise refuse("core.empty_value", _("Give a value, or use is_null=true."), parameter)
         return _in_range(field, reader(field, text, parameter), parameter)
+    _check_characters(text, parameter)
+    if not text and operator in ("contains", "starts"):
+        raise refuse("core.empty_value", _("Give the text to look for."), parameter)
+    return text
+
+
+def _check_characters(text: str, parameter: str) -> None:
     try:
         check_text(text)
     except ValueError:
         raise refuse(
             "core.not_text", _("The text holds a character that cannot be kept. Remove it."), parameter
         ) from None
-    if not text and operator in ("contains", "starts"):
-        raise refuse("core.empty_value", _("Give the text to look for."), parameter)
-    return text
 
 
 def _boolean(text: str, parameter: str) -> bool:
