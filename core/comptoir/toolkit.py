@@ -7,6 +7,7 @@ from comptoir.context import Context
 from comptoir.contributions import (
     Action,
     Board,
+    DeferredWork,
     Fact,
     Form,
     Importer,
@@ -74,11 +75,13 @@ from comptoir.errors import (
 )
 from comptoir.hookspecs.marker import hookimpl, hookspec
 from comptoir.i18n import LANGUAGES, Text, _, ngettext
+from comptoir.jobs.outbox import defer
+from comptoir.jobs.queue import Recoverable
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
 from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
 from comptoir.records.save import archive, delete, move, restore, save
-from comptoir.schedules import Daily, Schedule
+from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
 from comptoir.values import Amount, FieldChange, RecordRef
 
 # declaring: tables, fields, stages
@@ -136,6 +139,7 @@ __all__ += [
     "archive",
     "average",
     "changes_of",
+    "defer",
     "delete",
     "fold",
     "history_of",
@@ -152,7 +156,10 @@ __all__ += [
 __all__ += [
     "Action",
     "Board",
+    "Cron",
     "Daily",
+    "DeferredWork",
+    "Every",
     "Fact",
     "Form",
     "Importer",
@@ -161,6 +168,7 @@ __all__ += [
     "List",
     "Manifest",
     "MenuItem",
+    "Monthly",
     "Panel",
     "Permission",
     "Report",
@@ -174,6 +182,7 @@ __all__ += [
     "Section",
     "Tab",
     "Tile",
+    "Weekly",
     "hookimpl",
     "hookspec",
 ]
@@ -190,6 +199,7 @@ __all__ += [
     "NotFound",
     "PluginError",
     "RecordRef",
+    "Recoverable",
     "RuleViolation",
     "RuleViolations",
     "Text",
