@@ -9,6 +9,7 @@ import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -16,9 +17,10 @@ from sqlalchemy import (
     CursorResult,
     Delete,
     Engine,
-    Select,
+    Integer,
     Update,
     and_,
+    bindparam,
     delete,
     func,
     literal,
@@ -27,7 +29,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from comptoir.db.types import UtcDateTime
 from comptoir.errors import (
     ComptoirError,
     ConfigurationError,
@@ -101,49 +105,61 @@ def claim(
     only: Claimable | None = None,
 ) -> list[Work]:
     """Take up to `n` due pieces of work that nobody holds, in their order; work of paused jobs stays."""
+    values: dict[str, Any] = {
+        "by": worker,
+        "moment": now,
+        "until": now + timedelta(seconds=lease_seconds),
+        "most": n,
+    }
+    if only is not None:
+        values |= {"modules": list(only.modules), "jobs": list(only.jobs), "handlers": list(only.handlers)}
     with engine.begin() as connection:
-        picked = _due(n, now, only, locking=connection.dialect.name == "postgresql").cte("picked")
-        taken = connection.execute(
-            update(QueuedWork)
-            .where(QueuedWork.id.in_(select(picked.c.id)))
-            .values(
-                state=LEASED,
-                worker=worker,
-                attempts=QueuedWork.attempts + 1,
-                leased_until=now + timedelta(seconds=lease_seconds),
-            )
-            .returning(
-                QueuedWork.id,
-                QueuedWork.queue,
-                QueuedWork.name,
-                QueuedWork.module,
-                QueuedWork.args,
-                QueuedWork.attempts,
-                QueuedWork.worker,
-                QueuedWork.run_at,
-                QueuedWork.priority,
-            )
-        ).all()
+        statement = _claiming(connection.dialect.name == "postgresql", only is not None)
+        taken = connection.execute(statement, values).all()
     return sorted((Work(*row) for row in taken), key=lambda work: (work.priority, work.run_at, work.id))
 
 
-def _due(n: int, now: datetime, only: Claimable | None, *, locking: bool) -> Select[int]:
-    query = select(QueuedWork.id).where(
+@cache
+def _claiming(locking: bool, narrowed: bool) -> ReturningUpdate[Any]:
+    """Built once, as building it takes longer than running it."""
+    moment = bindparam("moment", type_=UtcDateTime())
+    due = select(QueuedWork.id).where(
         QueuedWork.state != literal(DEAD, literal_execute=True),  # inline, for the partial index
-        QueuedWork.run_at <= now,
-        or_(QueuedWork.state == READY, QueuedWork.leased_until <= now),
+        QueuedWork.run_at <= moment,
+        or_(QueuedWork.state == READY, QueuedWork.leased_until <= moment),
         or_(QueuedWork.queue != SCHEDULED, QueuedWork.name.not_in(select(JobPause.job))),
     )
-    if only is not None:
-        query = query.where(
-            QueuedWork.module.in_(only.modules),
+    if narrowed:
+        due = due.where(
+            QueuedWork.module.in_(bindparam("modules", expanding=True)),
             or_(
-                and_(QueuedWork.queue == SCHEDULED, QueuedWork.name.in_(only.jobs)),
-                and_(QueuedWork.queue != SCHEDULED, QueuedWork.name.in_(only.handlers)),
+                and_(QueuedWork.queue == SCHEDULED, QueuedWork.name.in_(bindparam("jobs", expanding=True))),
+                and_(QueuedWork.queue != SCHEDULED, QueuedWork.name.in_(bindparam("handlers", expanding=True))),
             ),
         )
-    query = query.order_by(QueuedWork.priority, QueuedWork.run_at, QueuedWork.id).limit(n)
-    return query.with_for_update(skip_locked=True, of=QueuedWork) if locking else query
+    due = due.order_by(QueuedWork.priority, QueuedWork.run_at, QueuedWork.id).limit(bindparam("most", type_=Integer()))
+    picked = (due.with_for_update(skip_locked=True, of=QueuedWork) if locking else due).cte("picked")
+    return (
+        update(QueuedWork)
+        .where(QueuedWork.id.in_(select(picked.c.id)))
+        .values(
+            state=LEASED,
+            worker=bindparam("by"),
+            attempts=QueuedWork.attempts + 1,
+            leased_until=bindparam("until"),
+        )
+        .returning(
+            QueuedWork.id,
+            QueuedWork.queue,
+            QueuedWork.name,
+            QueuedWork.module,
+            QueuedWork.args,
+            QueuedWork.attempts,
+            QueuedWork.worker,
+            QueuedWork.run_at,
+            QueuedWork.priority,
+        )
+    )
 
 
 def finish(session: Session | Connection, work: Work, *, now: datetime) -> bool:
@@ -151,8 +167,19 @@ def finish(session: Session | Connection, work: Work, *, now: datetime) -> bool:
 
     The deleted row stays locked until that transaction ends, so nobody else takes the work however long it lasts.
     """
-    deletion = delete(QueuedWork).where(*_held(work), QueuedWork.leased_until > now)
-    return _count(session, deletion) == 1
+    held = {"work": work.id, "by": work.worker, "attempt": work.attempt, "moment": now}
+    done = session.execute(_FINISHING, held, execution_options={"synchronize_session": False})
+    assert isinstance(done, CursorResult)
+    return done.rowcount == 1
+
+
+_FINISHING = delete(QueuedWork).where(
+    QueuedWork.id == bindparam("work"),
+    QueuedWork.state == LEASED,
+    QueuedWork.worker == bindparam("by"),
+    QueuedWork.attempts == bindparam("attempt"),
+    QueuedWork.leased_until > bindparam("moment"),
+)
 
 
 def fail(session: Session | Connection, work: Work, error: Exception, *, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Engine, delete, insert, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -66,14 +66,14 @@ def execute(host: Host, work: Work) -> Outcome:
 
     def conclude(connection: Session | Connection, state: str, error: str | None = None) -> None:
         values = {
-            "state": state,
-            "error": error,
-            "finished_at": host.clock(),
-            "took_ms": round((time.perf_counter() - clock) * 1000),
-            "log": "\n".join(lines) or None,
+            "run": run,
+            "ended_as": state,
+            "reason": error,
+            "ended_at": host.clock(),
+            "took": round((time.perf_counter() - clock) * 1000),
+            "lines": "\n".join(lines) or None,
         }
-        statement = update(JobRun).where(JobRun.id == run).values(values)
-        connection.execute(statement, execution_options={"synchronize_session": False})
+        connection.execute(_CONCLUDING, values, execution_options={"synchronize_session": False})
 
     with _captured() as lines:
         try:
@@ -118,24 +118,40 @@ def _effect(registry: Registry, work: Work) -> Callable[[Context], Any]:
 
 
 def _begin(engine: Engine, work: Work, started: datetime) -> int:
+    row = {
+        "work_id": work.id,
+        "queue": work.queue,
+        "job": work.name,
+        "module": work.module,
+        "due": work.run_at,
+        "started_at": started,
+        "state": RUNNING,
+        "attempt": work.attempt,
+        "worker": work.worker,
+    }
     with engine.begin() as connection:
-        # A run of the same work that is still "running" belongs to a worker that is no more.
-        stopped = update(JobRun).where(JobRun.work_id == work.id, JobRun.queue == work.queue, JobRun.state == RUNNING)
-        error = str(_("The worker stopped during this run."))
-        connection.execute(stopped.values(state=FAILED, finished_at=started, error=error))
-        row = insert(JobRun).values(
-            work_id=work.id,
-            queue=work.queue,
-            job=work.name,
-            module=work.module,
-            due=work.run_at,
-            started_at=started,
-            state=RUNNING,
-            attempt=work.attempt,
-            worker=work.worker,
-        )
-        run: int = connection.execute(row.returning(JobRun.id)).scalar_one()
+        if work.attempt > 1:
+            # A run of the same work that is still "running" belongs to a worker that is no more.
+            stopped = update(JobRun).where(JobRun.work_id == work.id, JobRun.state == RUNNING)
+            error = str(_("The worker stopped during this run."))
+            connection.execute(stopped.values(state=FAILED, finished_at=started, error=error))
+        run: int = connection.execute(_BEGINNING, row).scalar_one()
         return run
+
+
+# Built once, as building them takes longer than running them.
+_BEGINNING = insert(JobRun).returning(JobRun.id)
+_CONCLUDING = (
+    update(JobRun)
+    .where(JobRun.id == bindparam("run"))
+    .values(
+        state=bindparam("ended_as"),
+        error=bindparam("reason"),
+        finished_at=bindparam("ended_at"),
+        took_ms=bindparam("took"),
+        log=bindparam("lines"),
+    )
+)
 
 
 def _unexpected(error: Exception) -> Exception | None:
