@@ -121,6 +121,12 @@ class Json(TypeDecorator[Any]):
 
 
 def _check_json(value: object) -> None:
+    kind = type(value)
+    if value is None or kind is int or kind is bool:
+        return
+    if kind is str:
+        check_text(value)  # type: ignore[arg-type]  # mypy does not narrow by `type(…) is`
+        return
     match value:
         case None | bool() | int():
             pass

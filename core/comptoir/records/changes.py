@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import inspect
@@ -11,7 +11,7 @@ from sqlalchemy.orm import PassiveFlag
 
 from comptoir.db.base import standard_values
 from comptoir.db.fields import Kind, fields_of
-from comptoir.db.record import Extension, Record
+from comptoir.db.record import Extension, Record, module_of
 from comptoir.values import FieldChange
 
 R = TypeVar("R", bound=Record)
@@ -23,7 +23,18 @@ class Change:
 
     record: Record
     is_new: bool
-    fields: Mapping[str, FieldChange] = field(default_factory=dict)
+    _fields: dict[str, FieldChange] | None = None
+
+    @property
+    def fields(self) -> Mapping[str, FieldChange]:
+        """The fields whose value differs from what the database holds; compared when first asked for."""
+        if self._fields is None:
+            self._fields = _compared(self.record)
+        return self._fields
+
+    def compare_again(self) -> None:
+        """Forget the comparison, because a hook may have modified the record."""
+        self._fields = None
 
     def touches(self, *names: str) -> bool:
         """Whether any of these fields changed."""
@@ -105,9 +116,14 @@ def held_extensions(record: Record) -> list[Extension[Any]]:
     return list(record.__dict__.get("_extensions", {}).values())
 
 
-def change_of(record: Record, module_of: Any) -> Change:
-    """Compare a record and its extensions with the database."""
+def change_of(record: Record) -> Change:
+    """What saving the record would do."""
     state: Any = inspect(record)
+    return Change(record, not state.persistent)
+
+
+def _compared(record: Record) -> dict[str, FieldChange]:
+    """Compare a record and its extensions with the database."""
     fields = changed_fields(record)
     for extension in held_extensions(record):
         extension_state: Any = inspect(extension)
@@ -116,7 +132,7 @@ def change_of(record: Record, module_of: Any) -> Change:
             fields.update(changed_fields(extension, prefix))
         else:
             fields.update(_departures(extension, prefix))
-    return Change(record, not state.persistent, fields)
+    return fields
 
 
 def _departures(extension: Extension[Any], prefix: str) -> dict[str, FieldChange]:

@@ -46,8 +46,13 @@ class Entry:
     changes: dict[str, Any]
 
 
+PLAIN = frozenset({str, int, bool})
+
+
 def as_json(value: Any) -> Any:
     """A field's value in the form that JSON keeps: decimals and dates as text."""
+    if value is None or type(value) in PLAIN:
+        return value
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     if isinstance(value, dt.datetime | dt.date):

@@ -45,7 +45,9 @@ def save(ctx: Context, records: Iterable[Record], *, action: str | None = None) 
         _require_rights(ctx, changes)
         _stamp(ctx, changes)
         ctx.hooks.prepare_records(ctx=ctx, changes=changes)
-        changes = _compare([change.record for change in changes])
+        for change in changes:
+            change.compare_again()
+        changes = [change for change in changes if change.is_new or change.fields]
         if not changes:
             return []
         _touch(ctx, changes)
@@ -162,7 +164,7 @@ def move(ctx: Context, record: Record, transition: str, values: Mapping[str, Any
 
 
 def _compare(records: Sequence[Record]) -> list[Change]:
-    changes = (change_of(record, module_of) for record in records)
+    changes = (change_of(record) for record in records)
     return [change for change in changes if change.is_new or change.fields]
 
 

@@ -28,7 +28,9 @@ def violations_of(row: Any, names: Iterator[str] | Any = None, prefix: str = "")
             for position, line in enumerate(getattr(row, name)):
                 yield from violations_of(line, prefix=f"{prefix}{name}.{position}.")
             continue
-        yield from check_value(declared, getattr(row, name), prefix + name)
+        value = getattr(row, name)
+        if value is not None or declared.required:
+            yield from check_value(declared, value, prefix + name)
 
 
 def check_value(declared: Field, value: Any, field: str) -> Iterator[RuleViolation]:

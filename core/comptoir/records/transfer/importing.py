@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from comptoir.context import Context
 
 BATCH = 500
+REMEMBERED = 50_000
+"""Cells whose value is remembered; beyond that they are read again, so that memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,9 @@ class _Importer:
         self.report = ImportReport()
         self._listen = listen
         self._directories: dict[tuple[str, str], Directory] = {}
-        self._late: list[tuple[_Row, int, Target, str]] = []
+        self._late: list[tuple[_Row, Target, str]] = []
         self._stages: dict[str, str] | None = None
+        self._read: dict[tuple[str, str, str], tuple[Any, Text | None]] = {}
         self._key = self._key_target(key)
 
     def _key_target(self, key: str | None) -> Target | None:
@@ -228,37 +231,49 @@ class _Importer:
         return True
 
     def _value(self, target: Target, cell: Any, row: _Row | None, notices: list[Problem] | None = None) -> Any:
+        """The value of a cell; what a text was read as is remembered, because most columns repeat themselves."""
+        remembered = (target.column, target.name, cell) if type(cell) is str else None
+        known = self._read.get(remembered) if remembered is not None else None
+        if known is None:
+            known = self._parse(target, cell, row)
+            # a reference to the type that is being imported may be found later, so it is asked for again
+            if remembered is not None and len(self._read) < REMEMBERED and target.field.target != self.declared.table.name:
+                self._read[remembered] = known
+        value, notice = known
+        if notice is not None and notices is not None and row is not None:
+            notices.append(Problem(row.line, target.column, str(notice), is_notice=True))
+        return value
+
+    def _parse(self, target: Target, cell: Any, row: _Row | None) -> tuple[Any, Text | None]:
         kind = target.field.kind
         value = parse_cell(target.field, cell, timezone=self.ctx.timezone)
         if value is None:
-            return None
+            return None, None
         if kind is Kind.REFERENCE:
-            return self._reference(target, str(value).strip(), row, notices)
+            return self._reference(target, str(value).strip(), row)
         if kind is Kind.STAGE:
-            return self._stage(str(value))
+            return self._stage(str(value)), None
         if target.factor is not None:
             value = type(value)(value * target.factor)
-        return value
+        return value, None
 
-    def _reference(self, target: Target, text: str, row: _Row | None, notices: list[Problem] | None) -> Any:
+    def _reference(self, target: Target, text: str, row: _Row | None) -> tuple[Any, Text | None]:
         table = str(target.field.target)
         declared = self.ctx.registry.target_of(table)
         if declared is None:
             raise RuleViolation("core.unknown_reference", _("The module of {label} is off.", label=target.field.label))
-        if target.by is None and text.isdigit() and target.name.endswith("_id") and target.column.endswith("_id"):
-            return int(text)
+        if target.by is None and text.isdigit() and target.column.endswith("_id"):
+            return int(text), None
         directory = self._directories.setdefault(
             (table, target.by or declared.title), Directory(self.ctx, declared, target.by or declared.title)
         )
         found = directory.find(text, target.field)
-        if found is None:
-            if declared is self.declared and row is not None:
-                self._late.append((row, len(self._late), target, text))
-                return None
-            raise unknown_reference(directory, target.field, text)
-        if found.notice is not None and notices is not None and row is not None:
-            notices.append(Problem(row.line, target.column, str(found.notice), is_notice=True))
-        return found.record_id
+        if found is not None:
+            return found.record_id, found.notice
+        if declared is self.declared and row is not None:
+            self._late.append((row, target, text))
+            return None, None
+        raise unknown_reference(directory, target.field, text)
 
     def _stage(self, text: str) -> str:
         from comptoir.db.types import fold
@@ -365,7 +380,7 @@ class _Importer:
 
     def resolve_late_references(self) -> None:
         """Fill references to records of the same file that came after the row that names them."""
-        waiting = [(row, target, text) for row, _order, target, text in self._late if row.record is not None]
+        waiting = [(row, target, text) for row, target, text in self._late if row.record is not None]
         pending: list[Record] = []
         for row, target, text in waiting:
             directory = self._directories[(self.declared.table.name, target.by or self.declared.title)]
@@ -378,7 +393,7 @@ class _Importer:
                 self._tell(Problem(row.line, target.column, str(violation), is_notice=True), row)
                 continue
             setattr(record, target.name, found.record_id)
-            if change_of(record, lambda _model: "").fields:
+            if change_of(record).fields:
                 pending.append(record)
         if pending:
             save(self.ctx, pending)

@@ -15,7 +15,7 @@ from comptoir.i18n import LANGUAGES, _, speaking
 TRUE = {"true", "yes", "y", "1", "x", "da", "ja", "beli", "he", "tak", "on"}
 FALSE = {"false", "no", "n", "0", "", "nu", "nee", "xeyr", "ne", "nie", "off"}
 NUMBER = re.compile(r"[+-]?[\d\s.,'\u00a0\u202f]+\Z")
-DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d")
+DATE_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d")
 EXCEL_GUARD = re.compile(r"'(?=[=+\-@\t\r])")
 
 
@@ -95,6 +95,10 @@ def _date(declared: Field, cell: Any) -> dt.date:
     if isinstance(cell, dt.date):
         return cell
     text = str(cell).strip()
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        pass
     for pattern in DATE_FORMATS:
         try:
             return dt.datetime.strptime(text, pattern).date()  # noqa: DTZ007 — a calendar day has no zone
