@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, RolePermission, User, UserRole
@@ -34,16 +34,34 @@ class Template(Protocol):
 # -- administrators -------------------------------------------------------------------------------------------------------
 
 
-def has_administrator(session: Session) -> bool:
-    """Whether somebody can sign in who holds every permission."""
-    found = session.scalar(
+def has_administrator(session: Session, *, without: Collection[int] = ()) -> bool:
+    """Whether somebody can sign in who holds every permission, the users ``without`` aside."""
+    found = session.scalar(_administrators().where(*can_sign_in(), User.id.not_in(list(without))).limit(1))
+    return found is not None
+
+
+def keep_administrator(session: Session, user_ids: Collection[int], *, leaving: bool = False) -> None:
+    """Raise `RuleViolation` when these users were edited, or are ``leaving``, and nobody could administer any more."""
+    if session.scalar(_administrators().where(User.id.in_(list(user_ids))).limit(1)) is None:
+        return
+    if not has_administrator(session, without=user_ids if leaving else ()):
+        raise _last_administrator()
+
+
+def _administrators() -> Select[int]:
+    return (
         select(User.id)
         .join(UserRole, UserRole.user_id == User.id)
         .join(RolePermission, RolePermission.role_id == UserRole.role_id)
-        .where(RolePermission.permission == ADMINISTER, *can_sign_in())
-        .limit(1)
+        .where(RolePermission.permission == ADMINISTER)
     )
-    return found is not None
+
+
+def _last_administrator() -> RuleViolation:
+    return RuleViolation(
+        "core.last_administrator",
+        _("Nobody could administer Comptoir after this. Give another user the role Administrator first."),
+    )
 
 
 def can_sign_in() -> tuple[Any, ...]:
@@ -66,10 +84,7 @@ def changing_rights(session: Session) -> Iterator[None]:
         yield
         session.flush()
         if before and not has_administrator(session):
-            raise RuleViolation(
-                "core.last_administrator",
-                _("Nobody could administer Comptoir after this. Give another user the role Administrator first."),
-            )
+            raise _last_administrator()
 
 
 def seed_administrator_role(session: Session) -> Role:

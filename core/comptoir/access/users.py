@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, SignInSession, Team, User
 from comptoir.access.passwords import check_password, hash_password
 from comptoir.access.permissions import raise_access_stamp
-from comptoir.access.roles import can_sign_in, changing_rights, grant_role
+from comptoir.access.roles import can_sign_in, changing_rights, grant_role, keep_administrator
 from comptoir.access.sessions import end_all_sessions
 from comptoir.access.teams import set_main_team
 from comptoir.db.types import fold
@@ -174,6 +174,23 @@ def set_password(
         end_all_sessions(session, user, except_=keep)
         if keep is not None:
             keep.credential_version = user.credential_version
+
+
+def follow_edits(session: Session, user_ids: Collection[int], *, seats: int | None = None) -> None:
+    """After users were edited as records: seats and administrators are counted, and whoever may not enter is signed out."""
+    raise_access_stamp(session)
+    check_seats(session, seats)
+    keep_administrator(session, user_ids)
+    barred = select(User.id).where(User.id.in_(list(user_ids)), ~User.active | User.archived_at.is_not(None))
+    session.execute(
+        delete(SignInSession).where(SignInSession.user_id.in_(barred)), execution_options={"synchronize_session": False}
+    )
+
+
+def check_leaving(session: Session, user_ids: Collection[int]) -> None:
+    """Before users are deleted: somebody who administers must remain."""
+    raise_access_stamp(session)
+    keep_administrator(session, user_ids, leaving=True)
 
 
 def set_email(session: Session, user: User, email: str | None, now: dt.datetime) -> None:

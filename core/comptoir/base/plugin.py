@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from comptoir.base import models, services
-from comptoir.toolkit import Base, Change, Context, Manifest, RoleTemplate, _, hookimpl
+from comptoir.toolkit import Base, Change, Context, Daily, Job, Manifest, Record, RoleTemplate, _, hookimpl
 
 manifest = Manifest(
     _("Base"),
@@ -69,4 +70,17 @@ def check_records(ctx: Context, changes: Sequence[Change]) -> None:
 @hookimpl
 def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
     services.follow_teams(ctx, changes)
+    services.follow_users(ctx, changes)
     services.announce_interactions(ctx, changes)
+
+
+@hookimpl
+def check_deletion(ctx: Context, records: Sequence[Record]) -> None:
+    services.check_users_leaving(ctx, records)
+
+
+@hookimpl
+def contribute_jobs() -> list[Job]:
+    return [
+        Job("base.forget_sign_ins", services.forget_sign_ins, Daily(dt.time(3, 20)), _("Forget expired sign-ins")),
+    ]

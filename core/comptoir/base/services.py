@@ -8,7 +8,10 @@ from typing import Any, cast
 
 from sqlalchemy import func, or_, select
 
+from comptoir.access import throttle
+from comptoir.access.sessions import purge_sessions
 from comptoir.access.teams import rebuild_closure, set_main_team
+from comptoir.access.users import check_leaving, follow_edits
 from comptoir.base.models import (
     Appointment,
     Contact,
@@ -21,6 +24,7 @@ from comptoir.base.phones import DialledNumber, read_number, region_of
 from comptoir.toolkit import (
     Change,
     Context,
+    Record,
     RecordRef,
     RuleViolation,
     RuleViolations,
@@ -376,3 +380,27 @@ def follow_teams(ctx: Context, changes: Sequence[Change]) -> None:
         held = ctx.system_session.get(User, user.id, populate_existing=True)
         assert held is not None
         set_main_team(ctx.system_session, held, previous=change.fields["team_id"].before)
+
+
+def follow_users(ctx: Context, changes: Sequence[Change]) -> None:
+    """Whoever may not enter any more is signed out at once; seats are counted, and an administrator stays."""
+    edited = [
+        user.id
+        for user, change in changes_of(changes, User)
+        if not change.is_new and any(change.touches(name) for name in ("active", "archived_at", "email"))
+    ]
+    if edited:
+        follow_edits(ctx.system_session, edited, seats=ctx.settings.seats)
+
+
+def check_users_leaving(ctx: Context, records: Sequence[Record]) -> None:
+    """Deleting users leaves somebody who administers."""
+    leaving = [record.id for record in records if isinstance(record, User)]
+    if leaving:
+        check_leaving(ctx.system_session, leaving)
+
+
+def forget_sign_ins(ctx: Context) -> None:
+    """Delete expired sessions, and counters of refused sign-ins that no longer matter."""
+    purge_sessions(ctx.system_session, ctx.now())
+    throttle.purge(ctx.system_session, ctx.now())

@@ -96,6 +96,7 @@ def _default_config() -> Path:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--config",
+    is_eager=True,  # the help page lists the commands of its plugins
     type=click.Path(dir_okay=False, path_type=Path),
     default=_default_config,
     show_default="$COMPTOIR_CONFIG, else ./comptoir.toml",

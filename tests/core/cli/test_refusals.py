@@ -84,7 +84,7 @@ def test_a_file_that_is_no_database_is_named(own: CommandLine) -> None:
     for suffix in ("", "-wal", "-shm"):
         database(own).with_name(database(own).name + suffix).unlink(missing_ok=True)
     database(own).write_text("Dear diary, " * 1000)
-    assert "no database" in own.refused("users", "list")
+    assert "is not a database" in own.refused("users", "list")
 
 
 def test_a_locked_database_asks_to_try_again(own: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
