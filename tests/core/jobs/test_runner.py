@@ -228,6 +228,18 @@ def test_without_a_clock_every_job_is_late_and_says_how_to_start_one(shop: Deplo
     assert "comptoir worker" in str(late.why)
 
 
+def test_a_worker_in_a_long_run_counts_as_alive_where_it_cannot_beat(shop: Deployment) -> None:
+    beat(shop)
+    run_now(shop, "shop.count")
+    run_pending(shop)
+    with Session(shop.engine) as session, session.begin():
+        session.execute(update(JobRun).values(state="running", finished_at=None, worker="test"))
+    move_clock(shop, minutes=2)
+    with Session(shop.engine) as session:
+        alive = inspect.scheduler(session, now=shop.clock()).alive
+    assert alive is (shop.engine.dialect.name == "sqlite")
+
+
 def test_a_job_that_was_never_due_is_new_and_knows_its_next_moment(shop: Deployment) -> None:
     beat(shop)
     new = status(shop, "shop.count")
