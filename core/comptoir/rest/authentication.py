@@ -1,0 +1,87 @@
+"""Who calls: the user of a bearer token, or of the browser session with its CSRF token."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flask import Request
+
+from comptoir.access.models import User
+from comptoir.access.permissions import Actor, access_stamp, actor_of
+from comptoir.access.sessions import find_session
+from comptoir.access.tokens import find_token, is_due_for_touch, touch_token
+from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.errors import SignInRequired
+from comptoir.i18n import _
+from comptoir.web.security import SAFE_METHODS, require_csrf_token, require_own_origin
+from comptoir.web.session import COOKIE, cookie_name
+
+if TYPE_CHECKING:
+    from comptoir.deployment import Deployment
+    from comptoir.registry.registry import Registry
+
+SCHEME = "bearer "
+KEPT_ACTORS = 2_000
+
+
+class Callers:
+    """The actors of one generation by user and scopes; thrown away when anybody's rights change."""
+
+    def __init__(self, deployment: Deployment, registry: Registry) -> None:
+        self._deployment = deployment
+        self._registry = registry
+        self._known: dict[tuple[int, tuple[str, ...]], tuple[int, int, Actor]] = {}
+
+    def check_presence(self, request: Request) -> None:
+        """Refuse a request without any credentials before anything of it is read."""
+        if "Authorization" not in request.headers and cookie_name(COOKIE) not in request.cookies:
+            raise SignInRequired(_("Send a token: Authorization: Bearer ct_…"))
+
+    def identify(self, request: Request, uow: UnitOfWork) -> Actor:
+        """The actor of the request, by one query; raises `SignInRequired` or, for a forged page, `NotAllowed`."""
+        header = request.headers.get("Authorization")
+        if header is not None:
+            return self._of_token(header, uow)
+        signed_in = find_session(uow.system, request.cookies.get(cookie_name(COOKIE), ""), self._deployment.clock())
+        if signed_in is None:
+            raise SignInRequired(_("Your session has ended. Sign in again."))
+        if request.method not in SAFE_METHODS:
+            require_own_origin(request)
+            require_csrf_token(request, signed_in.row.csrf_token)
+        return self._actor(uow, signed_in.user, (), access_stamp(uow.system))
+
+    def _of_token(self, header: str, uow: UnitOfWork) -> Actor:
+        if header[: len(SCHEME)].lower() != SCHEME:
+            raise SignInRequired(_("Send a token: Authorization: Bearer ct_…"))
+        now = self._deployment.clock()
+        found = find_token(uow.system, header[len(SCHEME) :].strip(), now)
+        if found is None:
+            raise SignInRequired(_("The token is not known, has expired or was revoked. Create another."))
+        if is_due_for_touch(found.row, now):
+            if uow.write:
+                touch_token(uow.system, found.row, now)
+            else:
+                token = found.row
+                uow.on_commit(lambda: self._touch(token.id))
+        return self._actor(uow, found.user, found.scopes, found.stamp)
+
+    def _touch(self, token_id: int) -> None:
+        """Note the use of a token that only read: a short write of its own, every five minutes at most."""
+        from comptoir.access.models import ApiToken
+
+        with UnitOfWork(self._deployment.engine, write=True) as uow:
+            row = uow.system.get(ApiToken, token_id)
+            if row is not None:
+                touch_token(uow.system, row, self._deployment.clock())
+
+    def _actor(self, uow: UnitOfWork, user: User, scopes: tuple[str, ...], stamp: int) -> Actor:
+        known = self._known.get((user.id, scopes))
+        if known is not None and known[:2] == (stamp, user.version):
+            return known[2]
+        actor = actor_of(uow.system, user, self._registry.permissions)
+        actor = replace(actor, grants=actor.grants.cut_down_to(scopes))
+        if len(self._known) >= KEPT_ACTORS:
+            self._known.clear()
+        self._known[user.id, scopes] = (stamp, user.version, actor)
+        return actor

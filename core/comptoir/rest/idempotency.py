@@ -1,0 +1,87 @@
+"""``Idempotency-Key``: a POST that is sent twice does its work once and answers alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import TYPE_CHECKING
+
+from flask import Response
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from comptoir.errors import Conflict, RuleViolation
+from comptoir.i18n import _
+from comptoir.rest.models import IdempotentAnswer
+
+if TYPE_CHECKING:
+    from comptoir.rest.call import Call
+
+HEADER = "Idempotency-Key"
+KEPT = dt.timedelta(days=2)
+LONGEST = 255
+_KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+
+
+class AnsweredMeanwhile(Conflict):
+    """The same key was answered by another process while this one worked; its answer is the one to give."""
+
+
+def _key(call: Call) -> str | None:
+    key = call.request.headers.get(HEADER)
+    if key is not None and not (0 < len(key) <= LONGEST and key.isascii() and key.isprintable()):
+        raise RuleViolation(
+            "core.bad_key", _("The Idempotency-Key is 1 to {limit} printable characters.", limit=LONGEST), field=HEADER
+        )
+    return key
+
+
+def _request(call: Call) -> tuple[str, str]:
+    body = call.request.get_data(cache=True)
+    return f"{call.request.method} {call.request.full_path.rstrip('?')}"[:255], hashlib.sha256(body).hexdigest()
+
+
+def replayed(call: Call) -> Response | None:
+    """The answer that this key was given before, or None; a key that stands for another request is refused."""
+    key = _key(call)
+    if key is None:
+        return None
+    kept = call.context.system_session.execute(
+        select(IdempotentAnswer).where(
+            IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key
+        )
+    ).scalar_one_or_none()
+    if kept is None:
+        return None
+    if (kept.request, kept.body_hash) != _request(call):
+        raise RuleViolation(
+            "core.key_reused",
+            _("This Idempotency-Key was used for another request. Take a new key for a new request."),
+            field=HEADER,
+        )
+    return Response(kept.body, kept.status, {**kept.headers, "Idempotent-Replayed": "true"})
+
+
+def remember(call: Call, response: Response) -> None:
+    """Keep the answer in the transaction of its effect, and forget answers older than two days."""
+    key = _key(call)
+    if key is None:
+        return
+    session, now = call.context.system_session, call.context.now()
+    request, body_hash = _request(call)
+    session.execute(delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - KEPT))
+    try:
+        session.execute(
+            insert(IdempotentAnswer).values(
+                user_id=call.context.actor.id,
+                key=key,
+                request=request,
+                body_hash=body_hash,
+                status=response.status_code,
+                headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
+                body=response.get_data(),
+                created_at=now,
+            )
+        )
+    except IntegrityError:
+        raise AnsweredMeanwhile(_("The same request is being answered already. Send it again.")) from None

@@ -1,0 +1,460 @@
+"""The OpenAPI 3.1 description of exactly what a generation serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from comptoir import __version__
+from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
+from comptoir.records.declared import DeclaredType
+from comptoir.records.query import operators_of
+from comptoir.rest.problems import MEDIA_TYPE, TITLES
+from comptoir.rest.represent import PLAIN
+from comptoir.rest.resources import HISTORY_LIMIT, Resource
+from comptoir.rest.bulk import LIMIT, OPERATIONS
+from comptoir.rest.schemas import LARGEST_ID, LINES_LIMIT, line_fields
+
+if TYPE_CHECKING:
+    from comptoir.registry.registry import Registry
+    from comptoir.rest.routes import Route
+
+Json = dict[str, Any]
+DECIMAL = r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$"
+DESCRIPTION = """\
+Every record type of the enabled modules. Send `Authorization: Bearer TOKEN`; the token acts for its user.
+
+Lists filter by `filter[field]=value` and `filter[field][operator]=value`, follow references by a dot
+(`filter[contact.city]=Cluj`), group by `filter[or][0][…]` and negate by `filter[not][…]`. They sort by
+`sort=-amount,name`, cut to `fields=name,amount`, and page by `page[size]`, `page[number]` or `page[after]`.
+
+Amounts are decimal texts, days and moments ISO 8601. Errors are problem details (RFC 9457) with messages by field.
+"""
+
+
+def build_document(registry: Registry, table: Iterable[Route]) -> Json:
+    """The whole description, as a value for JSON."""
+    paths: dict[str, Json] = {}
+    schemas: Json = {"Problem": _problem_schema(), "Reference": _reference_schema(), "PageOfHistory": _history_schema()}
+    seen: set[str] = set()
+    for route in table:
+        assert route.resource is not None
+        declared = route.resource.declared
+        if declared.name not in seen:
+            seen.add(declared.name)
+            schemas.update(_schemas_of(declared))
+        item = paths.setdefault(route.path, {})
+        if "{" in route.path and "parameters" not in item:
+            item["parameters"] = _path_parameters(route)
+        item[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Comptoir", "version": __version__, "description": DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}, {"session": []}],
+        "tags": [
+            {"name": declared.name, "description": str(declared.declaration.plural)}
+            for declared in registry.record_types.values()
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": {f"Problem{status}": _problem_response(status) for status in TITLES},
+            "parameters": _shared_parameters(),
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": "comptoir",
+                    "description": "The browser session; unsafe methods also send its token as X-CSRF-Token.",
+                },
+            },
+        },
+    }  # fmt: skip
+
+
+# -- schemas ------------------------------------------------------------------------------------------------------------
+
+
+def _component(declared: DeclaredType, purpose: str = "") -> str:
+    return declared.name + (f".{purpose}" if purpose else "")
+
+
+def _ref(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def field_schema(declared: Field, *, writing: bool) -> Json:
+    """The JSON type of one field."""
+    kind = declared.kind
+    schema: Json
+    if kind is Kind.INTEGER:
+        schema = {"type": "integer"}
+        if declared.minimum is not None:
+            schema["minimum"] = declared.minimum
+        if declared.maximum is not None:
+            schema["maximum"] = declared.maximum
+    elif kind in NUMERIC:
+        schema = {"type": "string", "pattern": DECIMAL}
+    elif kind is Kind.REFERENCE:
+        schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+    elif kind is Kind.BOOLEAN:
+        schema = {"type": "boolean"}
+    elif kind is Kind.DATE:
+        schema = {"type": "string", "format": "date"}
+    elif kind is Kind.MOMENT:
+        schema = {"type": "string", "format": "date-time"}
+    else:
+        schema = {"type": "string"}
+        if declared.max_length is not None and writing:
+            schema["maxLength"] = declared.max_length
+        if kind is Kind.CHOICE and declared.choices and writing:
+            schema["enum"] = [choice.value for choice in declared.choices]
+    if not declared.required or not writing:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+    schema["title"] = str(declared.label)
+    if declared.help is not None:
+        schema["description"] = str(declared.help)
+    return schema
+
+
+def _object(properties: Mapping[str, Json], required: Iterable[str] = (), *, closed: bool = False) -> Json:
+    found: Json = {"type": "object", "properties": dict(properties)}
+    names = list(required)
+    if names:
+        found["required"] = names
+    if closed:
+        found["additionalProperties"] = False
+    return found
+
+
+def _properties(declared: DeclaredType, *, writing: bool) -> Json:
+    own: Json = {}
+    by_module: dict[str, Json] = {}
+    for name, described in declared.fields.items():
+        if writing and described.server:
+            continue
+        module, _dot, inner = name.rpartition(".")
+        target = by_module.setdefault(module, {}) if module else own
+        if described.kind is Kind.LINES:
+            target[inner] = _lines(described, writing=writing)
+        else:
+            target[inner] = field_schema(described, writing=writing)
+    for module, inner_fields in by_module.items():
+        own[module] = _object(inner_fields, closed=writing)
+    return own
+
+
+def _lines(described: Field, *, writing: bool) -> Json:
+    inner = line_fields(described.line, None)
+    required = [name for name, field in inner.items() if field.required and field.default is None] if writing else []
+    line = _object({name: field_schema(field, writing=writing) for name, field in inner.items()}, required, closed=writing)
+    found: Json = {"type": "array", "items": line, "title": str(described.label)}
+    if writing:
+        found["maxItems"] = LINES_LIMIT
+    return found
+
+
+def _schemas_of(declared: DeclaredType) -> Json:
+    plain: Json = {
+        "id": {"type": "integer", "minimum": 1},
+        "version": {"type": "integer", "minimum": 1},
+        "created_by": {"type": ["integer", "null"]},
+        "updated_by": {"type": ["integer", "null"]},
+    }
+    read = {**plain, **_properties(declared, writing=False)}
+    for path, name in _includable(declared).items():
+        read[path] = {"anyOf": [_ref("schemas", "Reference"), {"type": "null"}], "description": f"With include={path}: {name}."}
+    write = _properties(declared, writing=True)
+    required = [
+        name
+        for name, described in declared.fields.items()
+        if "." not in name and described.required and described.default is None and not described.server
+    ]
+    label = str(declared.declaration.label)
+    version = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "title": "Version"}
+    create = _object(write, required, closed=True)
+    update = _object({**write, "version": version}, closed=True)
+    return {
+        _component(declared): {**_object(read), "title": label},
+        _component(declared, "create"): {**create, "title": f"{label}: new"},
+        _component(declared, "update"): {**update, "title": f"{label}: change"},
+        _component(declared, "bulk"): _bulk_schema(declared),
+    }
+
+
+def _includable(declared: DeclaredType) -> dict[str, str]:
+    return {described.path: name for name, described in declared.references() if "." not in name}
+
+
+def _bulk_schema(declared: DeclaredType) -> Json:
+    number = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+    version = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+
+    def step(op: Json, more: Json, required: list[str]) -> Json:
+        return _object({"op": op, **more}, ["op", *required], closed=True)
+
+    operation = {
+        "oneOf": [
+            step({"const": "create"}, {"values": _ref("schemas", _component(declared, "create"))}, ["values"]),
+            step(
+                {"const": "update"},
+                {"id": number, "version": version, "values": _ref("schemas", _component(declared, "update"))},
+                ["id", "values"],
+            ),
+            step({"enum": ["delete", "archive", "restore"]}, {"id": number, "version": version}, ["id"]),
+        ]
+    }
+    listed = {"type": "array", "items": operation, "minItems": 1, "maxItems": LIMIT}
+    return _object({"operations": listed}, ["operations"], closed=True)
+
+
+def _problem_schema() -> Json:
+    return _object(
+        {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+            "current": {"type": "object"},
+            "number": {"type": "string"},
+        },
+        ["type", "title", "status", "detail"],
+    )
+
+
+def _reference_schema() -> Json:
+    return _object(
+        {"id": {"type": "integer"}, "title": {"type": "string"}, "url": {"type": "string"}}, ["id", "title", "url"]
+    )
+
+
+def _history_schema() -> Json:
+    entry = _object(
+        {
+            "id": {"type": "integer"},
+            "action": {"type": "string"},
+            "at": {"type": "string", "format": "date-time"},
+            "user_id": {"type": ["integer", "null"]},
+            "actor": {"type": "string"},
+            "changes": {
+                "type": "object",
+                "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2},
+                "description": "By field: the value before and the value after.",
+            },
+        },
+        ["id", "action", "at", "actor", "changes"],
+    )
+    page = _object({"size": {"type": "integer"}, "next": {"type": ["string", "null"]}}, ["size", "next"])
+    return _object({"data": {"type": "array", "items": entry}, "meta": _object({"page": page}, ["page"])}, ["data", "meta"])
+
+
+# -- parameters -----------------------------------------------------------------------------------------------------------
+
+
+def _parameter(name: str, schema: Json, description: str, place: str = "query") -> Json:
+    return {"name": name, "in": place, "schema": schema, "description": description}
+
+
+def _shared_parameters() -> Json:
+    return {
+        "Sort": _parameter("sort", {"type": "string"}, "Field names by comma; a minus before a name turns its order."),
+        "Fields": _parameter("fields", {"type": "string"}, "Field names by comma; without it all but lines."),
+        "Include": _parameter("include", {"type": "string"}, "References by comma, whose objects stand beside their ids."),
+        "Text": _parameter("q", {"type": "string", "maxLength": 200}, "Words to look for in the searchable fields."),
+        "Archived": _parameter(
+            "archived", {"type": "string", "enum": ["without", "only", "with"]}, "What to do with archived records."
+        ),
+        "Size": _parameter("page[size]", {"type": "integer", "minimum": 1, "maximum": 500}, "Records per page; 80 without it."),
+        "Number": _parameter("page[number]", {"type": "integer", "minimum": 1}, "The page, from 1."),
+        "After": _parameter("page[after]", {"type": "string"}, "The cursor of the last answer (meta.page.next)."),
+        "IfMatch": _parameter(
+            "If-Match", {"type": "string"}, "The ETag of the version that was read; 412 when there is a newer one.", "header"
+        ),
+        "IfNoneMatch": _parameter("If-None-Match", {"type": "string"}, "304 when the version is this one.", "header"),
+        "IdempotencyKey": _parameter(
+            "Idempotency-Key",
+            {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+            "Sent again with the same key, the request does its work once and answers alike.",
+            "header",
+        ),
+    }
+
+
+def _path_parameters(route: Route) -> list[Json]:
+    assert route.resource is not None
+    found = [
+        {
+            "name": "id", "in": "path", "required": True,
+            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}, "description": "The number of the record.",
+        }
+    ]  # fmt: skip
+    if "{action}" in route.path:
+        names = action_names(route.resource)
+        schema: Json = {"type": "string", "enum": names} if names is not None else {"type": "string"}
+        found.append({"name": "action", "in": "path", "required": True, "schema": schema, "description": "What to do."})
+    return found
+
+
+def action_names(resource: Resource) -> list[str] | None:
+    """The actions of a resource that are known beforehand; None where stages are rows of a table."""
+    found = ["archive", "restore", *resource.actions]
+    if resource.workflow is not None:
+        try:
+            found += [transition.name for transition in resource.workflow._transitions]
+        except AttributeError:
+            return None
+    return list(dict.fromkeys(found))
+
+
+def _filter_parameters(declared: DeclaredType) -> list[Json]:
+    found = []
+    for name, described in declared.fields.items():
+        if described.kind is Kind.LINES:
+            assert described.line is not None
+            prefix = name
+            inner = {f"{prefix}.{f.path}": f for f in fields_of(described.line).values() if not f.server}
+        else:
+            inner = {name[: -len(described.name)] + described.path: described}
+        for path, field in inner.items():
+            operators = ", ".join(operators_of(field))
+            found.append(_parameter(f"filter[{path}]", {"type": "string"}, f"{field.label}. Operators: {operators}."))
+    return found
+
+
+# -- operations -----------------------------------------------------------------------------------------------------------
+
+
+def _problem_response(status: int) -> Json:
+    return {"description": str(TITLES[status]), "content": {MEDIA_TYPE: {"schema": _ref("schemas", "Problem")}}}
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _success(schema: Json, text: str, *, tagged: bool = False, placed: bool = False) -> Json:
+    found: Json = {"description": text, "content": _json(schema)}
+    headers: Json = {}
+    if tagged:
+        headers["ETag"] = {"schema": {"type": "string"}, "description": "The version of the record."}
+    if placed:
+        headers["Location"] = {"schema": {"type": "string"}, "description": "Where the record is."}
+    if headers:
+        found["headers"] = headers
+    return found
+
+
+def _shared(*names: str) -> list[Json]:
+    return [_ref("parameters", name) for name in names]
+
+
+def _operation(route: Route) -> Json:
+    assert route.resource is not None
+    declared = route.resource.declared
+    label, plural = str(declared.declaration.label), str(declared.declaration.plural)
+    record = _ref("schemas", _component(declared))
+    refusals = [401, 403, 422, 500, 503]
+    found: Json = {"tags": [declared.name], "operationId": f"{declared.name}.{route.kind}"}
+    one = _success(record, label, tagged=True)
+    match route.kind:
+        case "list":
+            found["summary"] = f"{plural}: list"
+            found["parameters"] = [
+                *_shared("Sort", "Fields", "Include", "Text", "Archived", "Size", "Number", "After"),
+                *_filter_parameters(declared),
+            ]
+            answers = {"200": _success(_page_schema(record), plural)}
+        case "aggregate":
+            found["summary"] = f"{plural}: counts and sums"
+            found["parameters"] = [
+                _parameter("group", {"type": "string"}, "Field names by comma; of dates also closed_on:month."),
+                _parameter("measures", {"type": "string"}, "count, amount:sum, amount:avg, amount:min, amount:max."),
+                *_filter_parameters(declared),
+            ]
+            answers = {"200": _success(_object({"data": {"type": "array", "items": {"type": "object"}}}, ["data"]), "Groups")}
+        case "create":
+            found["summary"] = f"{label}: create"
+            found["parameters"] = _shared("Include", "IdempotencyKey")
+            found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "create")))}
+            answers = {"201": _success(record, label, tagged=True, placed=True)}
+            refusals += [400, 409, 413, 415]
+        case "bulk":
+            found["summary"] = f"{plural}: many changes at once, all or none"
+            found["parameters"] = _shared("IdempotencyKey")
+            found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "bulk")))}
+            answers = {"200": _success(_bulk_result(), "What was done")}
+            refusals += [400, 409, 412, 413, 415]
+        case "read":
+            found["summary"] = f"{label}: read"
+            found["parameters"] = _shared("Include", "IfNoneMatch")
+            answers = {"200": one, "304": {"description": "The version is the one that If-None-Match names."}}
+            refusals += [404]
+        case "update":
+            found["summary"] = f"{label}: change"
+            found["parameters"] = _shared("Include", "IfMatch")
+            found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "update")))}
+            answers = {"200": one}
+            refusals += [400, 404, 409, 412, 413, 415]
+        case "delete":
+            found["summary"] = f"{label}: delete"
+            found["parameters"] = _shared("IfMatch")
+            answers = {"204": {"description": "Deleted"}}
+            refusals += [404, 409, 412]
+        case "history":
+            found["summary"] = f"{label}: who changed what"
+            found["parameters"] = [
+                _parameter("page[size]", {"type": "integer", "minimum": 1, "maximum": HISTORY_LIMIT}, "Entries per page."),
+                _parameter("page[after]", {"type": "integer", "minimum": 1}, "The cursor of the last answer."),
+            ]
+            answers = {"200": _success(_ref("schemas", "PageOfHistory"), "History")}
+            refusals += [404]
+        case "transitions":
+            found["summary"] = f"{label}: the moves that are possible now"
+            answers = {"200": _success(_transitions_schema(), "Moves")}
+            refusals += [404]
+        case _:
+            names = action_names(route.resource)
+            found["summary"] = f"{label}: act"
+            found["description"] = "The body holds what the action asks for." + (
+                f" Actions: {', '.join(names)}." if names is not None else " See its transitions for the moves."
+            )
+            found["parameters"] = _shared("Include", "IfMatch", "IdempotencyKey")
+            found["requestBody"] = {"required": False, "content": _json({"type": "object"})}
+            answers = {"200": _success({"type": "object"}, "The record, or the one that the action made")}
+            refusals += [400, 404, 409, 412, 413, 415]
+    found["responses"] = {**answers, **{str(s): _ref("responses", f"Problem{s}") for s in sorted(refusals)}}
+    return found
+
+
+def _page_schema(record: Json) -> Json:
+    page = _object(
+        {"size": {"type": "integer"}, "number": {"type": ["integer", "null"]}, "next": {"type": ["string", "null"]}},
+        ["size", "number", "next"],
+    )
+    meta = _object({"total": {"type": ["integer", "null"]}, "capped": {"type": "boolean"}, "page": page}, ["total", "page"])
+    return _object({"data": {"type": "array", "items": record}, "meta": meta}, ["data", "meta"])
+
+
+def _bulk_result() -> Json:
+    result = _object(
+        {"op": {"enum": list(OPERATIONS)}, "id": {"type": "integer"}, "version": {"type": "integer"}}, ["op", "id"]
+    )
+    return _object({"data": {"type": "array", "items": result}, "meta": {"type": "object"}}, ["data", "meta"])
+
+
+def _transitions_schema() -> Json:
+    ask = _object({"name": {"type": "string"}, "label": {"type": "string"}, "kind": {"type": "string"}}, ["name"])
+    move = _object(
+        {
+            "name": {"type": "string"}, "label": {"type": "string"}, "target": {"type": "string"},
+            "asks": {"type": "array", "items": ask},
+        },
+        ["name", "label", "target", "asks"],
+    )  # fmt: skip
+    return _object({"data": {"type": "array", "items": move}}, ["data"])
+
+
+__all__ = ["PLAIN", "TEXTUAL", "action_names", "build_document", "field_schema"]

@@ -1,0 +1,139 @@
+"""Records as JSON objects: own fields flat, an extension's under its module, references as ids with the object beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import inspect
+
+from comptoir.db.fields import Kind
+from comptoir.db.record import Record
+from comptoir.errors import RuleViolation
+from comptoir.i18n import _
+from comptoir.records import query as queries
+from comptoir.records.declared import DeclaredType
+from comptoir.rest.schemas import line_fields
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
+
+PLAIN = ("id", "version", "created_by", "updated_by")
+"""What every object holds besides the declared fields."""
+
+
+def included(ctx: Context, declared: DeclaredType, text: str) -> dict[str, str]:
+    """The references that ``include=contact,owner`` names: wire name by name of the object."""
+    known = {
+        described.path: name
+        for name, described in declared.references()
+        if "." not in name and name not in declared.hidden_fields(ctx.actor.grants)
+    }
+    found: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        if part not in known:
+            raise RuleViolation(
+                "core.unknown_include",
+                _("There is no reference “{name}” here. Known: {known}.", name=part[:60], known=", ".join(known) or "–"),
+                field="include",
+            )
+        found[part] = known[part]
+    return found
+
+
+def record_object(ctx: Context, record: Record, *, is_new: bool = False) -> dict[str, Any]:
+    """Everything of a record that the actor may read."""
+    declared = ctx.registry.record_type(type(record))
+    hidden = declared.hidden_fields(ctx.actor.grants)
+    found: dict[str, Any] = {name: getattr(record, name) for name in PLAIN}
+    for name, described in declared.fields.items():
+        if name in hidden or "." in name:
+            continue
+        value = getattr(record, name)
+        if described.kind is Kind.LINES:
+            inner = line_fields(described.line, ctx.actor.grants)
+            value = [{key: getattr(line, key) for key in inner} for line in value]
+        found[name] = value
+    for extension in declared.extensions:
+        row = extension.with_defaults(record) if is_new and not _holds(record, extension) else record.ext(extension)
+        for name, described in declared.fields.items():
+            module, _dot, inner_name = name.rpartition(".")
+            if module and name not in hidden and declared.extension_of(module) is extension:
+                found.setdefault(module, {})[described.name or inner_name] = getattr(row, inner_name)
+    return found
+
+
+def _holds(record: Record, extension: type[Any]) -> bool:
+    return extension in record.__dict__.get("_extensions", {})
+
+
+def objects_of(ctx: Context, declared: DeclaredType, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a query with dotted names nested; rows without any are used as they are."""
+    dotted = [name for name in rows[0] if "." in name] if rows else []
+    for row in rows if dotted else ():
+        for name in dotted:
+            value = row.pop(name)
+            target = row
+            *path, last = name.split(".")
+            for step in path:
+                target = target.setdefault(step, {})
+            target[last] = value
+    return list(rows)
+
+
+def add_included(
+    ctx: Context, declared: DeclaredType, objects: Iterable[dict[str, Any]], include: Mapping[str, str]
+) -> None:
+    """Put ``{id, title, url}`` of the named references beside their ids; one query per table that they point at."""
+    if not include:
+        return
+    objects = list(objects)
+    wanted: dict[str, set[int]] = {}
+    for wire in include.values():
+        ids = {row[wire] for row in objects if row.get(wire) is not None}
+        wanted.setdefault(str(declared.fields[wire].target), set()).update(ids)
+    titles = queries.titles(ctx, {table: ids for table, ids in wanted.items() if ids})
+    for path, wire in include.items():
+        table = str(declared.fields[wire].target)
+        target = ctx.registry.target_of(table)
+        known = titles.get(table, {})
+        for row in objects:
+            referred = row.get(wire)
+            shown = None
+            if referred is not None and referred in known and target is not None:
+                shown = {"id": referred, "title": known[referred], "url": f"{target.api_path}/{referred}"}
+            held = row.get(path)
+            row[path] = {**shown, **held} if shown is not None and isinstance(held, dict) else shown
+
+
+def fill(record: Record, values: Mapping[str, Any], declared: DeclaredType) -> None:
+    """Set what a schema has loaded: own fields, lines by position, an extension's fields on its side row."""
+    for name, value in values.items():
+        described = declared.fields.get(name)
+        if described is None:
+            extension = declared.extension_of(name)
+            if extension is not None and value:
+                row = record.ext(extension)
+                for inner, inner_value in value.items():
+                    setattr(row, inner, inner_value)
+        elif described.kind is Kind.LINES:
+            _replace_lines(record, name, described.line, value)
+        elif getattr(record, name) != value or inspect(record).transient:
+            setattr(record, name, value)
+
+
+def _replace_lines(record: Record, name: str, model: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
+    """Make a record's lines equal the wanted ones; those that keep their position keep their row."""
+    lines = getattr(record, name)
+    del lines[len(wanted) :]
+    for position, values in enumerate(wanted):
+        if position == len(lines):
+            lines.append(model(**values, position=position))
+            continue
+        line, fresh = lines[position], None
+        for inner in line_fields(model, None):
+            if inner not in values and fresh is None:
+                fresh = model()
+            value = values[inner] if inner in values else getattr(fresh, inner)
+            if getattr(line, inner) != value:
+                setattr(line, inner, value)

@@ -1,0 +1,70 @@
+"""The table of the API's routes: what exists in a generation, and with which right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from comptoir.rest.bulk import run_bulk
+from comptoir.rest.call import Answer
+from comptoir.rest.resources import Resource
+
+if TYPE_CHECKING:
+    from comptoir.registry.registry import Registry
+
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation of the API."""
+
+    method: str
+    path: str
+    """As OpenAPI writes it: ``/api/v1/sales/deals/{id}``."""
+    module: str
+    permission: str | None
+    """None where being signed in suffices."""
+    public: bool
+    kind: str
+    """What it does: list, create, read, update, delete, bulk, aggregate, transitions, history, act, document."""
+    handler: Callable[..., Answer]
+    resource: Resource | None = None
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether a JSON body is read."""
+        return self.method in ("POST", "PATCH") and self.kind != "act"
+
+
+def resources(registry: Registry) -> list[Resource]:
+    """One resource per record type, with the actions that plugins contribute to it."""
+    actions: dict[Any, dict[str, Any]] = {}
+    for _plugin, action in registry.contributions("contribute_actions"):
+        actions.setdefault(action.on, {})[action.name] = action
+    return [Resource(declared, actions.get(declared.model, {})) for declared in registry.record_types.values()]
+
+
+def routes(registry: Registry) -> list[Route]:
+    """Every operation on the records of this generation, in the order of the record types."""
+    return [route for resource in resources(registry) for route in _of(resource)]
+
+
+def _of(resource: Resource) -> Iterator[Route]:
+    declared = resource.declared
+    base, one = declared.api_path, f"{declared.api_path}/{{id}}"
+    route = partial(Route, module=declared.module, public=False, resource=resource)
+    read, write = declared.permission("read"), declared.permission("write")
+    yield route("GET", base, permission=read, kind="list", handler=resource.list_records)
+    yield route("POST", base, permission=declared.permission("create"), kind="create", handler=resource.create_record)
+    yield route("GET", f"{base}/aggregate", permission=read, kind="aggregate", handler=resource.aggregate_records)
+    yield route("POST", f"{base}/bulk", permission=write, kind="bulk", handler=partial(run_bulk, resource=resource))
+    yield route("GET", one, permission=read, kind="read", handler=resource.read_record)
+    yield route("PATCH", one, permission=write, kind="update", handler=resource.update_record)
+    yield route("DELETE", one, permission=declared.permission("delete"), kind="delete", handler=resource.delete_record)
+    yield route("GET", f"{one}/history", permission=read, kind="history", handler=resource.history)
+    if resource.workflow is not None:
+        yield route("GET", f"{one}/transitions", permission=read, kind="transitions", handler=resource.transitions)
+    yield route("POST", f"{one}/actions/{{action}}", permission=write, kind="act", handler=resource.act)

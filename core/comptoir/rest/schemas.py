@@ -1,0 +1,251 @@
+"""What may be written: a strict marshmallow schema per record type, made from its fields and the writer's rights.
+
+A text where a number belongs is refused, not converted; whatever the server keeps or the writer's roles lock never loads.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields
+
+from comptoir.access.permissions import Grants
+from comptoir.db.fields import NUMERIC, Field, Kind, fields_of
+from comptoir.errors import RuleViolation, RuleViolations
+from comptoir.i18n import _
+from comptoir.records.declared import DeclaredType
+from comptoir.records.validate import check_value
+
+LARGEST_ID = 2**63 - 1
+LINES_LIMIT = 1000
+"""How many lines a record takes in one request."""
+
+_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,10})?\Z", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})\Z", re.ASCII)
+
+
+def _refuse(message: Any) -> ValidationError:
+    return ValidationError(str(message))
+
+
+def to_integer(value: Any) -> int:
+    """A JSON number without a fraction."""
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) < 10**20 and value == value.to_integral_value():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refuse(_("Give a whole number."))
+    return value
+
+
+def to_decimal(value: Any) -> Decimal:
+    """An exact number: a JSON number, or a text such as ``"500.00"``."""
+    if isinstance(value, str) and _NUMBER.match(value):
+        return Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or (isinstance(value, Decimal) and not value.is_finite()):
+        raise _refuse(_("Give a number such as “500.00”."))
+    return Decimal(value)
+
+
+def to_day(value: Any) -> dt.date:
+    """A day in ISO 8601."""
+    if isinstance(value, str) and _DAY.match(value):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise _refuse(_("Give a day such as 2026-11-22."))
+
+
+def to_moment(value: Any) -> dt.datetime:
+    """A moment in ISO 8601 with its offset from UTC."""
+    if isinstance(value, str) and _MOMENT.match(value):
+        try:
+            return dt.datetime.fromisoformat(value.upper().replace(",", ".")).astimezone(dt.UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise _refuse(_("Give a day and time with its offset, such as 2026-11-22T14:00:00+02:00."))
+
+
+def to_reference(value: Any) -> int:
+    """The id of a record."""
+    number = to_integer(value)
+    if not 0 < number <= LARGEST_ID:
+        raise _refuse(_("There is no record {id} here, or you may not see it.", id=number))
+    return number
+
+
+def to_boolean(value: Any) -> bool:
+    """JSON true or false."""
+    if not isinstance(value, bool):
+        raise _refuse(_("Give true or false."))
+    return value
+
+
+def to_text(value: Any) -> str:
+    """A JSON string."""
+    if not isinstance(value, str):
+        raise _refuse(_("Give a text."))
+    return value
+
+
+def _converter(kind: Kind) -> Any:
+    if kind is Kind.INTEGER:
+        return to_integer
+    if kind in NUMERIC:
+        return to_decimal
+    return {
+        Kind.REFERENCE: to_reference,
+        Kind.BOOLEAN: to_boolean,
+        Kind.DATE: to_day,
+        Kind.MOMENT: to_moment,
+    }.get(kind, to_text)
+
+
+class DeclaredField(fields.Field[Any]):
+    """One declared field: its JSON type, then its rules."""
+
+    def __init__(self, declared: Field) -> None:
+        super().__init__(allow_none=True, data_key=declared.name, attribute=declared.name)
+        self.declared = declared
+        self._convert = _converter(declared.kind)
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """The value in its Python type; None stays None where the field may be empty."""
+        converted = None if value is None else self._convert(value)
+        broken = [str(violation) for violation in check_value(self.declared, converted, self.declared.name)]
+        if broken:
+            raise ValidationError(broken)
+        return converted
+
+
+class Refused(fields.Field[Any]):
+    """A field that exists and may not be sent; says why."""
+
+    def __init__(self, reason: Any) -> None:
+        super().__init__()
+        self.reason = reason
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """Never a value."""
+        raise _refuse(self.reason)
+
+
+class Lines(fields.List):
+    """The whole list of a record's lines."""
+
+    def __init__(self, schema: type[Schema]) -> None:
+        super().__init__(fields.Nested(schema))
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """The lines as dictionaries, in order."""
+        if not isinstance(value, list):
+            raise _refuse(_("Give a list of objects; it replaces the lines there are."))
+        if len(value) > LINES_LIMIT:
+            raise _refuse(_("A record takes {limit} lines at most.", limit=LINES_LIMIT))
+        return super().deserialize(value, attr, data, **kwargs)
+
+
+class Strict(Schema):
+    """Refuses every name that is not declared."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {  # noqa: RUF012 - the name and the type are marshmallow's
+        "unknown": _("There is no such field."),  # type: ignore[dict-item]
+        "type": _("Give an object."),  # type: ignore[dict-item]
+    }
+
+
+KEPT_BY_SERVER = _("The server keeps this field; leave it out.")
+LOCKED = _("Your roles do not let you change this field.")
+VERSION = Field(Kind.INTEGER, _("Version"), name="version", minimum=1, maximum=2**31 - 1)
+"""The version that the writer has seen, in the body of a PATCH where ``If-Match`` cannot be sent."""
+
+
+def line_fields(line: Any, grants: Grants | None) -> dict[str, Field]:
+    """The fields of a line that go over the wire; those without their right are absent, as for records."""
+    return {
+        name: declared
+        for name, declared in fields_of(line).items()
+        if not declared.server and not _lacks(grants, declared.read)
+    }
+
+
+def _lacks(grants: Grants | None, permission: str | None) -> bool:
+    return grants is not None and permission is not None and grants.scope(permission) is None
+
+
+def write_schema(declared: DeclaredType, grants: Grants, *, with_version: bool) -> Schema:
+    """The schema of a create or update; made once per generation and set of rights."""
+    key = ("write schema", grants, with_version)
+    if key not in declared._cache:
+        declared._cache[key] = _build(declared, grants, with_version=with_version)
+    found: Schema = declared._cache[key]
+    return found
+
+
+def _build(declared: DeclaredType, grants: Grants, *, with_version: bool) -> Schema:
+    hidden, locked = declared.hidden_fields(grants), declared.locked_fields(grants)
+    own: dict[str, Any] = {"id": Refused(KEPT_BY_SERVER), "version": Refused(KEPT_BY_SERVER)}
+    if with_version:
+        own["version"] = DeclaredField(VERSION)
+    by_module: dict[str, dict[str, Any]] = {}
+    for name, described in declared.fields.items():
+        if name in hidden:
+            continue
+        module, _dot, inner = name.rpartition(".")
+        target = by_module.setdefault(module, {}) if module else own
+        if described.server:
+            target[inner] = Refused(KEPT_BY_SERVER)
+        elif name in locked:
+            target[inner] = Refused(LOCKED)
+        elif described.kind is Kind.LINES:
+            target[inner] = Lines(_line_schema(described, grants))
+        else:
+            target[inner] = DeclaredField(described)
+    for module, inner_fields in by_module.items():
+        own[module] = fields.Nested(Strict.from_dict(inner_fields, name=f"{declared.name}.{module}"))
+    return Strict.from_dict(own, name=declared.name)()
+
+
+def _line_schema(described: Field, grants: Grants) -> type[Schema]:
+    inner: dict[str, Any] = {}
+    for name, declared in line_fields(described.line, grants).items():
+        inner[name] = Refused(LOCKED) if _lacks(grants, declared.write) else DeclaredField(declared)
+    return Strict.from_dict(inner, name=described.name)
+
+
+def load(schema: Schema, content: Mapping[str, Any], *, only: Iterable[str] | None = None, prefix: str = "") -> dict[str, Any]:
+    """The content in Python types; raises `RuleViolations` with everything that is wrong, each at its field.
+
+    With ``only``, every other field is refused as unknown.
+    """
+    wanted = None if only is None else set(only)
+    try:
+        loaded: dict[str, Any] = schema.load(content)
+        messages: Any = {}
+    except ValidationError as error:
+        loaded, messages = {}, error.messages
+    if wanted is not None:
+        messages = {**messages, **{name: [str(_("There is no such field."))] for name in content if name not in wanted}}
+    if messages:
+        raise RuleViolations(
+            RuleViolation("core.invalid", message, field=prefix + path) for path, message in _flat(messages)
+        )
+    return loaded
+
+
+def _flat(messages: Any, path: str = "") -> Iterable[tuple[str, str]]:
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            step = "" if key == "_schema" else str(key)
+            yield from _flat(inner, f"{path}.{step}" if path and step else path or step)
+    else:
+        for message in messages if isinstance(messages, list) else [messages]:
+            yield path, str(message)
