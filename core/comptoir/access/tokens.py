@@ -8,10 +8,10 @@ import string
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from comptoir.access.models import ApiToken, User
+from comptoir.access.models import AccessStamp, ApiToken, User
 from comptoir.access.sessions import hash_of
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import _
@@ -30,6 +30,8 @@ class TokenUse(NamedTuple):
 
     row: ApiToken
     user: User
+    stamp: int
+    """The access stamp of the same moment: rights that were read under another one are out of date."""
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ def find_token(session: Session, plain: str, now: dt.datetime) -> TokenUse | Non
     if not plain.startswith(PREFIX):
         return None
     found = session.execute(
-        select(ApiToken, User)
+        select(ApiToken, User, func.coalesce(select(AccessStamp.stamp).where(AccessStamp.id == 1).scalar_subquery(), 0))
         .join(User, User.id == ApiToken.user_id)
         .where(
             ApiToken.token_hash == hash_of(plain),

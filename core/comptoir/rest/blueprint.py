@@ -56,13 +56,17 @@ def _view(desk: Desk, methods: dict[str, Route]) -> Any:
         route = methods.get("GET" if request.method == "HEAD" else request.method)
         if route is None:
             return problem_of(MethodNotAllowed(allowed, str(_("Not here. Allowed: {methods}.", methods=", ".join(allowed))))).response()
-        return desk.answer(request, route.handler, values, takes_body=route.takes_body)
+        return desk.answer(request, route.handler, values, body=route.body)
 
+    view.is_public = True  # type: ignore[attr-defined]  # the desk asks for credentials itself
     return view
 
 
 def _absent(**_values: Any) -> Response:
     return problem_of(NotFound(_("There is nothing at this path. See /api/v1/openapi.json for what there is."))).response()
+
+
+_absent.is_public = True  # type: ignore[attr-defined]
 
 
 def _document_route(registry: Registry, table: list[Route]) -> Route:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from sqlalchemy import select
+
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, PreconditionFailed, RuleViolation, RuleViolations
 from comptoir.i18n import _
-from comptoir.records import query as queries
 from comptoir.records import save as saving
 from comptoir.rest.call import Answer, Call
 from comptoir.rest.represent import fill
@@ -125,7 +126,8 @@ def _load(call: Call, resource: Resource, operations: Sequence[Operation]) -> No
                 RuleViolation("core.twice", _("Record {id} takes part twice.", id=operation.id), field=f"{operation.place}.id")
             )
         wanted[operation.id] = operation
-    found = {record.id: record for record in queries.load_many(call.context, resource.declared.model, list(wanted))} if wanted else {}
+    model, session = resource.declared.model, call.context.session
+    found = {record.id: record for record in session.scalars(select(model).where(model.id.in_(list(wanted))))}
     for record_id, operation in wanted.items():
         record = found.get(record_id)
         if record is None:

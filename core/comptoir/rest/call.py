@@ -106,13 +106,13 @@ class Desk:
         self.registry = registry
         self.callers = Callers(deployment, registry)
 
-    def answer(self, request: Request, handler: Handler, values: Mapping[str, Any], *, takes_body: bool) -> Response:
+    def answer(self, request: Request, handler: Handler, values: Mapping[str, Any], *, body: str) -> Response:
         """Run a handler in a unit of work of the caller; whatever goes wrong becomes a problem."""
         with ExitStack() as stack:
             try:
                 self.callers.check_presence(request)
-                body = read_json(request) if takes_body else None
-                return self._try(request, handler, values, body, stack)
+                content = read_json(request, optional=body == "optional") if body != "none" else None
+                return self._try(request, handler, values, content, stack)
             except Exception as error:
                 return problem_of(error).response()
 

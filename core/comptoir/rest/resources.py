@@ -218,10 +218,6 @@ class Resource:
         """The path of a record in the API."""
         return f"{self.declared.api_path}/{record.id}"
 
-    def load_record(self, call: Call, record_id: int) -> Record:
-        """The record, or `NotFound` where there is none or the actor may not see it."""
-        return self._load(call, record_id)
-
     def _load(self, call: Call, record_id: int) -> Record:
         if call.context.actor.grants.scope(self.declared.permission("read")) is None and not call.context.actor.is_system:
             raise NotFound(_("There is no {label} {id} here, or you may not see it.",

@@ -34,9 +34,11 @@ class Route:
     resource: Resource | None = None
 
     @property
-    def takes_body(self) -> bool:
-        """Whether a JSON body is read."""
-        return self.method in ("POST", "PATCH") and self.kind != "act"
+    def body(self) -> str:
+        """Whether a JSON body is read: required, optional or none."""
+        if self.kind == "act":
+            return "optional"
+        return "required" if self.method in ("POST", "PATCH") else "none"
 
 
 def resources(registry: Registry) -> list[Resource]:

@@ -78,10 +78,15 @@ def _pairs(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_int=_integer, object_pairs_hook=_pairs)
 
 
-def read_json(request: Request) -> Any:
-    """The body of a request; raises `BadRequest` with line and column where it is no JSON, 413 where it is too long."""
+def read_json(request: Request, *, optional: bool = False) -> Any:
+    """The body of a request; raises `BadRequest` with line and column where it is no JSON, 413 where it is too long.
+
+    An empty body is None where it is ``optional``.
+    """
     request.max_content_length = BODY_LIMIT
     body = request.get_data(cache=True)
+    if not body and optional:
+        return None
     if not body:
         raise BadRequest(_("The body is empty. Send a JSON object, {{}} at least."))
     if request.mimetype not in JSON_TYPES:
@@ -105,11 +110,3 @@ def _malformed(error: json.JSONDecodeError) -> NoReturn:
             column=error.colno,
         )
     ) from None
-
-
-def read_object(request: Request) -> dict[str, Any]:
-    """The body of a request that must be one JSON object."""
-    content = read_json(request)
-    if not isinstance(content, dict):
-        raise BadRequest(_("The body must be a JSON object."))
-    return content
