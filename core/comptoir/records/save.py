@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
 from comptoir.db.fields import Kind, fields_of
 from comptoir.db.record import Record, module_of
 from comptoir.db.types import fold
-from comptoir.db.workflow import Transition
+from comptoir.db.workflow import Transition, Workflow
 from comptoir.errors import ComptoirError, Conflict, NotAllowed, NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
@@ -213,6 +214,8 @@ def _touch(ctx: Context, changes: Sequence[Change]) -> None:
     for change in changes:
         change.record.updated_at = ctx.now()
         change.record.updated_by = ctx.actor.id
+        if not change.is_new:  # even at the same instant: a change of lines or of an extension is a new version too
+            flag_modified(change.record, "updated_at")
 
 
 def _check(ctx: Context, changes: Sequence[Change]) -> None:
@@ -223,12 +226,31 @@ def _check(ctx: Context, changes: Sequence[Change]) -> None:
         violations += violations_of(record, names)
         for extension in held_extensions(record):
             violations += violations_of(extension, prefix=f"{module_of(type(extension))}.")
-        if not change.is_new and not ctx.is_moving(record):
+        if change.is_new:
+            violations += _unknown_stage(ctx, record)
+        elif not ctx.is_moving(record):
             violations += _unpermitted_move(ctx, change)
         record.search_key = search_key(record)
     violations += _missing_references(ctx, changes)
     violations += _duplicates(ctx, changes)
     _gather(ctx.each_hook("check_records", ctx=ctx, changes=changes), violations)
+
+
+def _unknown_stage(ctx: Context, record: Record) -> list[RuleViolation]:
+    """A new record stands at a stage that there is; workflows whose stages are rows check that themselves."""
+    workflow = ctx.registry.record_type(type(record)).declaration.workflow
+    if type(workflow) is not Workflow:
+        return []
+    stage, known = getattr(record, workflow.field), [stage.name for stage in workflow.stages(ctx, record)]
+    if stage is None or stage in known:
+        return []
+    return [
+        RuleViolation(
+            "core.unknown_stage",
+            _("There is no stage {stage}. Choose one of {known}.", stage=str(stage)[:60], known=", ".join(known)),
+            field=workflow.field,
+        )
+    ]
 
 
 def _unpermitted_move(ctx: Context, change: Change) -> list[RuleViolation]:

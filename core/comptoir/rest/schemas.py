@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
 from comptoir.access.permissions import Grants
 from comptoir.db.fields import NUMERIC, Field, Kind, fields_of
@@ -116,6 +116,8 @@ class DeclaredField(fields.Field[Any]):
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         """The value in its Python type; None stays None where the field may be empty."""
+        if value is missing:
+            return missing
         converted = None if value is None else self._convert(value)
         broken = [str(violation) for violation in check_value(self.declared, converted, self.declared.name)]
         if broken:
@@ -131,7 +133,9 @@ class Refused(fields.Field[Any]):
         self.reason = reason
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """Never a value."""
+        """Nothing where nothing is sent, otherwise the reason."""
+        if value is missing:
+            return missing
         raise _refuse(self.reason)
 
 
@@ -143,6 +147,8 @@ class Lines(fields.List):
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         """The lines as dictionaries, in order."""
+        if value is missing:
+            return missing
         if not isinstance(value, list):
             raise _refuse(_("Give a list of objects; it replaces the lines there are."))
         if len(value) > LINES_LIMIT:

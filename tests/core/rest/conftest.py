@@ -44,10 +44,13 @@ def deployment(engine_name: str, tmp_path: Path, clock: Clock, _databases: Path)
 
 @pytest.fixture
 def app(deployment: Deployment) -> Flask:
-    from comptoir.web.app import create_app
+    from types import SimpleNamespace
 
-    made = create_app(deployment, deployment.registry)
-    made.testing = False  # what nobody foresaw is a problem, as in production
+    from comptoir.rest import create_blueprint
+
+    made = Flask("api", static_folder=None)
+    made.extensions["comptoir"] = SimpleNamespace(deployment=deployment, registry=deployment.registry)
+    made.register_blueprint(create_blueprint(deployment, deployment.registry))
     return made
 
 
