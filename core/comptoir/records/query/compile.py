@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import count
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
@@ -131,7 +132,7 @@ def _lower_checked(ctx: Context, path: Path, operator: str, value: Any, values: 
     elif kind is Kind.MOMENT:
         return _lower_moment(ctx, path, operator, value, values)
     elif path.field.normalise is not None and operator in ("eq", "in"):
-        normalise = path.field.normalise
+        normalise = partial(path.field.normalise, ctx)
         value = tuple(map(normalise, value)) if operator == "in" else normalise(value)
     values.append(list(value) if operator == "in" else value)
     return (operator, path.name)
