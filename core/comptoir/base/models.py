@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from comptoir.base.phones import as_stored
 from comptoir.toolkit import (
     LANGUAGES,
     Choice,
@@ -99,7 +100,7 @@ class ContactPhone(Line):
 
     contact_id: Mapped[int] = belongs_to("base_contact")
     label: Mapped[str] = choice(_("Label"), PHONE_LABELS, default="work", required=True)
-    number: Mapped[str] = phone(_("Number"), required=True, index=True, search=True)
+    number: Mapped[str] = phone(_("Number"), required=True, index=True, search=True, normalise=as_stored)
     extension: Mapped[str | None] = text(_("Extension"), length=20)
     digits: Mapped[str | None] = text(_("Digits"), length=80, server=True, search=True, personal=True)
     """The bare digits as dialled from abroad and at home, so that either way of typing finds the contact."""

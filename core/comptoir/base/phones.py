@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import phonenumbers
 from babel.core import get_global
+
+if TYPE_CHECKING:
+    from comptoir.toolkit import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,15 @@ def read_number(typed: str, region: str | None) -> DialledNumber:
     number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     at_home = _digits(phonenumbers.format_number(_bare(parsed), phonenumbers.PhoneNumberFormat.NATIONAL))
     return DialledNumber(number, parsed.extension or None, f"{number[1:]} {at_home}")
+
+
+def as_stored(ctx: Context, typed: str) -> str:
+    """The stored form of a number that somebody looks for, as typed where the deployment is.
+
+    A blank at the start is the plus that the address of a page turned into one.
+    """
+    plain = "+" + typed.lstrip() if typed[:1] == " " else typed
+    return read_number(plain, region_of(ctx.settings.timezone.key)).number
 
 
 def _as_typed(typed: str) -> DialledNumber:

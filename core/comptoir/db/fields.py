@@ -65,7 +65,8 @@ class Field:
 
     ``name`` is the attribute and wire name (``contact_id``), ``path`` the name in filters and mappings (``contact``).
     ``read`` and ``write`` name a permission without which the field is absent or locked.  ``expected`` fields may be
-    empty, and an import mentions each row where they are.
+    empty, and an import mentions each row where they are.  ``normalise`` turns what somebody looks for into the form that
+    is stored; it is called with the context and the value.
     """
 
     kind: Kind
@@ -89,7 +90,7 @@ class Field:
     max_length: int | None = None
     minimum: Any = None
     maximum: Any = None
-    normalise: Callable[[Any], Any] | None = None
+    normalise: Callable[[Any, Any], Any] | None = None
     line: type | None = None
     default: Any = None
 

@@ -44,26 +44,45 @@ def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
 
 
 def _rule(path: str) -> str:
-    return path.replace("{id}", f"<int(max={LARGEST_ID}):record_id>").replace("{action}", "<string:name>")
+    # a converter of werkzeug would fail on a number of thousands of digits, and answer in HTML on a text
+    return path.replace("{id}", "<string:record_id>").replace("{action}", "<string:name>")
+
+
+def _values(found: dict[str, str]) -> dict[str, Any]:
+    """The parts of the path; the number of a record as a number."""
+    text = found.get("record_id")
+    if text is None:
+        return dict(found)
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= LARGEST_ID):
+        raise NotFound(_("“{text}” is not the number of a record.", text=text[:60]))
+    return {**found, "record_id": int(text)}
 
 
 def _view(desk: Desk, methods: dict[str, Route]) -> Any:
     allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
 
-    def view(**values: Any) -> Response:
+    def view(**values: str) -> Response:
         if request.method == "OPTIONS":
             return Response(status=204, headers={"Allow": ", ".join(allowed)})
         route = methods.get("GET" if request.method == "HEAD" else request.method)
         if route is None:
-            return problem_of(MethodNotAllowed(allowed, str(_("Not here. Allowed: {methods}.", methods=", ".join(allowed))))).response()
-        return desk.answer(request, route.handler, values, body=route.body)
+            return problem_of(
+                MethodNotAllowed(allowed, str(_("Not here. Allowed: {methods}.", methods=", ".join(allowed))))
+            ).response()
+        try:
+            arguments = _values(values)
+        except NotFound as error:
+            return problem_of(error).response()
+        return desk.answer(request, route.handler, arguments, body=route.body)
 
     view.is_public = True  # type: ignore[attr-defined]  # the desk asks for credentials itself
     return view
 
 
 def _absent(**_values: Any) -> Response:
-    return problem_of(NotFound(_("There is nothing at this path. See /api/v1/openapi.json for what there is."))).response()
+    return problem_of(
+        NotFound(_("There is nothing at this path. See /api/v1/openapi.json for what there is."))
+    ).response()
 
 
 _absent.is_public = True  # type: ignore[attr-defined]

@@ -61,7 +61,9 @@ def _read(call: Call, resource: Resource) -> list[Operation]:
     body = call.body_object()
     listed = body.get("operations")
     if not isinstance(listed, list) or set(body) != {"operations"}:
-        raise RuleViolation("core.invalid", _("Send {{\"operations\": [{{\"op\": \"create\", \"values\": {{…}}}}, …]}}."), field="operations")
+        raise RuleViolation(
+            "core.invalid", _('Send {{"operations": [{{"op": "create", "values": {{…}}}}, …]}}.'), field="operations"
+        )
     if not 0 < len(listed) <= LIMIT:
         raise RuleViolation(
             "core.too_many", _("One request takes 1 to {limit} operations.", limit=f"{LIMIT:,}"), field="operations"
@@ -90,7 +92,9 @@ def _operation(call: Call, resource: Resource, index: int, content: Any) -> Oper
     unknown = sorted(set(content) - _KEYS.get(op, _PLAIN_KEYS))
     if unknown:
         raise RuleViolation(
-            "core.invalid", _("“{op}” takes no “{name}”.", op=op, name=unknown[0][:60]), field=f"{place}.{unknown[0][:60]}"
+            "core.invalid",
+            _("“{op}” takes no “{name}”.", op=op, name=unknown[0][:60]),
+            field=f"{place}.{unknown[0][:60]}",
         )
     operation = Operation(index, op)
     if op != "create":
@@ -123,7 +127,9 @@ def _load(call: Call, resource: Resource, operations: Sequence[Operation]) -> No
             continue
         if operation.id in wanted:
             violations.append(
-                RuleViolation("core.twice", _("Record {id} takes part twice.", id=operation.id), field=f"{operation.place}.id")
+                RuleViolation(
+                    "core.twice", _("Record {id} takes part twice.", id=operation.id), field=f"{operation.place}.id"
+                )
             )
         wanted[operation.id] = operation
     model, session = resource.declared.model, call.context.session
@@ -151,7 +157,9 @@ def _load(call: Call, resource: Resource, operations: Sequence[Operation]) -> No
 def _apply(call: Call, resource: Resource, kind: str, group: list[Operation]) -> None:
     """Do neighbouring operations as one batch; where that is refused, find out which of them are to blame."""
     try:
-        _run(call, resource, kind, group)
+        # a savepoint, so that a refusal leaves the records as they were loaded
+        with call.context.session.begin_nested():
+            _run(call, resource, kind, group)
     except (RuleViolation, RuleViolations) as refusal:
         if len(group) == 1:
             raise _placed(group[0], refusal) from None
@@ -166,7 +174,8 @@ def _run(call: Call, resource: Resource, kind: str, group: Sequence[Operation]) 
             ctx.require(resource.declared.permission("write"), [operation.record])
             fill(operation.record, operation.values, resource.declared)
         records.append(operation.record)
-    {"save": saving.save, "delete": saving.delete, "archive": saving.archive, "restore": saving.restore}[kind](ctx, records)
+    work = {"save": saving.save, "delete": saving.delete, "archive": saving.archive, "restore": saving.restore}[kind]
+    work(ctx, records)
 
 
 def _blamed(
@@ -176,15 +185,13 @@ def _blamed(
 
     What succeeds here is rolled back with the request.
     """
-    session = call.context.session
     found: list[RuleViolation] = []
     for operation in group:
         try:
-            _run(call, resource, kind, [operation])
+            with call.context.session.begin_nested():
+                _run(call, resource, kind, [operation])
         except (RuleViolation, RuleViolations) as alone:
             found += _placed(operation, alone).violations
-            if operation.record in session:  # or the next flush would write what was just refused
-                session.expunge(operation.record)
         except ComptoirError:
             break
     whole = refusal.violations if isinstance(refusal, RuleViolations) else [refusal]

@@ -68,7 +68,11 @@ class Call:
             if name not in known:
                 raise RuleViolation(
                     "core.unknown_parameter",
-                    _("There is no parameter “{name}” here. Known: {known}.", name=name[:60], known=", ".join(known) or "–"),
+                    _(
+                        "There is no parameter “{name}” here. Known: {known}.",
+                        name=name[:60],
+                        known=", ".join(known) or "–",
+                    ),
                     field=name[:60],
                 )
 

@@ -47,9 +47,7 @@ def replayed(call: Call) -> Response | None:
     if key is None:
         return None
     kept = call.context.system_session.execute(
-        select(IdempotentAnswer).where(
-            IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key
-        )
+        select(IdempotentAnswer).where(IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key)
     ).scalar_one_or_none()
     if kept is None:
         return None

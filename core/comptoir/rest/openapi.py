@@ -13,7 +13,7 @@ from comptoir.rest.problems import MEDIA_TYPE, TITLES
 from comptoir.rest.represent import PLAIN
 from comptoir.rest.resources import HISTORY_LIMIT, Resource
 from comptoir.rest.bulk import LIMIT, OPERATIONS
-from comptoir.rest.schemas import LARGEST_ID, LINES_LIMIT, line_fields
+from comptoir.rest.schemas import LARGEST_ID, LINES_LIMIT, NEVER_NULL, line_fields
 
 if TYPE_CHECKING:
     from comptoir.registry.registry import Registry
@@ -109,7 +109,7 @@ def field_schema(declared: Field, *, writing: bool) -> Json:
             schema["maxLength"] = declared.max_length
         if kind is Kind.CHOICE and declared.choices and writing:
             schema["enum"] = [choice.value for choice in declared.choices]
-    if not declared.required or not writing:
+    if not writing or not (declared.required or kind in NEVER_NULL):
         schema["type"] = [schema["type"], "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
@@ -149,7 +149,9 @@ def _properties(declared: DeclaredType, *, writing: bool) -> Json:
 def _lines(described: Field, *, writing: bool) -> Json:
     inner = line_fields(described.line, None)
     required = [name for name, field in inner.items() if field.required and field.default is None] if writing else []
-    line = _object({name: field_schema(field, writing=writing) for name, field in inner.items()}, required, closed=writing)
+    line = _object(
+        {name: field_schema(field, writing=writing) for name, field in inner.items()}, required, closed=writing
+    )
     found: Json = {"type": "array", "items": line, "title": str(described.label)}
     if writing:
         found["maxItems"] = LINES_LIMIT
@@ -165,7 +167,10 @@ def _schemas_of(declared: DeclaredType) -> Json:
     }
     read = {**plain, **_properties(declared, writing=False)}
     for path, name in _includable(declared).items():
-        read[path] = {"anyOf": [_ref("schemas", "Reference"), {"type": "null"}], "description": f"With include={path}: {name}."}
+        read[path] = {
+            "anyOf": [_ref("schemas", "Reference"), {"type": "null"}],
+            "description": f"With include={path}: {name}.",
+        }
     write = _properties(declared, writing=True)
     required = [
         name
@@ -248,7 +253,9 @@ def _history_schema() -> Json:
         ["id", "action", "at", "actor", "changes"],
     )
     page = _object({"size": {"type": "integer"}, "next": {"type": ["string", "null"]}}, ["size", "next"])
-    return _object({"data": {"type": "array", "items": entry}, "meta": _object({"page": page}, ["page"])}, ["data", "meta"])
+    return _object(
+        {"data": {"type": "array", "items": entry}, "meta": _object({"page": page}, ["page"])}, ["data", "meta"]
+    )
 
 
 # -- parameters -----------------------------------------------------------------------------------------------------------
@@ -262,16 +269,23 @@ def _shared_parameters() -> Json:
     return {
         "Sort": _parameter("sort", {"type": "string"}, "Field names by comma; a minus before a name turns its order."),
         "Fields": _parameter("fields", {"type": "string"}, "Field names by comma; without it all but lines."),
-        "Include": _parameter("include", {"type": "string"}, "References by comma, whose objects stand beside their ids."),
+        "Include": _parameter(
+            "include", {"type": "string"}, "References by comma, whose objects stand beside their ids."
+        ),
         "Text": _parameter("q", {"type": "string", "maxLength": 200}, "Words to look for in the searchable fields."),
         "Archived": _parameter(
             "archived", {"type": "string", "enum": ["without", "only", "with"]}, "What to do with archived records."
         ),
-        "Size": _parameter("page[size]", {"type": "integer", "minimum": 1, "maximum": 500}, "Records per page; 80 without it."),
+        "Size": _parameter(
+            "page[size]", {"type": "integer", "minimum": 1, "maximum": 500}, "Records per page; 80 without it."
+        ),
         "Number": _parameter("page[number]", {"type": "integer", "minimum": 1}, "The page, from 1."),
         "After": _parameter("page[after]", {"type": "string"}, "The cursor of the last answer (meta.page.next)."),
         "IfMatch": _parameter(
-            "If-Match", {"type": "string"}, "The ETag of the version that was read; 412 when there is a newer one.", "header"
+            "If-Match",
+            {"type": "string"},
+            "The ETag of the version that was read; 412 when there is a newer one.",
+            "header",
         ),
         "IfNoneMatch": _parameter("If-None-Match", {"type": "string"}, "304 when the version is this one.", "header"),
         "IdempotencyKey": _parameter(
@@ -374,7 +388,9 @@ def _operation(route: Route) -> Json:
                 _parameter("measures", {"type": "string"}, "count, amount:sum, amount:avg, amount:min, amount:max."),
                 *_filter_parameters(declared),
             ]
-            answers = {"200": _success(_object({"data": {"type": "array", "items": {"type": "object"}}}, ["data"]), "Groups")}
+            answers = {
+                "200": _success(_object({"data": {"type": "array", "items": {"type": "object"}}}, ["data"]), "Groups")
+            }
         case "create":
             found["summary"] = f"{label}: create"
             found["parameters"] = _shared("Include", "IdempotencyKey")
@@ -406,7 +422,9 @@ def _operation(route: Route) -> Json:
         case "history":
             found["summary"] = f"{label}: who changed what"
             found["parameters"] = [
-                _parameter("page[size]", {"type": "integer", "minimum": 1, "maximum": HISTORY_LIMIT}, "Entries per page."),
+                _parameter(
+                    "page[size]", {"type": "integer", "minimum": 1, "maximum": HISTORY_LIMIT}, "Entries per page."
+                ),
                 _parameter("page[after]", {"type": "integer", "minimum": 1}, "The cursor of the last answer."),
             ]
             answers = {"200": _success(_ref("schemas", "PageOfHistory"), "History")}
@@ -434,7 +452,9 @@ def _page_schema(record: Json) -> Json:
         {"size": {"type": "integer"}, "number": {"type": ["integer", "null"]}, "next": {"type": ["string", "null"]}},
         ["size", "number", "next"],
     )
-    meta = _object({"total": {"type": ["integer", "null"]}, "capped": {"type": "boolean"}, "page": page}, ["total", "page"])
+    meta = _object(
+        {"total": {"type": ["integer", "null"]}, "capped": {"type": "boolean"}, "page": page}, ["total", "page"]
+    )
     return _object({"data": {"type": "array", "items": record}, "meta": meta}, ["data", "meta"])
 
 

@@ -78,7 +78,9 @@ def problem_of(error: BaseException) -> Problem:
         case RuleViolation():
             return Problem(error.status, error.code, str(error), {error.field or "": [str(error)]})
         case Conflict():
-            return Problem(error.status, error.code, str(error), more={"current": error.current} if error.current else {})
+            return Problem(
+                error.status, error.code, str(error), more={"current": error.current} if error.current else {}
+            )
         case ComptoirError() if error.status < 500:
             headers = {"WWW-Authenticate": 'Bearer realm="comptoir"'} if error.status == 401 else {}
             return Problem(error.status, error.code, str(error), headers=headers)
@@ -142,5 +144,7 @@ def _database_problem(error: Exception) -> Problem:
 def _unforeseen(error: BaseException) -> Problem:
     number = secrets.token_hex(4)
     log.error("error %s", number, exc_info=error)
-    detail = _("An error that nobody foresaw. Nothing was changed. Tell an administrator its number: {number}.", number=number)
+    detail = _(
+        "An error that nobody foresaw. Nothing was changed. Tell an administrator its number: {number}.", number=number
+    )
     return Problem(500, "core.error", str(detail), more={"number": number})

@@ -34,7 +34,11 @@ def included(ctx: Context, declared: DeclaredType, text: str) -> dict[str, str]:
         if part not in known:
             raise RuleViolation(
                 "core.unknown_include",
-                _("There is no reference “{name}” here. Known: {known}.", name=part[:60], known=", ".join(known) or "–"),
+                _(
+                    "There is no reference “{name}” here. Known: {known}.",
+                    name=part[:60],
+                    known=", ".join(known) or "–",
+                ),
                 field="include",
             )
         found[part] = known[part]

@@ -77,7 +77,11 @@ class Resource:
         call.check_parameters("include")
         record = self._load(call, record_id)
         text = call.request.args.get("include", "")
-        if not text and "If-None-Match" in call.request.headers and call.request.if_none_match.contains_weak(etag(record)):
+        if (
+            not text
+            and "If-None-Match" in call.request.headers
+            and call.request.if_none_match.contains_weak(etag(record))
+        ):
             return Answer(status=304, headers={"ETag": f'"{etag(record)}"'})
         return self._single(call, record, include=text)
 
@@ -128,7 +132,9 @@ class Resource:
 
     def built(self, call: Call, content: dict[str, Any], prefix: str = "") -> Record:
         """A new record from the values of a request, not saved yet."""
-        values = load(write_schema(self.declared, call.context.actor.grants, with_version=False), content, prefix=prefix)
+        values = load(
+            write_schema(self.declared, call.context.actor.grants, with_version=False), content, prefix=prefix
+        )
         record = self.declared.model()
         fill(record, values, self.declared)
         return record
@@ -219,7 +225,10 @@ class Resource:
         return f"{self.declared.api_path}/{record.id}"
 
     def _load(self, call: Call, record_id: int) -> Record:
-        if call.context.actor.grants.scope(self.declared.permission("read")) is None and not call.context.actor.is_system:
+        if (
+            call.context.actor.grants.scope(self.declared.permission("read")) is None
+            and not call.context.actor.is_system
+        ):
             raise NotFound(_("There is no {label} {id} here, or you may not see it.",
                              label=self.declared.declaration.label, id=record_id))  # fmt: skip
         return queries.load(call.context, self.declared.model, record_id)

@@ -24,6 +24,9 @@ LARGEST_ID = 2**63 - 1
 LINES_LIMIT = 1000
 """How many lines a record takes in one request."""
 
+NEVER_NULL = frozenset({Kind.BOOLEAN, Kind.STAGE})
+"""Kinds whose columns always hold a value."""
+
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,10})?\Z", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})\Z", re.ASCII)
@@ -46,7 +49,11 @@ def to_decimal(value: Any) -> Decimal:
     """An exact number: a JSON number, or a text such as ``"500.00"``."""
     if isinstance(value, str) and _NUMBER.match(value):
         return Decimal(value)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or (isinstance(value, Decimal) and not value.is_finite()):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | Decimal)
+        or (isinstance(value, Decimal) and not value.is_finite())
+    ):
         raise _refuse(_("Give a number such as “500.00”."))
     return Decimal(value)
 
@@ -118,6 +125,8 @@ class DeclaredField(fields.Field[Any]):
         """The value in its Python type; None stays None where the field may be empty."""
         if value is missing:
             return missing
+        if value is None and self.declared.kind in NEVER_NULL:
+            raise _refuse(_("It cannot be empty; leave it out instead."))
         converted = None if value is None else self._convert(value)
         broken = [str(violation) for violation in check_value(self.declared, converted, self.declared.name)]
         if broken:
@@ -227,7 +236,9 @@ def _line_schema(described: Field, grants: Grants) -> type[Schema]:
     return Strict.from_dict(inner, name=described.name)
 
 
-def load(schema: Schema, content: Mapping[str, Any], *, only: Iterable[str] | None = None, prefix: str = "") -> dict[str, Any]:
+def load(
+    schema: Schema, content: Mapping[str, Any], *, only: Iterable[str] | None = None, prefix: str = ""
+) -> dict[str, Any]:
     """The content in Python types; raises `RuleViolations` with everything that is wrong, each at its field.
 
     With ``only``, every other field is refused as unknown.

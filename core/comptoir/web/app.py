@@ -12,6 +12,7 @@ from jinja2 import StrictUndefined
 from comptoir.deployment import Deployment
 from comptoir.i18n import _, ngettext
 from comptoir.registry.registry import Registry
+from comptoir.rest import create_blueprint
 from comptoir.web import account, faults, filters, security
 from comptoir.web.frame import TOAST_COOKIE
 from comptoir.web.screens import dashboard, jobs, modules, records, reports, roles, search, users
@@ -80,6 +81,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
             response.delete_cookie(TOAST_COOKIE, path="/")
         return response
 
+    app.register_blueprint(create_blueprint(deployment, registry))
     registry.hooks.configure_app(app=app)
     return app
 

@@ -34,9 +34,7 @@ def deployment(engine_name: str, tmp_path: Path, clock: Clock, _databases: Path)
     def discover() -> dict[str, Available]:
         return {**{n: a for n, a in discover_plugins().items() if n == "base"}, "shop": SHOP}
 
-    with copied_deployment(
-        engine_name, tmp_path, ["shop"], clock=clock, cache=_databases, discover=discover
-    ) as opened:
+    with copied_deployment(engine_name, tmp_path, ["shop"], clock=clock, cache=_databases, discover=discover) as opened:
         tables = [Base.metadata.tables[name] for name in opened.registry.plugins["shop"].tables]
         Base.metadata.create_all(opened.engine, tables=tables)
         yield opened
@@ -44,14 +42,9 @@ def deployment(engine_name: str, tmp_path: Path, clock: Clock, _databases: Path)
 
 @pytest.fixture
 def app(deployment: Deployment) -> Flask:
-    from types import SimpleNamespace
+    from comptoir.web.app import create_app
 
-    from comptoir.rest import create_blueprint
-
-    made = Flask("api", static_folder=None)
-    made.extensions["comptoir"] = SimpleNamespace(deployment=deployment, registry=deployment.registry)
-    made.register_blueprint(create_blueprint(deployment, deployment.registry))
-    return made
+    return create_app(deployment, deployment.registry)
 
 
 class Api:

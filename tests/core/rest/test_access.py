@@ -19,7 +19,12 @@ OWN = {f"shop.order.{action}": "own" for action in ("read", "create", "write", "
 
 
 def test_without_credentials_nothing_is_answered(app: Flask, api: Any) -> None:
-    for method, path in (("GET", "/shop/orders"), ("POST", "/shop/orders"), ("DELETE", "/shop/orders/1"), ("GET", "/openapi.json")):
+    for method, path in (
+        ("GET", "/shop/orders"),
+        ("POST", "/shop/orders"),
+        ("DELETE", "/shop/orders/1"),
+        ("GET", "/openapi.json"),
+    ):
         answer = app.test_client().open(f"/api/v1{path}", method=method)
         assert (answer.status_code, answer.content_type) == (401, "application/problem+json"), path
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")

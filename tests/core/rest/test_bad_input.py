@@ -61,7 +61,9 @@ HUGE = 10 * 1024 * 1024
     ids=lambda value: str(value)[:40].encode("ascii", "backslashreplace").decode(),
 )
 def test_a_wrong_value_is_refused_at_its_field(api: Any, values: dict[str, Any], field: str) -> None:
-    answer = api.call("POST", "/shop/orders", data=json.dumps({"number": "A-1", **values}), content_type="application/json")
+    answer = api.call(
+        "POST", "/shop/orders", data=json.dumps({"number": "A-1", **values}), content_type="application/json"
+    )
     assert answer.status_code == 422, answer.text[:300]
     assert list(answer.json["errors"]) == [field]
     assert answer.content_type == "application/problem+json"
@@ -117,7 +119,9 @@ def test_a_body_that_is_too_long_or_no_json_is_refused(api: Any) -> None:
     assert form.status_code == 415
 
 
-@pytest.mark.parametrize("path", ["/shop/orders/999999", f"/shop/orders/{10**30}", "/shop/orders/x", "/shop/carts", "/x", "/"])
+@pytest.mark.parametrize(
+    "path", ["/shop/orders/999999", f"/shop/orders/{10**30}", "/shop/orders/x", "/shop/carts", "/x", "/"]
+)
 def test_what_is_not_there_is_a_problem_too(api: Any, path: str) -> None:
     answer = api.get(path)
     assert (answer.status_code, answer.content_type) == (404, "application/problem+json")

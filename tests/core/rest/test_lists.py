@@ -140,4 +140,6 @@ def test_a_read_costs_one_question_about_the_caller(api: Any, statements: Callab
     api.get("/shop/orders?fields=number")
     with statements() as seen:
         api.get("/shop/orders?fields=number")
-    assert len([s for s in seen if "core_token" in s or "core_user" in s or "core_access" in s or "core_role" in s]) == 1
+    assert (
+        len([s for s in seen if "core_token" in s or "core_user" in s or "core_access" in s or "core_role" in s]) == 1
+    )

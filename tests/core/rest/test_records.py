@@ -43,7 +43,9 @@ def test_lines_are_replaced_as_a_list(api: Any) -> None:
 
 
 def test_what_was_read_of_lines_can_be_written_back(api: Any) -> None:
-    made = api.made("/base/contacts", name="Acme", phones=[{"number": "+31 20 123 4567"}], emails=[{"address": "a@b.nl"}])
+    made = api.made(
+        "/base/contacts", name="Acme", phones=[{"number": "+31 20 123 4567"}], emails=[{"address": "a@b.nl"}]
+    )
     answer = api.patch(f"/base/contacts/{made['id']}", {"phones": made["phones"], "emails": made["emails"]})
     assert answer.status_code == 200, answer.text
     assert answer.json["phones"] == made["phones"]

@@ -44,9 +44,7 @@ def test_an_action_that_does_not_exist_is_not_found(api: Any) -> None:
     assert "archive, restore, duplicate, explode, refuse, send" in answer.json["detail"]
 
 
-def test_a_move_with_a_right_of_its_own_is_offered_and_done_only_with_it(
-    api: Any, api_for: Callable[..., Any]
-) -> None:
+def test_a_move_with_a_right_of_its_own_is_offered_and_done_only_with_it(api: Any, api_for: Callable[..., Any]) -> None:
     made = api.made("/shop/orders", number="A-1")
     path = f"/shop/orders/{made['id']}"
     api.post(f"{path}/actions/lose", {"reason": "Price"})
