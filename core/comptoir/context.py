@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
@@ -36,6 +36,9 @@ class Sessions(Protocol):
     @property
     def user(self) -> Session:
         """The session of the actor."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A part of the work that is undone alone when it raises."""
 
 
 Outbox = Callable[[Session, str, str, Sequence[Any]], None]

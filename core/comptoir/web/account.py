@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, render_template, request
@@ -115,13 +116,13 @@ def sign_in() -> Response:
     if isinstance(attempt, Refusal):
         return _refused(email, attempt)
     right, renewed = compare(attempt, secret)
+    stay, token = bool(request.form.get("stay")), ""
     with deployment.system_context("sign-in", registry=current_registry()) as ctx:
         user = finish_sign_in(ctx.system_session, attempt, right=right, renewed=renewed)
         if isinstance(user, User):
             old = request.cookies.get(cookie_name(COOKIE))
             if old:
                 end_session(ctx.system_session, old)
-            stay = bool(request.form.get("stay"))
             token, _row = open_session(
                 ctx.system_session,
                 user,
@@ -306,7 +307,7 @@ def preferences() -> Response:
     return redirect_with(_own_path(urlsplit(request.headers.get("Referer", "/")).path or "/"))
 
 
-def remember(changes: dict[str, object]) -> None:
+def remember(changes: Mapping[str, object]) -> None:
     """Keep preferences of the person who is signed in; None forgets one."""
     visit = current_visit()
     session = visit.context.system_session

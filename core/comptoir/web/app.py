@@ -54,7 +54,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     app = WebApp("comptoir.web", static_folder=None, template_folder=None)
     app.extensions["comptoir"] = Generation(deployment, registry, Actors(registry), static)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.jinja_loader = template_loader(theme, plugins)  # type: ignore[assignment]
+    app.jinja_loader = template_loader(theme, plugins)
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True

@@ -93,7 +93,7 @@ def install_errors(app: Flask) -> None:
         if known is not None:
             return answer(app, known)
         number = uuid.uuid4().hex[:8].upper()
-        log.exception("error %s at %s %s", number, request.method, request.path)
+        log.error("error %s at %s %s", number, request.method, request.path, exc_info=error)
         shown = ComptoirError(
             _("It is logged under the number below. Try again; if it stays, tell your administrator.")
         )

@@ -185,7 +185,7 @@ def install_sign_in(app: Flask) -> None:
     manager = LoginManager(app)
     manager.session_protection = None
 
-    @manager.request_loader
+    @manager.request_loader  # type: ignore[untyped-decorator]
     def load(_request: Any) -> SignedInUser | None:
         visit: Visit | None = g.get("visit")
         return SignedInUser(visit.user) if visit is not None else None

@@ -345,11 +345,13 @@ class FieldInput:
     module: Module | None = None
     autofocus: bool = False
     rows: int = 4
+    key: str = ""
+    """Tells inputs apart that share a name because they stand in several forms of one page."""
 
     @property
     def id(self) -> str:
         """The element's id: the name with brackets and dots flattened."""
-        return "f-" + self.name.replace("[", "-").replace("]", "").replace(".", "-")
+        return "f-" + (self.key or self.name).replace("[", "-").replace("]", "").replace(".", "-")
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,9 +156,7 @@ def _rows(
 ) -> list[dict[str, Any]]:  # fmt: skip
     where = and_also(narrowed, Compare(workflow.field, "eq", stage.name), _recent(visit, stage))
     wanted = [*card_fields, "owner_id", "updated_at"]
-    for name in ("stage_since", "currency"):
-        if name in declared.fields:
-            wanted.append(name)
+    wanted += [name for name in ("stage_since", "currency") if name in declared.fields]
     query = Query(where=where, text=text, fields=tuple(dict.fromkeys(wanted)), size=CARDS, sort=("-updated_at",))
     return run(visit.context, declared, query, total=False).rows
 

@@ -8,8 +8,6 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy.orm import InstrumentedAttribute
-
 from comptoir.db.fields import NUMERIC, Field, Kind
 from comptoir.db.record import Extension, module_of
 from comptoir.i18n import _
@@ -31,9 +29,8 @@ Titles = Mapping[tuple[str, int], str]
 
 def wire_name(column: Any) -> str:
     """The wire name of a declared column: ``amount``, or ``sales.credit_limit`` of an extension."""
-    attribute: InstrumentedAttribute[Any] = column
-    owner = attribute.class_
-    key = str(attribute.key)
+    owner: type[Any] = column.class_
+    key = str(column.key)
     return f"{module_of(owner)}.{key}" if issubclass(owner, Extension) else key
 
 

@@ -287,9 +287,10 @@ def _sections(
         fields: list[FieldInput] = []
         lines: list[LineSet] = []
         for column in section.fields:
-            item = form.inputs.get(field_name(column))
-            if item is None or item.hidden or any(f.name == item.name for f in flat):
+            found = form.inputs.get(field_name(column))
+            if found is None or found.hidden or any(f.name == found.name for f in flat):
                 continue
+            item = found
             if item.declared.kind is Kind.LINES:
                 lines.append(_line_set(visit, item, sent, errors))
                 continue

@@ -46,7 +46,6 @@ PARAMETERS = ("view", "columns", "group", "board", "back")
 SIZES = (25, 50, 80, 200)
 MAX_OPTIONS = 8
 BULK_LIMIT = 500
-PHONE_ROLES = ("second", "value", "detail")
 Pairs = list[tuple[str, str]]
 
 
@@ -178,7 +177,7 @@ def _columns(
     cells: Cells, declared: DeclaredType, shown: Sequence[str], query: Query, pairs: Pairs
 ) -> tuple[Column, ...]:
     found = []
-    roles = iter(PHONE_ROLES)
+    roles = _phone_roles(declared, shown)
     for name in shown:
         field = declared.fields[name]
         is_title = name == declared.title
@@ -194,10 +193,26 @@ def _columns(
                 sort_url=url_with(declared.url, [*without(pairs, "sort"), ("sort", target)]) if sortable else "",
                 sorted=("descending" if order.startswith("-") else "ascending") if order else "",
                 pinned=is_title,
-                phone="name" if is_title else next(roles, ""),
+                phone="name" if is_title else roles.get(name, ""),
             )
         )
     return tuple(found)
+
+
+def _phone_roles(declared: DeclaredType, shown: Sequence[str]) -> dict[str, Any]:
+    """Which columns stand beside and under the name on a phone: text or reference, status or amount, then what is left."""
+    wishes = (
+        ("second", (Kind.REFERENCE, Kind.TEXT)),
+        ("value", (Kind.MONEY, Kind.STAGE, Kind.CHOICE)),
+        ("detail", (Kind.DATE, Kind.MOMENT, Kind.STAGE, Kind.CHOICE, Kind.TEXT, Kind.REFERENCE)),
+    )
+    roles: dict[str, Any] = {}
+    for role, kinds in wishes:
+        fitting = [n for kind in kinds for n in shown if declared.fields[n].kind is kind and n not in roles]
+        fitting = [n for n in fitting if n not in (declared.title, "owner_id", "kind")]
+        if fitting:
+            roles[fitting[0]] = role
+    return roles
 
 
 def _row(cells: Cells, declared: DeclaredType, shown: Sequence[str], row: dict[str, Any]) -> Row:

@@ -222,8 +222,13 @@ def show_plan(name: str, action: str) -> Response:
 def _answer(model: PlanPage, status: int = 200) -> Response:
     if is_partial():
         return part("admin/_plan.html", model, status=status)
-    crumbs = [(_("Modules"), "/settings/modules"), model.title]
-    return page("admin/plan.html", model, crumbs=crumbs, side=settings_side(), status=status)
+    return page(
+        "admin/plan.html",
+        model,
+        crumbs=[(_("Modules"), "/settings/modules"), model.title],
+        side=settings_side(),
+        status=status,
+    )
 
 
 @pages.post("/settings/modules/<name>/<action>")

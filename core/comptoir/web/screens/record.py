@@ -146,7 +146,7 @@ def _facts(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) -
         if fact.model is declared.model and grants.scope(fact.permission) is not None
     ]
     for plugin_name, fact in sorted(contributed, key=lambda pair: pair[1].order):
-        value = _guarded(plugin_name, lambda fact=fact: fact.value(visit.context, record))  # type: ignore[misc]
+        value = _guarded(plugin_name, lambda fact=fact: fact.value(visit.context, record))
         if value is None:
             continue
         tone: Any = fact.tone
@@ -514,20 +514,22 @@ def _composers(visit: Visit, declared: DeclaredType, record: Record) -> tuple[Co
     if not visit.context.may(interaction.permission("create")):
         return ()
     url = f"{declared.url}/{record.id}/notes"
-    direction = FieldInput(
-        "direction", str(_("Direction")), "choice", "out", 6,
-        options=(Option("in", str(_("From them"))), Option("out", str(_("From us")))),
-    )  # fmt: skip
+
+    def direction(key: str) -> FieldInput:
+        options = (Option("in", str(_("From them"))), Option("out", str(_("From us"))))
+        return FieldInput("direction", str(_("Direction")), "choice", "out", 6, options=options, key=f"{key}-direction")
+
+    def minutes(key: str) -> FieldInput:
+        return FieldInput("minutes", str(_("Minutes")), "number", width=6, key=f"{key}-minutes")
 
     def composer(kind: str, label: Text, icon: str, hint: Text, deed: Text, *fields: FieldInput) -> Composer:
         return Composer(kind, str(label), icon, f"{url}?kind={kind}", str(hint), str(deed), fields)
 
-    minutes = FieldInput("minutes", str(_("Minutes")), "number", width=6)
     return (
         composer("note", _("Note"), "note", _("What should the next person know?"), _("Save note")),
-        composer("call", _("Call"), "phone", _("What was said?"), _("Save call"), direction, minutes),
-        composer("mail", _("Mail"), "mail", _("What was written?"), _("Save mail"), direction),
-        composer("meeting", _("Meeting"), "users", _("What came of it?"), _("Save meeting"), minutes),
+        composer("call", _("Call"), "phone", _("What was said?"), _("Save call"), direction("call"), minutes("call")),
+        composer("mail", _("Mail"), "mail", _("What was written?"), _("Save mail"), direction("mail")),
+        composer("meeting", _("Meeting"), "users", _("What came of it?"), _("Save meeting"), minutes("meeting")),
     )
 
 

@@ -53,11 +53,13 @@ def happenings(
         if before is not None:
             where.append(Compare(moment, "lt", before))
         query = Query(where=All(tuple(where)), sort=(f"-{moment}",), fields=tuple(wanted), size=PART)
-        for row in run(visit.context, related, query, total=False).rows:
-            found.append(Happening(row[moment], declared=related, row=row))
-    for entry in history_of(visit.context, record, limit=PART * 2 if before is not None else PART):
-        if before is None or entry.at < before:
-            found.append(Happening(entry.at, entry=entry))
+        found += [
+            Happening(row[moment], declared=related, row=row)
+            for row in run(visit.context, related, query, total=False).rows
+        ]
+    limit = PART * 2 if before is not None else PART
+    kept = (entry for entry in history_of(visit.context, record, limit=limit) if before is None or entry.at < before)
+    found += [Happening(entry.at, entry=entry) for entry in kept]
     found.sort(key=lambda happening: happening.at, reverse=True)
     return found
 

@@ -9,9 +9,11 @@ import "./forms.js";
 import "./lists.js";
 import "./board.js";
 import { csrfToken } from "./page.js";
+import { warmUp } from "./sign_in.js";
 
 document.documentElement.classList.add("js");
 window.htmx = htmx;
+if (document.querySelector(".lg__card")) warmUp();
 
 document.addEventListener("htmx:config:request", (event) => {
   const request = event.detail.ctx.request;
