@@ -83,6 +83,7 @@ from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggre
 from comptoir.records.save import archive, delete, move, restore, save
 from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
 from comptoir.values import Amount, FieldChange, RecordRef
+from comptoir.web.formats import Formats
 
 # declaring: tables, fields, stages
 __all__ = [
@@ -195,6 +196,7 @@ __all__ += [
     "ConfigurationError",
     "Conflict",
     "FieldChange",
+    "Formats",
     "NotAllowed",
     "NotFound",
     "PluginError",

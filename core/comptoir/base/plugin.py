@@ -5,8 +5,25 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from comptoir.base import models, services
-from comptoir.toolkit import Base, Change, Context, Daily, Job, Manifest, Record, RoleTemplate, _, hookimpl
+from comptoir.base import models, screens, services
+from comptoir.toolkit import (
+    Action,
+    Base,
+    Change,
+    Context,
+    Daily,
+    Fact,
+    Job,
+    Manifest,
+    MenuItem,
+    Record,
+    RoleTemplate,
+    Screens,
+    Tab,
+    Tile,
+    _,
+    hookimpl,
+)
 
 manifest = Manifest(
     _("Base"),
@@ -51,6 +68,36 @@ def contribute_roles() -> list[RoleTemplate]:
             _("Sees all contacts, edits those of their team, keeps their own tasks."),
         ),
     ]
+
+
+@hookimpl
+def contribute_screens() -> list[Screens]:
+    return list(screens.SCREENS)
+
+
+@hookimpl
+def contribute_menu() -> list[MenuItem]:
+    return list(screens.MENU)
+
+
+@hookimpl
+def contribute_facts() -> list[Fact]:
+    return list(screens.FACTS)
+
+
+@hookimpl
+def contribute_tabs() -> list[Tab]:
+    return list(screens.TABS)
+
+
+@hookimpl
+def contribute_actions() -> list[Action]:
+    return list(screens.ACTIONS)
+
+
+@hookimpl
+def contribute_tiles() -> list[Tile]:
+    return list(screens.TILES)
 
 
 @hookimpl

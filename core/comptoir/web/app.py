@@ -13,7 +13,7 @@ from comptoir.deployment import Deployment
 from comptoir.i18n import _, ngettext
 from comptoir.registry.registry import Registry
 from comptoir.rest import create_blueprint
-from comptoir.web import account, faults, filters, security
+from comptoir.web import account, charts, faults, filters, security
 from comptoir.web.frame import TOAST_COOKIE
 from comptoir.web.screens import dashboard, jobs, modules, records, reports, roles, search, users
 from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
@@ -61,7 +61,8 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     environment.auto_reload = False
     environment.filters.update(initials=filters.initials, hue=filters.hue, icon_name=filters.icon_name)
     environment.globals.update(
-        _=_, ngettext=ngettext, asset=static.url, style_sheets=lambda: static.sheets, csrf_token=form_token
+        _=_, ngettext=ngettext, asset=static.url, style_sheets=lambda: static.sheets, csrf_token=form_token,
+        charts=charts,
     )
     security.protect(app, deployment.settings)
     faults.install_errors(app)

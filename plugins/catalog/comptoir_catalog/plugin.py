@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from comptoir.toolkit import Base, Change, Context, Manifest, Permission, RoleTemplate, _, hookimpl
-from comptoir_catalog import models, services
+from comptoir.toolkit import (
+    Base,
+    Change,
+    Context,
+    Manifest,
+    MenuItem,
+    Permission,
+    RoleTemplate,
+    Screens,
+    _,
+    hookimpl,
+)
+from comptoir_catalog import models, screens, services
 
 manifest = Manifest(_("Catalogue"), _("Products, units and price lists."), category="sales", icon="box")
 
@@ -35,6 +46,16 @@ def contribute_roles() -> list[RoleTemplate]:
             _("Keeps products and price lists."),
         ),
     ]
+
+
+@hookimpl
+def contribute_screens() -> list[Screens]:
+    return list(screens.SCREENS)
+
+
+@hookimpl
+def contribute_menu() -> list[MenuItem]:
+    return list(screens.MENU)
 
 
 @hookimpl

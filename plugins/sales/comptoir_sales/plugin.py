@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import time
 
-from comptoir.toolkit import Base, Change, Context, Manifest, Permission, Record, RoleTemplate, _, hookimpl
-from comptoir_sales import models, services
+from comptoir.toolkit import (
+    Action,
+    Base,
+    Change,
+    Context,
+    Daily,
+    Fact,
+    Job,
+    Manifest,
+    MenuItem,
+    Panel,
+    Permission,
+    Record,
+    Report,
+    RoleTemplate,
+    Screens,
+    Tab,
+    Tile,
+    _,
+    hookimpl,
+)
+from comptoir_sales import jobs, models, screens, services, tiles
 
 manifest = Manifest(_("Sales"), _("Leads, deals, pipelines and their reports."), category="sales", icon="board")
 
@@ -69,6 +90,51 @@ def contribute_roles() -> list[RoleTemplate]:
             _("Sees and edits every deal of the team and the teams below it."),
         ),
     ]
+
+
+@hookimpl
+def contribute_screens() -> list[Screens]:
+    return list(screens.SCREENS)
+
+
+@hookimpl
+def contribute_menu() -> list[MenuItem]:
+    return list(screens.MENU)
+
+
+@hookimpl
+def contribute_facts() -> list[Fact]:
+    return list(screens.FACTS)
+
+
+@hookimpl
+def contribute_tabs() -> list[Tab]:
+    return list(screens.TABS)
+
+
+@hookimpl
+def contribute_panels() -> list[Panel]:
+    return list(screens.PANELS)
+
+
+@hookimpl
+def contribute_actions() -> list[Action]:
+    return list(screens.ACTIONS)
+
+
+@hookimpl
+def contribute_reports() -> list[Report]:
+    return list(screens.REPORTS)
+
+
+@hookimpl
+def contribute_tiles() -> list[Tile]:
+    return list(tiles.TILES)
+
+
+@hookimpl
+def contribute_jobs() -> list[Job]:
+    return [Job("sales.find_idle_deals", jobs.find_idle_deals, Daily(time(7)), _("Find idle deals"))]
 
 
 @hookimpl

@@ -118,7 +118,7 @@ def _deals(ctx: Context) -> Any:
     return ctx.registry.record_type(Deal)
 
 
-def _drill(*filters: Filter | None) -> dict[str, str]:
+def drill(*filters: Filter | None) -> dict[str, str]:
     """The query of the list that shows exactly these records."""
     return dict(to_pairs(and_also(*filters)))
 
@@ -257,7 +257,7 @@ def pipeline(ctx: Context, where: Filter | None, options: Options) -> ReportResu
                 "count": found.counts[key],
                 "value": found.values.get(key, Decimal(0)),
                 "weighted": found.weighted.get(key, Decimal(0)).quantize(CENT, ROUND_HALF_UP),
-                "drill": _drill(narrowed, at_stage, in_month),
+                "drill": drill(narrowed, at_stage, in_month),
             }
         )
     columns = [
@@ -293,7 +293,7 @@ def win_rate(ctx: Context, where: Filter | None, options: Options) -> ReportResu
             "closed": won + lost,
             "rate": share(won, won + lost),
             "value": value.values.get(key, Decimal(0)),
-            "drill": _drill(where, CLOSED, split.narrow(key)),
+            "drill": drill(where, CLOSED, split.narrow(key)),
         }
         for key, (won, lost) in by_group.items()
     ]
@@ -334,7 +334,7 @@ def cycle(ctx: Context, where: Filter | None, options: Options) -> ReportResult:
             {
                 "label": labels.get(key, name(key)) if by == "outcome" else name(key),
                 **_cycle_figures(won, lost),
-                "drill": _drill(here, CLOSED),
+                "drill": drill(here, CLOSED),
             }
         )
     all_won, all_lost = cycle_histogram(ctx, and_also(where, WON)), cycle_histogram(ctx, and_also(where, LOST))
@@ -411,7 +411,7 @@ def funnel_steps(ctx: Context, where: Filter | None) -> tuple[list[Step], int]:
                 here=counts.get((code, "open"), 0),
                 goes_on=share(further + won_here, further + won_here + lost),
                 reasons=reasons.get(code, ()),
-                drill=_drill(narrowed, Compare("furthest_stage", "in", tuple(codes[place:]))),
+                drill=drill(narrowed, Compare("furthest_stage", "in", tuple(codes[place:]))),
             )
         )
     measured = [step for step in steps if step.goes_on is not None and step.reached - step.here >= LEAST_LEFT]
@@ -461,7 +461,7 @@ def funnel(ctx: Context, where: Filter | None, options: Options) -> ReportResult
     rows.append(
         {
             "label": str(_("Won")), "reached": won, "here": 0, "lost": 0, "goes_on": None, "reasons": "", "tone": "ok",
-            "drill": _drill(where, WON),
+            "drill": drill(where, WON),
         }
     )  # fmt: skip
     weakest = next((step for step in steps if step.is_weakest), None)
@@ -533,7 +533,7 @@ def ranking(ctx: Context, where: Filter | None, options: Options) -> ReportResul
             "rate": line.rate,
             "value": line.value,
             "average": (line.value / line.won).quantize(CENT, ROUND_HALF_UP) if line.won else None,
-            "drill": _drill(where, CLOSED, split.narrow(line.key)),
+            "drill": drill(where, CLOSED, split.narrow(line.key)),
         }
         for line in lines
     ]
