@@ -56,7 +56,6 @@ SCREENS = (
                 Deal.owner_id,
                 Deal.team_id,
                 Deal.expected_close_on,
-                Deal.amount,
                 Deal.lost_reason_id,
             ),
             more=(

@@ -24,6 +24,7 @@ PERIODS: tuple[tuple[str, Text], ...] = (
     ("month", _("Month")),
     ("quarter", _("Quarter")),
     ("year", _("Year")),
+    ("all", _("All time")),
 )
 
 
@@ -35,9 +36,9 @@ def start() -> Response:
     if home and home != "/" and "dashboard" not in request.args:
         return redirect_with(home)
     registry, grants = visit.context.registry, visit.context.actor.grants
-    period = request.args.get("period", "month")
+    period = request.args.get("period", "all")
     if period not in dict(PERIODS):
-        period = "month"
+        period = "all"
     options = {"period": period}
     tiles = sorted(
         (

@@ -298,7 +298,7 @@ def _tab_counts(visit: Visit, record: Record, tabs: Sequence[TabOf]) -> dict[str
             .where(column == record.id, table.c.archived_at.is_(None))
         )
     rows = visit.context.session.execute(union_all(*parts) if len(parts) > 1 else parts[0])
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _tab_panel(visit: Visit, record: Record, chosen: tuple[str, TabOf]) -> tuple[PanelView, ...]:

@@ -51,7 +51,7 @@ def users() -> Response:
         select(UserRole.user_id, Role.name).join(Role, Role.id == UserRole.role_id).order_by(Role.name)
     ):
         held[user_id].append(name)
-    teams = dict(session.execute(select(Team.id, Team.name)).tuples().all())
+    teams = dict(session.execute(select(Team.id, Team.name)).all())
     found = [
         u for u in list_users(session)
         if (everyone or u.active) and (not text or fold(text) in fold(f"{u.name} {u.email or ''}"))
