@@ -15,6 +15,7 @@ from comptoir.registry.registry import Registry
 from comptoir.rest import create_blueprint
 from comptoir.web import account, charts, faults, filters, security
 from comptoir.web.frame import TOAST_COOKIE
+from comptoir.web.health import health_pages
 from comptoir.web.screens import dashboard, jobs, modules, records, reports, roles, search, users
 from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
 from comptoir.web.themes import StaticFiles, load_theme, template_loader
@@ -69,6 +70,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     install_sign_in(app)
     _serve_static(app, static)
     app.register_blueprint(account.pages)
+    app.register_blueprint(health_pages(deployment, registry))
     for screen in (dashboard, search, reports, modules, jobs, users, roles):
         app.register_blueprint(screen.pages)
     for declared in registry.record_types.values():
