@@ -134,10 +134,10 @@ def test_people_are_found_by_name_phone_and_side_fields(
     [
         ("-id", [7, 6, 5, 4, 3, 2, 1]),
         ("amount", [6, 5, 4, 2, 1, 7, 3]),
-        ("-amount", [1, 7, 2, 4, 5, 6, 3]),
-        ("-amount,-id", [7, 1, 2, 4, 5, 6, 3]),
+        ("-amount", [7, 1, 2, 4, 5, 6, 3]),
+        ("-amount,id", [1, 7, 2, 4, 5, 6, 3]),
         ("person.name,-amount", [7, 4, 6, 1, 2, 3, 5]),
-        ("-closed_on", [6, 1, 7, 2, 3, 4, 5]),
+        ("-closed_on", [6, 1, 7, 2, 3, 5, 4]),
         ("-person.qsales.limit,name", [2, 3, 1, 4, 6, 7, 5]),
     ],
 )

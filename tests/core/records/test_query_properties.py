@@ -284,7 +284,7 @@ def _order(keys: list[tuple[str, bool]]) -> Any:
             if a is None or b is None:
                 return 1 if a is None else -1
             return (1 if a > b else -1) * (-1 if descending else 1)
-        return int(one["id"]) - int(other["id"])
+        return (int(one["id"]) - int(other["id"])) * (-1 if keys and keys[-1][1] else 1)
 
     return compare
 

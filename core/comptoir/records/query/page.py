@@ -247,9 +247,11 @@ def _plan(
         conditions.append(first.is_(None) if segment == EMPTY else first.is_not(None))
         ordered[0] = (first, ordered[0][1], False)
     record_id = builder.declared.table.c.id
+    # equal rows follow the direction of the last key, so that an index on one column holds the whole order
+    backwards = bool(sorts) and sorts[-1].descending
     if after is not None:
         pending = list(enumerate(ordered))[1 if segment == EMPTY else 0 :]
-        conditions += _behind(pending, after, record_id)
+        conditions += _behind(pending, after, record_id, backwards=backwards)
     if segment == EMPTY:
         del ordered[0]
     order: list[Any] = []
@@ -260,7 +262,7 @@ def _plan(
         select(*(column.label(f"c{place}") for place, column in enumerate(columns)))
         .select_from(builder.source)
         .where(*conditions)
-        .order_by(*order, record_id)
+        .order_by(*order, record_id.desc() if backwards else record_id)
         .limit(bindparam("size", type_=Integer()))
     )
     if offset:
@@ -272,6 +274,8 @@ def _behind(
     pending: Sequence[tuple[int, tuple[ColumnElement[Any], bool, bool]]],
     after: tuple[bool, ...],
     record_id: ColumnElement[Any],
+    *,
+    backwards: bool,
 ) -> list[ColumnElement[bool]]:
     """The rows behind the place of the cursor, with empty values last; the bound of the first key lets an index jump."""
     last = bindparam("after_id", type_=BigInteger())
@@ -285,7 +289,7 @@ def _behind(
         behind = column < place if descending else column > place
         alternatives.append(and_(*same, or_(behind, column.is_(None)) if nullable else behind))
         same.append(column == place)
-    found = [or_(*alternatives, and_(*same, record_id > last))]
+    found = [or_(*alternatives, and_(*same, record_id < last if backwards else record_id > last))]
     if pending:
         position, (column, descending, nullable) = pending[0]
         if not nullable and not after[position]:
