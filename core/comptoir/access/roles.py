@@ -231,6 +231,15 @@ def roles_of(session: Session, user: User) -> Sequence[Role]:
     return session.scalars(statement.order_by(Role.name)).all()
 
 
+def roles_by_user(session: Session) -> Mapping[int, Sequence[Role]]:
+    """The roles of every user who has any, by name."""
+    found: dict[int, list[Role]] = {}
+    statement = select(UserRole.user_id, Role).join(Role, Role.id == UserRole.role_id).order_by(Role.name)
+    for user_id, role in session.execute(statement):
+        found.setdefault(user_id, []).append(role)
+    return found
+
+
 def grant_role(session: Session, user: User, role: Role) -> None:
     """Give a user a role; whoever holds it already stays as they are."""
     with changing_rights(session):

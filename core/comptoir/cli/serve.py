@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import click
@@ -11,6 +15,9 @@ from comptoir.cli.terminal import Terminal, pass_terminal, say
 from comptoir.errors import ConfigurationError
 from comptoir.i18n import _
 from comptoir.settings import load_settings
+
+PARENT_SECONDS = 1.0
+"""How often a worker looks whether the server beside it still lives."""
 
 
 @click.command()
@@ -54,8 +61,9 @@ def serve(
 
 
 @click.command()
+@click.option("--beside", type=int, hidden=True, help="The process to end with.")
 @pass_terminal
-def worker(terminal: Terminal) -> None:
+def worker(terminal: Terminal, beside: int | None) -> None:
     """Run the clock and the job queue alone; any number of workers may run, each job runs once."""
     from comptoir.jobs.worker import run_worker
 
@@ -63,7 +71,16 @@ def worker(terminal: Terminal) -> None:
     deployment.refresh()
     _log_to_stderr()
     say(_("Working on the jobs of {name} (stop with Ctrl+C)", name=deployment.name))
+    if beside is not None:
+        threading.Thread(target=_end_with, args=(beside,), name="beside", daemon=True).start()
     run_worker(deployment)
+
+
+def _end_with(parent: int) -> None:
+    """Stop as if told to when the server beside this process is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _require_ready(path: Path) -> None:

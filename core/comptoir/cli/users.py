@@ -63,15 +63,18 @@ def add(
 @pass_terminal
 def list_(terminal: Terminal, as_json: bool) -> None:
     """Everyone, with their roles and when they were last seen."""
+    from sqlalchemy import select
+
     from comptoir.access.models import Team
-    from comptoir.access.roles import roles_of
+    from comptoir.access.roles import roles_by_user
     from comptoir.access.users import list_users
 
     with terminal.context("comptoir users list", write=False) as ctx:
         session = ctx.system_session
+        teams = dict(session.execute(select(Team.id, Team.name)).all())
+        held = roles_by_user(session)
         rows = []
         for user in list_users(session):
-            team = session.get(Team, user.team_id) if user.team_id is not None else None
             rows.append(
                 {
                     "id": user.id,
@@ -79,8 +82,8 @@ def list_(terminal: Terminal, as_json: bool) -> None:
                     "email": user.email,
                     "active": user.active,
                     "signs_in": user.password_hash is not None,
-                    "team": team.name if team is not None else None,
-                    "roles": [role.name for role in roles_of(session, user)],
+                    "team": teams.get(user.team_id) if user.team_id is not None else None,
+                    "roles": [role.name for role in held.get(user.id, ())],
                     "language": user.language,
                     "last_seen_at": user.last_seen_at,
                 }

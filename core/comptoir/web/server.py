@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -92,6 +93,7 @@ def serve(
     def start_jobs(_arbiter: Any) -> None:
         for path in paths if jobs else ():
             command = [sys.executable, "-m", "comptoir.cli", "--config", str(path), "worker"]
+            command += ["--beside", str(os.getpid())]
             companions.append(subprocess.Popen(command))
 
     def stop_jobs(_arbiter: Any) -> None:

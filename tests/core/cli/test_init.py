@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 import tomllib
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -142,3 +149,72 @@ def test_the_environment_chooses_the_database(
     with engine.connect() as connection:
         assert connection.exec_driver_sql("select email from core_user").scalar() == ADMIN
     engine.dispose()
+
+
+# -- serving ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(fresh: CommandLine) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server of a new deployment in a process group of its own, and its address."""
+    fresh.done("init", "--admin-email", ADMIN, "--admin-password", PASSWORD)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "comptoir.cli", "--config", str(fresh.config), "serve", "--port", str(port)]
+    with (fresh.config.parent / "server.log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, text=True, start_new_session=True)
+        try:
+            yield server, f"http://127.0.0.1:{port}"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def until(true: Callable[[], bool], seconds: float = 45) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def members(group: int) -> int:
+    """How many processes of a group live."""
+    listed = subprocess.run(["ps", "-e", "-o", "pgid="], capture_output=True, text=True, check=True).stdout
+    return listed.split().count(str(group))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
+def test_the_server_answers_works_and_ends_with_all_its_processes(
+    served: tuple[subprocess.Popen[str], str], fresh: CommandLine
+) -> None:
+    server, url = served
+    assert until(lambda: answers(f"{url}/login"))
+    assert until(lambda: {row["part"]: row["state"] for row in fresh("check", "--json").rows}["jobs"] == "ok")
+    assert "cannot be used" in fresh.refused("serve", "--port", url.rpartition(":")[2])
+    server.terminate()
+    assert server.wait(timeout=30) == 0
+    assert until(lambda: members(server.pid) == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
+def test_a_killed_server_leaves_no_worker_behind(served: tuple[subprocess.Popen[str], str]) -> None:
+    server, url = served
+    assert until(lambda: answers(f"{url}/login"))
+    assert until(lambda: members(server.pid) >= 3)
+    server.kill()
+    server.wait()
+    assert until(lambda: members(server.pid) == 0)
