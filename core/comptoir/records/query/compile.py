@@ -10,8 +10,8 @@ import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from itertools import count
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
@@ -29,6 +29,7 @@ from sqlalchemy import (
     literal,
     not_,
     or_,
+    select,
 )
 
 from comptoir.db.fields import Kind, fields_of
@@ -375,16 +376,15 @@ class Builder:
         attribute = path.lines or path.field.name
         line: Any = inspect(path.declared.model).relationships[attribute].mapper.class_
         row = line.__table__.alias()
-        belongs = row.c[line.__parent__] == record.c.id
-        if path.field.kind is Kind.LINES:
-            some, wants = exists().where(belongs), shape[0] != "null"
-        elif shape[0] == "null":
-            some, wants = exists().where(belongs, row.c[path.column].is_not(None)), False
-        else:
-            column = row.c[path.column]
-            some, wants = exists().where(belongs, self._comparison(shape, path, column)), True
-        some = some.correlate(record)
-        return some if wants is not negated else not_(some)
+        inner: list[ColumnElement[bool]] = []
+        some = shape[0] != "null"
+        if shape[0] != "null":
+            inner.append(self._comparison(shape, path, row.c[path.column]))
+        elif path.field.kind is not Kind.LINES:
+            inner.append(row.c[path.column].is_not(None))
+        if some is not negated:  # a database begins with the lines it finds by their own index
+            return record.c.id.in_(select(row.c[line.__parent__]).where(*inner))
+        return not_(exists().where(row.c[line.__parent__] == record.c.id, *inner).correlate(record))
 
 
 __all__ = ["Builder", "Shape", "dialect_of", "like", "lower", "lower_words", "shapes_of"]
