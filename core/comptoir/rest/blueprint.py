@@ -2,53 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import MethodNotAllowed
 
 from comptoir.errors import NotFound
 from comptoir.i18n import _
 from comptoir.rest.call import Answer, Call, Desk
 from comptoir.rest.openapi import build_document
 from comptoir.rest.problems import problem_of
+from comptoir.rest.reader import reader_page
 from comptoir.rest.routes import PREFIX, Route, routes
 from comptoir.rest.schemas import LARGEST_ID
 from comptoir.rest.wire import dump
+from comptoir.web.frame import page
 
 if TYPE_CHECKING:
     from comptoir.deployment import Deployment
     from comptoir.registry.registry import Registry
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 DOCUMENT_PATH = f"{PREFIX}/openapi.json"
 
 
 def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
-    """The API of one generation, to be registered by the application without a prefix."""
+    """The API of one generation and the page that explains it, to be registered without a prefix.
+
+    What is not here is answered by the application, which knows that paths below ``/api/v1/`` want problems.
+    """
     blueprint = Blueprint("api", __name__)
     desk = Desk(deployment, registry)
     table = routes(registry)
-    by_path: dict[str, dict[str, Route]] = {}
-    for route in [*table, _document_route(registry, table)]:
-        by_path.setdefault(route.path, {})[route.method] = route
-    for position, (path, methods) in enumerate(by_path.items()):
-        blueprint.add_url_rule(
-            _rule(path), f"r{position}", _view(desk, methods), methods=METHODS, provide_automatic_options=False
-        )
-    blueprint.add_url_rule(f"{PREFIX}/", "absent", _absent, methods=METHODS, provide_automatic_options=False)
-    blueprint.add_url_rule(
-        f"{PREFIX}/<path:anything>", "absent_below", _absent, methods=METHODS, provide_automatic_options=False
-    )
+
+    @cache
+    def document() -> dict[str, Any]:
+        return build_document(registry, table)
+
+    for position, route in enumerate([*table, _document_route(registry, document)]):
+        # a converter would fail on a number of thousands of digits
+        rule = route.path.replace("{id}", "<record_id>").replace("{action}", "<name>")
+        blueprint.add_url_rule(rule, f"r{position}", _view(desk, route), methods=[route.method])
+
+    def reader() -> Response:
+        return page("api_docs.html", reader_page(document(), DOCUMENT_PATH), crumbs=[_("API")])
+
+    blueprint.add_url_rule("/api/docs", "reader", reader)
     return blueprint
 
 
-def _rule(path: str) -> str:
-    # a converter of werkzeug would fail on a number of thousands of digits, and answer in HTML on a text
-    return path.replace("{id}", "<string:record_id>").replace("{action}", "<string:name>")
+def _view(desk: Desk, route: Route) -> Any:
+    def view(**values: str) -> Response:
+        try:
+            arguments = _arguments(values)
+        except NotFound as error:
+            return problem_of(error).response()
+        return desk.answer(request, route.handler, arguments, body=route.body)
+
+    view.checks_credentials = True  # type: ignore[attr-defined]  # so that the application opens no visit around it
+    view.permission = route.permission  # type: ignore[attr-defined]
+    return view
 
 
-def _values(found: dict[str, str]) -> dict[str, Any]:
+def _arguments(found: dict[str, str]) -> dict[str, Any]:
     """The parts of the path; the number of a record as a number."""
     text = found.get("record_id")
     if text is None:
@@ -58,43 +74,13 @@ def _values(found: dict[str, str]) -> dict[str, Any]:
     return {**found, "record_id": int(text)}
 
 
-def _view(desk: Desk, methods: dict[str, Route]) -> Any:
-    allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+def _document_route(registry: Registry, document: Callable[[], dict[str, Any]]) -> Route:
+    @cache
+    def packed() -> bytes:
+        return dump(document())
 
-    def view(**values: str) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status=204, headers={"Allow": ", ".join(allowed)})
-        route = methods.get("GET" if request.method == "HEAD" else request.method)
-        if route is None:
-            return problem_of(
-                MethodNotAllowed(allowed, str(_("Not here. Allowed: {methods}.", methods=", ".join(allowed))))
-            ).response()
-        try:
-            arguments = _values(values)
-        except NotFound as error:
-            return problem_of(error).response()
-        return desk.answer(request, route.handler, arguments, body=route.body)
-
-    view.is_public = True  # type: ignore[attr-defined]  # the desk asks for credentials itself
-    return view
-
-
-def _absent(**_values: Any) -> Response:
-    return problem_of(
-        NotFound(_("There is nothing at this path. See /api/v1/openapi.json for what there is."))
-    ).response()
-
-
-_absent.is_public = True  # type: ignore[attr-defined]
-
-
-def _document_route(registry: Registry, table: list[Route]) -> Route:
-    made: list[bytes] = []
-
-    def document(call: Call) -> Answer:
+    def answer(call: Call) -> Answer:
         call.check_parameters()
-        if not made:
-            made.append(dump(build_document(registry, table)))
-        return Answer(made[0], headers={"ETag": f'"{registry.generation}"'})
+        return Answer(packed(), headers={"ETag": f'"{registry.generation}"'})
 
-    return Route("GET", DOCUMENT_PATH, "core", None, False, "document", document)
+    return Route("GET", DOCUMENT_PATH, "core", None, False, "document", answer)

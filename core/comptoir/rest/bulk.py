@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
 
+from comptoir.context import Context
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, PreconditionFailed, RuleViolation, RuleViolations
 from comptoir.i18n import _
@@ -174,8 +175,13 @@ def _run(call: Call, resource: Resource, kind: str, group: Sequence[Operation]) 
             ctx.require(resource.declared.permission("write"), [operation.record])
             fill(operation.record, operation.values, resource.declared)
         records.append(operation.record)
-    work = {"save": saving.save, "delete": saving.delete, "archive": saving.archive, "restore": saving.restore}[kind]
-    work(ctx, records)
+    works: dict[str, Callable[[Context, list[Record]], object]] = {
+        "save": saving.save,
+        "delete": saving.delete,
+        "archive": saving.archive,
+        "restore": saving.restore,
+    }
+    works[kind](ctx, records)
 
 
 def _blamed(

@@ -117,7 +117,7 @@ class Desk:
                 self.callers.check_presence(request)
                 content = read_json(request, optional=body == "optional") if body != "none" else None
                 return self._try(request, handler, values, content, stack)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the last resort, which logs what nobody foresaw
                 return problem_of(error).response()
 
     def _try(

@@ -9,10 +9,10 @@ from comptoir import __version__
 from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import operators_of
+from comptoir.rest.bulk import LIMIT, OPERATIONS
 from comptoir.rest.problems import MEDIA_TYPE, TITLES
 from comptoir.rest.represent import PLAIN
 from comptoir.rest.resources import HISTORY_LIMIT, Resource
-from comptoir.rest.bulk import LIMIT, OPERATIONS
 from comptoir.rest.schemas import LARGEST_ID, LINES_LIMIT, NEVER_NULL, line_fields
 
 if TYPE_CHECKING:

@@ -102,6 +102,12 @@ def _summary(error: RuleViolations) -> str:
 def _http_problem(error: HTTPException) -> Problem:
     status = error.code or 500
     detail: Text = error.description or TITLES.get(status, "")
+    if status == 404:
+        detail = _("There is nothing at this path. /api/v1/openapi.json lists what there is.")
+    elif status == 405:
+        detail = _(
+            "Not here. Allowed: {methods}.", methods=", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        )
     if status == 413:
         detail = _("The body is longer than {limit} MB. Send it in parts.", limit=16)
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
@@ -129,7 +135,7 @@ def _database_problem(error: Exception) -> Problem:
         if state in _FULL or code in _SQLITE_AWAY:
             log.error("the database refuses: %s", error.orig)
             return _unavailable(_("The database cannot write at the moment. Nothing was changed."))
-        if error.connection_invalidated or (state or "08")[:2] in ("08", "57") and code == 0 and state != "57014":
+        if error.connection_invalidated or ((state or "08")[:2] in ("08", "57") and code == 0 and state != "57014"):
             log.error("the database is away: %s", error.orig)
             return _unavailable(_("The database does not answer. Try again in a moment."))
         if isinstance(error, IntegrityError):

@@ -148,7 +148,7 @@ class Refused(fields.Field[Any]):
         raise _refuse(self.reason)
 
 
-class Lines(fields.List):
+class Lines(fields.List[Any]):
     """The whole list of a record's lines."""
 
     def __init__(self, schema: type[Schema]) -> None:

@@ -32,13 +32,14 @@ class Generation:
 
 
 class WebApp(Flask):
-    """A Flask application that opens the user's unit of work around every view that is not public."""
+    """A Flask application that opens the user's unit of work around every view, except public ones and the API's, which open their own."""
 
     def dispatch_request(self) -> Any:
         """Call the view inside the visit; whatever it returns is finished before the transaction commits."""
         rule = request.url_rule
         view = self.view_functions.get(rule.endpoint) if rule is not None else None
-        if request.routing_exception is not None or view is None or getattr(view, "is_public", False):
+        opens_none = getattr(view, "is_public", False) or getattr(view, "checks_credentials", False)
+        if request.routing_exception is not None or view is None or opens_none:
             return super().dispatch_request()
         state: Generation = self.extensions["comptoir"]
         with opened_visit(state.deployment, state.registry, state.actors, write=is_write(request.method)):

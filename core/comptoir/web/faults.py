@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Request, Response, g, render_template, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
@@ -17,6 +17,7 @@ from werkzeug.exceptions import NotFound as NoRoute
 from comptoir.db.unit_of_work import is_busy
 from comptoir.errors import ComptoirError, Conflict, RuleViolation, RuleViolations, SignInRequired, Unavailable
 from comptoir.i18n import Text, _, speaking
+from comptoir.rest.problems import problem_of
 from comptoir.web.frame import frame
 from comptoir.web.session import opened_visit, preferred_language
 from comptoir.web.view_models import Action, ErrorPage
@@ -49,16 +50,6 @@ def as_comptoir_error(error: Exception) -> ComptoirError | None:
     return None
 
 
-def problem(status: int, detail: str, code: str, errors: dict[str, list[str]] | None = None) -> Response:
-    """An RFC 9457 answer."""
-    body: dict[str, Any] = {
-        "type": f"urn:comptoir:{code}", "title": str(TITLES.get(status, TITLES[500])), "status": status, "detail": detail,
-    }  # fmt: skip
-    if errors is not None:
-        body["errors"] = errors
-    return Response(orjson.dumps(body), status=status, mimetype="application/problem+json")
-
-
 def install_errors(app: Flask) -> None:
     """Answer every error by the one table."""
 
@@ -68,6 +59,8 @@ def install_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def not_http(error: HTTPException) -> Response:
+        if is_api(request):
+            return problem_of(error).response()
         status = error.code or 500
         if status < 400:
             return Response(status=status, headers={"Location": getattr(error, "new_url", "/")})
@@ -89,6 +82,8 @@ def install_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
+        if is_api(request):
+            return problem_of(error).response()
         known = as_comptoir_error(error)
         if known is not None:
             return answer(app, known)
@@ -100,15 +95,17 @@ def install_errors(app: Flask) -> None:
         return answer(app, shown, number=number)
 
 
+def is_api(incoming: Request) -> bool:
+    """Whether a program asks, which gets a problem instead of a page."""
+    return incoming.path.startswith("/api/v1/")
+
+
 def answer(app: Flask, error: ComptoirError, *, number: str = "") -> Response:
     """The page or the problem for an error."""
     with speaking(preferred_language()):
-        if request.path.startswith("/api/"):
-            errors = error.by_field() if isinstance(error, RuleViolations) else None
-            if isinstance(error, RuleViolation):
-                errors = {error.field or "": [str(error)]}
-            found = problem(error.status, str(error) + (f" ({number})" if number else ""), error.code, errors)
-        elif isinstance(error, SignInRequired):
+        if is_api(request):
+            return problem_of(error).response()
+        if isinstance(error, SignInRequired):
             found = _to_sign_in()
         else:
             found = _page(app, error, number)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete, select
 
-from comptoir.access.sessions import open_session
-from comptoir.access.tokens import revoke_token
 from comptoir.access.models import ApiToken, RolePermission, User
 from comptoir.access.permissions import raise_access_stamp
+from comptoir.access.sessions import open_session
+from comptoir.access.tokens import revoke_token
 from comptoir.testing.platform import Clock, Stage
-from sqlalchemy import delete, select
 
 OWN = {f"shop.order.{action}": "own" for action in ("read", "create", "write", "delete")}
 

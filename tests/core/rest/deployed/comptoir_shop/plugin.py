@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from comptoir_shop import models
-
 from comptoir.toolkit import Action, Base, Context, Manifest, Permission, RuleViolation, _, hookimpl, save
+from comptoir_shop import models
 
 manifest = Manifest(_("Shop"))
 

@@ -1,0 +1,72 @@
+"""The OpenAPI document as a page for people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from comptoir.web.view_models import ApiDocsPage, ApiGroup, ApiOperation, ApiParameter
+
+Json = dict[str, Any]
+
+
+def reader_page(document: Json, url: str) -> ApiDocsPage:
+    """What the page shows: operations by record type, then the schemas."""
+    groups = []
+    for tag in document["tags"]:
+        operations = tuple(
+            _operation(document, path, method, operation, item.get("parameters", []))
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+            if method != "parameters" and tag["name"] in operation["tags"]
+        )
+        groups.append(ApiGroup(f"{tag['description']} ({tag['name']})", _anchor(tag["name"]), operations))
+    schemas = tuple(
+        (name, _anchor("schema", name), _text(schema)) for name, schema in document["components"]["schemas"].items()
+    )
+    info = document["info"]
+    return ApiDocsPage(info["title"], info["version"], info["description"], url, tuple(groups), schemas)
+
+
+def _anchor(*parts: str) -> str:
+    return "-".join(parts).replace(".", "-")
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def _operation(document: Json, path: str, method: str, operation: Json, shared: list[Json]) -> ApiOperation:
+    parameters = [_resolved(document, p) for p in [*shared, *operation.get("parameters", [])]]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    return ApiOperation(
+        method=method.upper(),
+        path=path,
+        summary=operation["summary"],
+        description=operation.get("description", ""),
+        anchor=_anchor(operation["operationId"]),
+        parameters=tuple(
+            ApiParameter(p["name"], p["in"], _type(p["schema"]), bool(p.get("required")), p.get("description", ""))
+            for p in parameters
+        ),
+        body=_text(body) if body is not None else "",
+        answers=tuple(
+            (status, _resolved(document, answer)["description"]) for status, answer in operation["responses"].items()
+        ),
+    )
+
+
+def _resolved(document: Json, value: Json) -> Json:
+    """The component that a reference names, or the value itself."""
+    if "$ref" not in value:
+        return value
+    found: Any = document
+    for step in value["$ref"].removeprefix("#/").split("/"):
+        found = found[step]
+    resolved: Json = found
+    return resolved
+
+
+def _type(schema: Json) -> str:
+    kind = schema.get("type", "")
+    return " | ".join(kind) if isinstance(kind, list) else str(kind)
