@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 
 from flask import Flask, Response, g, request, send_from_directory
 from jinja2 import StrictUndefined
 
+from comptoir.access.passwords import verify_password
 from comptoir.deployment import Deployment
 from comptoir.i18n import _, ngettext
 from comptoir.registry.registry import Registry
@@ -16,7 +18,7 @@ from comptoir.rest import create_blueprint
 from comptoir.web import account, charts, faults, filters, security
 from comptoir.web.frame import TOAST_COOKIE
 from comptoir.web.health import health_pages
-from comptoir.web.screens import dashboard, jobs, modules, records, reports, roles, search, users
+from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, users
 from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
 from comptoir.web.themes import StaticFiles, load_theme, template_loader
 
@@ -63,7 +65,11 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     environment.auto_reload = False
     environment.filters.update(initials=filters.initials, hue=filters.hue, icon_name=filters.icon_name)
     environment.globals.update(
-        _=_, ngettext=ngettext, asset=static.url, style_sheets=lambda: static.sheets, csrf_token=form_token,
+        _=_,
+        ngettext=ngettext,
+        asset=static.url,
+        style_sheets=lambda: static.sheets,
+        csrf_token=form_token,
         charts=charts,
     )
     security.protect(app, deployment.settings)
@@ -71,8 +77,9 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     install_sign_in(app)
     _serve_static(app, static)
     app.register_blueprint(account.pages)
+
     app.register_blueprint(health_pages(deployment, registry))
-    for screen in (dashboard, search, reports, modules, jobs, users, roles):
+    for screen in (api_docs, dashboard, search, reports, modules, jobs, users, roles):
         app.register_blueprint(screen.pages)
     for declared in registry.record_types.values():
         records.add_record_type(app, declared)
@@ -87,6 +94,8 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
 
     app.register_blueprint(create_blueprint(deployment, registry))
     registry.hooks.configure_app(app=app)
+    # the first sign-in need not wait for the hash that stands in for unknown users
+    Thread(target=verify_password, args=("", None), daemon=True).start()
     return app
 
 

@@ -246,7 +246,11 @@ def _card(
     if stage.closes:
         note = visit.formats.near_day(row["updated_at"].astimezone(visit.formats.timezone).date())
     else:
-        note = str(_("idle {count} d", count=days)) if late else str(_("{count} d", count=days))
+        note = (
+            str(_("idle {count} d", count=days))
+            if late
+            else (str(_("{count} d", count=days)) if days else str(_("today")))
+        )
     value = (
         cells.cell(total_name, declared.fields[total_name], row).text
         if total_name and total_name in card_fields
