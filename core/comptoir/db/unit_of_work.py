@@ -104,6 +104,7 @@ class UnitOfWork:
         """A part of the work that is undone alone, in both sessions, when it raises."""
         self.flush()
         with self.system.begin_nested():
+            self.system.connection()  # starts the savepoint now: it has to lie around the user's
             if self.policy is None:
                 yield
             else:
