@@ -215,6 +215,22 @@ def test_only_the_rows_in_scope_are_listed_counted_and_summed(world: Any) -> Non
         assert totals(ctx, world.deals, Query(), ["amount"]) == {"count": 3, "amount": Decimal("1090.49")}
 
 
+def test_the_system_sees_everything_and_is_nobody(world: Any) -> None:
+    with world.system() as ctx:
+        assert len(ids(world, ("sort", "-person.rating"), ctx=ctx)) == 7
+        assert ids(world, ("filter[owner]", "me"), ctx=ctx) == []
+        assert totals(ctx, world.deals, Query(archived="with"), ["seats"]) == {"count": 8, "seats": 13}
+
+
+def test_a_list_beyond_ten_thousand_rows_is_counted_no_further(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comptoir.records.query.page.MAX_COUNT", 3)
+    with world.context() as ctx:
+        page = run(ctx, world.deals, Query(size=1))
+        assert (page.total, page.capped) == (3, True)
+        page = run(ctx, world.deals, Query(where=where(world.deals, "stage", "eq", "won"), size=1))
+        assert (page.total, page.capped) == (2, False)
+
+
 class TestHiddenFields:
     @pytest.mark.parametrize(
         "pairs",
