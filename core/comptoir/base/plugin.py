@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from comptoir.base import models, screens, services
+from comptoir.base import demo, models, screens, services
 from comptoir.toolkit import (
     Action,
     Base,
@@ -98,6 +98,11 @@ def contribute_actions() -> list[Action]:
 @hookimpl
 def contribute_tiles() -> list[Tile]:
     return list(screens.TILES)
+
+
+@hookimpl
+def seed_demo(ctx: Context) -> None:
+    demo.create_contacts(ctx)
 
 
 @hookimpl

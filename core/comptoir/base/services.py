@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import func, or_, select
 
 from comptoir.access import throttle
+from comptoir.access.roles import find_role, grant_role
 from comptoir.access.sessions import purge_sessions
 from comptoir.access.teams import rebuild_closure, set_main_team
 from comptoir.access.users import check_leaving, follow_edits
@@ -418,3 +419,14 @@ def forget_sign_ins(ctx: Context) -> None:
     """Delete expired sessions, and counters of refused sign-ins that no longer matter."""
     purge_sessions(ctx.system_session, ctx.now())
     throttle.purge(ctx.system_session, ctx.now())
+
+
+def give_role(ctx: Context, users: Iterable[User], role: str) -> None:
+    """Let users hold a role, named by its name or its template's (``sales.agent``); needs the right to edit users."""
+    ctx.require("base.user.write")
+    session = ctx.system_session
+    held = find_role(session, role)
+    for user in users:
+        found = session.get(User, user.id)
+        assert found is not None
+        grant_role(session, found, held)

@@ -16,7 +16,7 @@ from comptoir.toolkit import (
     _,
     hookimpl,
 )
-from comptoir_catalog import models, screens, services
+from comptoir_catalog import demo, models, screens, services
 
 manifest = Manifest(_("Catalogue"), _("Products, units and price lists."), category="sales", icon="box")
 
@@ -56,6 +56,11 @@ def contribute_screens() -> list[Screens]:
 @hookimpl
 def contribute_menu() -> list[MenuItem]:
     return list(screens.MENU)
+
+
+@hookimpl
+def seed_demo(ctx: Context) -> None:
+    demo.create_products(ctx)
 
 
 @hookimpl

@@ -26,7 +26,7 @@ from comptoir.toolkit import (
     _,
     hookimpl,
 )
-from comptoir_sales import jobs, models, screens, services, tiles
+from comptoir_sales import demo, jobs, models, screens, services, tiles
 
 manifest = Manifest(_("Sales"), _("Leads, deals, pipelines and their reports."), category="sales", icon="board")
 
@@ -140,6 +140,11 @@ def contribute_jobs() -> list[Job]:
 @hookimpl
 def seed_module(ctx: Context) -> None:
     services.create_default_pipeline(ctx)
+
+
+@hookimpl
+def seed_demo(ctx: Context) -> None:
+    demo.create_sales(ctx)
 
 
 @hookimpl

@@ -264,14 +264,14 @@ def _enter(ctx: Context, deal: Deal, change: Change, station: Stage, stations: S
         deal.closed_on = None
     if deal.outcome != "lost":
         deal.lost_reason_id = None
-    _remember_furthest(deal, change, station, [s.name for s in stations if not s.closes])
+    _remember_furthest(deal, station, [s.name for s in stations if not s.closes])
 
 
-def _remember_furthest(deal: Deal, change: Change, station: Stage, open_codes: Sequence[str]) -> None:
+def _remember_furthest(deal: Deal, station: Stage, open_codes: Sequence[str]) -> None:
     if not open_codes:
         return
     if station.closes:
-        if change.is_new or station.won or deal.furthest_stage is None:
+        if station.won or deal.furthest_stage not in open_codes:
             deal.furthest_stage = open_codes[-1]
         return
     reached = open_codes.index(deal.furthest_stage) if deal.furthest_stage in open_codes else -1
