@@ -6,15 +6,16 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from comptoir.cli.commands import comptoir
-from comptoir.db.unit_of_work import is_busy
 from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import DBAPIError
 
 TRACEBACK = "COMPTOIR_TRACEBACK"
 """Set to ``1`` by developers who want the traceback of an unexpected error."""
@@ -48,6 +49,9 @@ def explain(error: Exception) -> Text:
         return str(error)
     if isinstance(error, click.ClickException):
         return error.format_message()
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+    from sqlalchemy.exc import TimeoutError as PoolTimeout
+
     if isinstance(error, DBAPIError):
         return explain_database(error)
     if isinstance(error, PoolTimeout):
@@ -69,6 +73,8 @@ def explain(error: Exception) -> Text:
 
 def explain_database(error: DBAPIError) -> Text:
     """What a database's own error means, and what to do about it."""
+    from comptoir.db.unit_of_work import is_busy
+
     said = str(error.orig).strip()
     lines = [line for line in said.splitlines() if line.strip()]
     reason = lines[0] if lines else type(error.orig).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,8 +67,11 @@ def pass_terminal(command: F) -> F:
 
 
 def say(text: Text) -> None:
-    """Print a line."""
-    click.echo(str(text))
+    """Print a line; a reader who has seen enough (``| head``) does not stop the work."""
+    try:
+        click.echo(str(text))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: Text) -> None:

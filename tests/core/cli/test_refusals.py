@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def test_a_reader_who_has_seen_enough_does_not_stop_the_work(fresh: CommandLine) -> None:
+    script = f"{sys.executable} -m comptoir.cli --config '{fresh.config}' init --admin-password 'a long enough secret' | head -c 1"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("W", "")
+    fresh.done("check")
