@@ -16,6 +16,7 @@ from comptoir.i18n import _, ngettext
 from comptoir.registry.registry import Registry
 from comptoir.rest import create_blueprint
 from comptoir.web import account, charts, faults, filters, security
+from comptoir.web.cell_html import cell_writer
 from comptoir.web.frame import TOAST_COOKIE
 from comptoir.web.health import health_pages
 from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, users
@@ -71,6 +72,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
         style_sheets=lambda: static.sheets,
         csrf_token=form_token,
         charts=charts,
+        cell_html=cell_writer(static.url),
     )
     security.protect(app, deployment.settings)
     faults.install_errors(app)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -15,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.exceptions import NotFound as NoRoute
 
 from comptoir.db.unit_of_work import is_busy
-from comptoir.errors import ComptoirError, Conflict, RuleViolation, RuleViolations, SignInRequired, Unavailable
+from comptoir.errors import ComptoirError, Conflict, SignInRequired, Unavailable
 from comptoir.i18n import Text, _, speaking
 from comptoir.rest.problems import problem_of
 from comptoir.web.frame import frame
@@ -105,7 +104,7 @@ def answer(app: Flask, error: ComptoirError, *, number: str = "") -> Response:
     with speaking(preferred_language()):
         if is_api(request):
             return problem_of(error).response()
-        if isinstance(error, SignInRequired):
+        found = _to_sign_in() if isinstance(error, SignInRequired) else _page(app, error, number)
             found = _to_sign_in()
         else:
             found = _page(app, error, number)
