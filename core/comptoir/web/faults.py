@@ -105,9 +105,6 @@ def answer(app: Flask, error: ComptoirError, *, number: str = "") -> Response:
         if is_api(request):
             return problem_of(error).response()
         found = _to_sign_in() if isinstance(error, SignInRequired) else _page(app, error, number)
-            found = _to_sign_in()
-        else:
-            found = _page(app, error, number)
     if error.status == 503:
         found.headers["Retry-After"] = "1"
     return found
