@@ -51,7 +51,7 @@ def _remind(ctx: Context, deals: Sequence[Deal]) -> int:
             about_id=deal.id,
         )
         for deal in deals
-        if deal.stage_since is not None and (deal.id not in reminded or reminded[deal.id] < deal.stage_since)
+        if deal.stage_since is not None and (deal.id not in reminded or reminded[deal.id] <= deal.stage_since)
     ]
     save(ctx, tasks)
     return len(tasks)

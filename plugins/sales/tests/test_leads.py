@@ -1,0 +1,101 @@
+"""Leads become contacts and deals; idle deals are remembered."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from comptoir.base.models import Contact, ContactPhone, Task
+from comptoir.context import Context
+from comptoir.errors import RuleViolation, RuleViolations
+from comptoir.testing.platform import Clock, Stage
+from comptoir.toolkit import move, save
+from comptoir_sales.jobs import find_idle_deals
+from comptoir_sales.models import Deal, Lead
+from comptoir_sales.plugin import contribute_roles
+from comptoir_sales.services import convert_lead
+
+pytestmark = pytest.mark.modules("catalog", "sales")
+
+
+def new_lead(ctx: Context, **values: str) -> Lead:
+    lead = Lead(name="Second shop", **values)
+    save(ctx, [lead])
+    return lead
+
+
+def test_converting_makes_a_company_a_person_and_a_deal(ctx: Context) -> None:
+    lead = new_lead(ctx, company="Mega Fruct SRL", person="Elena Popa", phone="0744 123 456", need="Two grinders")
+    deal = convert_lead(ctx, lead)
+    company = ctx.session.get(Contact, deal.contact_id)
+    assert company is not None
+    person = ctx.session.scalars(select(Contact).where(Contact.parent_id == company.id)).one()
+    assert (company.name, person.name, person.phones[0].number) == ("Mega Fruct SRL", "Elena Popa", "+40744123456")
+    assert (deal.name, deal.notes, lead.status, lead.deal_id) == ("Second shop", "Two grinders", "converted", deal.id)
+
+
+def test_a_known_number_makes_no_second_contact(ctx: Context) -> None:
+    known = Contact(name="Mega Fruct SRL", phones=[ContactPhone(number="+40744123456")])
+    save(ctx, [known])
+    deal = convert_lead(ctx, new_lead(ctx, company="MEGA FRUCT", phone="0744 123 456"))
+    assert deal.contact_id == known.id
+    assert ctx.session.scalar(select(func.count()).select_from(Contact)) == 1
+
+
+def test_a_lead_is_converted_once(ctx: Context) -> None:
+    lead = new_lead(ctx, company="Mega Fruct SRL")
+    convert_lead(ctx, lead)
+    with pytest.raises(RuleViolation):
+        convert_lead(ctx, lead)
+
+
+def test_nobody_sets_a_lead_to_converted_by_hand(ctx: Context) -> None:
+    lead = new_lead(ctx)
+    lead.status = "converted"
+    with pytest.raises(RuleViolations) as refused:
+        save(ctx, [lead])
+    assert list(refused.value.by_field()) == ["status"]
+
+
+def test_a_dropped_lead_can_be_taken_up_again(ctx: Context) -> None:
+    lead = new_lead(ctx)
+    move(ctx, lead, "drop")
+    move(ctx, lead, "reopen")
+    assert lead.status == "working"
+
+
+def test_a_deal_that_rests_too_long_gives_its_owner_one_task(ctx: Context, stage: Stage, clock: Clock) -> None:
+    owner = stage.user("Leyla")
+    deal = Deal(name="Tea bar", owner_id=owner.id)
+    save(ctx, [deal])
+    assert find_idle_deals(ctx) == 0
+    clock.advance(days=22)
+    assert find_idle_deals(ctx) == 1
+    clock.advance(days=1)
+    assert find_idle_deals(ctx) == 0
+    task = ctx.session.scalars(select(Task)).one()
+    assert (task.owner_id, task.about_type, task.about_id) == (owner.id, "sales.deal", deal.id)
+
+
+def test_a_new_rest_gives_a_new_task(ctx: Context, stage: Stage, clock: Clock) -> None:
+    deal = Deal(name="Tea bar", owner_id=stage.user("Leyla").id)
+    save(ctx, [deal])
+    clock.advance(days=22)
+    find_idle_deals(ctx)
+    move(ctx, deal, "engaging")
+    clock.advance(days=22)
+    assert find_idle_deals(ctx) == 1
+
+
+def test_an_agent_works_with_the_role_that_sales_brings(stage: Stage) -> None:
+    agent_role = next(role for role in contribute_roles() if role.name == "sales.agent")
+    agent = stage.user("Radu", grants=dict(agent_role.permissions))
+    with stage.acting(agent) as acting:
+        contact = Contact(name="Mega Fruct SRL", phones=[ContactPhone(number="0744 123 456")])
+        save(acting, [contact])
+        deal = Deal(contact_id=contact.id)
+        save(acting, [deal])
+        move(acting, deal, "won")
+        assert (deal.name, deal.owner_id, deal.outcome) == ("Mega Fruct SRL", agent.id, "won")
+        lead = new_lead(acting, company="Tea house")
+        assert convert_lead(acting, lead).owner_id == agent.id
