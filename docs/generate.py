@@ -10,7 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
+
 import comptoir.toolkit
+from comptoir.cli.commands import COMMANDS
+from comptoir.cli.commands import comptoir as comptoir_command
 from comptoir.hookspecs import ALL_THEMES
 from comptoir.settings import SECTIONS
 
@@ -29,6 +33,7 @@ def pages() -> dict[str, str]:
         "plugins/hooks.md": "\n".join(_hooks_page()) + "\n",
         "plugins/toolkit.md": "\n".join(_toolkit_page()) + "\n",
         "admin/settings.md": "\n".join(_settings_page()) + "\n",
+        "admin/commands.md": "\n".join(_commands_page()) + "\n",
     }
 
 
@@ -79,6 +84,42 @@ def _settings_page() -> Iterator[str]:
     for section, keys in SECTIONS.items():
         for key, kind in keys.items():
             yield f"| `{section}.{key}` | {words[kind]} | `COMPTOIR_{section.upper()}__{key.upper()}` |"
+
+
+def _commands_page() -> Iterator[str]:
+    yield from ("# Commands", "", GENERATED, "")
+    yield "`--config FILE` stands before every command; without it `$COMPTOIR_CONFIG` counts, else `./comptoir.toml`."
+    yield "The exit status is 0 when it is done, 1 when it was refused or failed, with one line that says why, and 2 for"
+    yield "wrong usage. `--json` prints a listing for scripts. The commands of a plugin are called `comptoir <plugin> <command>`."
+    yield from _commands(comptoir_command, click.Context(comptoir_command, info_name="comptoir", obj=_NoDeployment()))
+
+
+class _NoDeployment:
+    """Stands where the deployment would: the page lists no plugin's commands."""
+
+
+def _commands(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in COMMANDS if group is comptoir_command else group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, name
+        inner = click.Context(command, parent=context, info_name=name)
+        if isinstance(command, click.Group):
+            yield from ("", f"## {name}", "", _prose(command.callback))
+            yield from _commands(command, inner)
+            continue
+        depth = "##" if group is comptoir_command else "###"
+        usage = " ".join(piece for piece in command.collect_usage_pieces(inner) if piece != "[OPTIONS]")
+        yield from ("", f"{depth} `{f'{inner.command_path} {usage}'.strip()}`", "", _prose(command.callback))
+        records = [
+            record
+            for option in command.params
+            if isinstance(option, click.Option) and (record := option.get_help_record(inner))
+        ]
+        shown = [record for record in records if "--help" not in record[0]]
+        if shown:
+            yield from ("", "| option | |", "|---|---|")
+            for option, text in shown:
+                yield f"| `{option.replace('|', '/')}` | {text} |".replace("  ", " ")
 
 
 def _signature(name: str, hook: Callable[..., Any]) -> str:

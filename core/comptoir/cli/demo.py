@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from comptoir.cli.init import DEMO_PASSWORD, open_doors
+from comptoir.cli.init import open_doors, print_log_ins
 from comptoir.cli.terminal import Terminal, confirm, pass_terminal, progress, say
 from comptoir.i18n import _, ngettext
 
@@ -24,9 +24,7 @@ def load(terminal: Terminal) -> None:
         count = load_demo(terminal.deployment)
         people = open_doors(terminal.deployment)
     say(ngettext("Loaded {count} demonstration record.", "Loaded {count} demonstration records.", count))
-    for email, name in people:
-        say(_("Demo log-in: {email} with the password {password} ({name})",
-              email=email, password=DEMO_PASSWORD, name=name))  # fmt: skip
+    print_log_ins(people)
 
 
 @demo.command("off")

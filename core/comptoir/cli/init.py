@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,7 +124,8 @@ def write_configuration(path: Path, database_url: str | None) -> None:
             )
         ) from None
     folder = path.resolve().parent
-    name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-") or "comptoir"
+    called = folder.name if path.name == "comptoir.toml" else path.stem
+    name = re.sub(r"[^a-z0-9]+", "-", called.lower()).strip("-") or "comptoir"
     stem = "" if path.name == "comptoir.toml" else f"{path.stem}-"
     data = f"{stem}data"
     url = _resolved(database_url, path) if database_url else f"sqlite:///{data}/comptoir.db"
@@ -190,15 +192,7 @@ def _build(deployment: Deployment, modules: list[str], administrator: Administra
         say(_("Enabled: {names}.", names=", ".join(enabled)))
     if demo:
         say(ngettext("Loaded {count} demonstration record.", "Loaded {count} demonstration records.", count))
-        for email, name in people:
-            say(
-                _(
-                    "Demo log-in: {email} with the password {password} ({name})",
-                    email=email,
-                    password=DEMO_PASSWORD,
-                    name=name,
-                )
-            )
+        print_log_ins(people)
     if created is not None:
         if created.generated:
             say(
@@ -306,6 +300,19 @@ def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
                 set_password(session, user, DEMO_PASSWORD, ctx.now(), seats=seats)
                 opened.append((user.email or "", user.name))
         return opened
+
+
+def print_log_ins(people: Sequence[tuple[str, str]]) -> None:
+    """How to enter as the people of the demonstration data."""
+    for email, name in people:
+        say(
+            _(
+                "Demo log-in: {email} with the password {password} ({name})",
+                email=email,
+                password=DEMO_PASSWORD,
+                name=name,
+            )
+        )
 
 
 def _resolved(url: str, path: Path) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from comptoir.cli.init import open_doors, print_log_ins
 from comptoir.cli.routes import route_names, routes_of
 from comptoir.cli.terminal import (
     Terminal,
@@ -106,11 +107,13 @@ def enable(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool,
             note(_("{name} comes along: {other} needs it.", name=name, other=made.because[name]))
     with progress(_("Enabling {names}", names=", ".join(names))) as announce:
         enable_modules(deployment, names, demo=demo, progress=announce)
+        people = open_doors(deployment) if demo else []
     say(
         _("Enabled: {names}.", names=", ".join(made.modules))
         if made.modules
         else _("Everything named is enabled already.")
     )
+    print_log_ins(people)
 
 
 @modules.command()
