@@ -267,11 +267,6 @@ def _parameter(name: str, schema: Json, description: str, place: str = "query") 
 
 def _shared_parameters() -> Json:
     return {
-        "Sort": _parameter("sort", {"type": "string"}, "Field names by comma; a minus before a name turns its order."),
-        "Fields": _parameter("fields", {"type": "string"}, "Field names by comma; without it all but lines."),
-        "Include": _parameter(
-            "include", {"type": "string"}, "References by comma, whose objects stand beside their ids."
-        ),
         "Text": _parameter("q", {"type": "string", "maxLength": 200}, "Words to look for in the searchable fields."),
         "Archived": _parameter(
             "archived", {"type": "string", "enum": ["without", "only", "with"]}, "What to do with archived records."
@@ -323,6 +318,59 @@ def action_names(resource: Resource) -> list[str] | None:
     return list(dict.fromkeys(found))
 
 
+def _names_parameter(name: str, known: Iterable[str], description: str, *, most: int, dotted: bool = False) -> Json:
+    """A list of names by comma; ``dotted`` ones may follow references."""
+    items: Json = {"enum": list(known)}
+    if dotted:
+        items = {"anyOf": [items, {"type": "string", "pattern": r"^-?[a-z_]+(\.[a-z_]+){1,4}$"}]}
+    schema = {"type": "array", "items": items, "maxItems": most, "uniqueItems": True}
+    return {**_parameter(name, schema, description), "style": "form", "explode": False}
+
+
+def _include_parameter(declared: DeclaredType) -> list[Json]:
+    known = _includable(declared)
+    description = "References whose objects stand beside their ids."
+    return [_names_parameter("include", known, description, most=len(known))] if known else []
+
+
+def _list_parameters(declared: DeclaredType) -> list[Json]:
+    names = [*PLAIN, *(name for name, described in declared.fields.items() if described.kind is not Kind.LINES)]
+    sortable = [
+        name[: -len(described.name)] + described.path
+        for name, described in declared.fields.items()
+        if described.sortable and described.kind not in (Kind.LINES, Kind.LONG_TEXT)
+    ]
+    orders = [sign + name for name in sortable for sign in ("", "-")]
+    return [
+        _names_parameter("sort", orders, "Fields; a minus before a name turns its order.", most=5, dotted=True),
+        _names_parameter(
+            "fields", [*names, *_lines_of(declared)], "Fields; without it all but lines.", most=100, dotted=True
+        ),
+        *_include_parameter(declared),
+        *_shared("Text", "Archived", "Size", "Number", "After"),
+        *_filter_parameters(declared),
+    ]
+
+
+def _lines_of(declared: DeclaredType) -> list[str]:
+    return [name for name, described in declared.fields.items() if described.kind is Kind.LINES]
+
+
+def _filter_schema(field: Field) -> Json:
+    """What a value of ``filter[field]`` looks like."""
+    if field.kind is Kind.INTEGER:
+        return {"type": "integer", "minimum": -(2**53), "maximum": 2**53}
+    if field.kind in NUMERIC:
+        return {"type": "string", "pattern": DECIMAL}
+    if field.kind is Kind.BOOLEAN:
+        return {"type": "string", "enum": ["true", "false", "1", "0"]}
+    if field.kind is Kind.CHOICE and field.choices:
+        return {"type": "string", "enum": [choice.value for choice in field.choices]}
+    if field.kind is Kind.REFERENCE and field.target not in ("core_user", "core_team"):
+        return {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+    return {"type": "string"}
+
+
 def _filter_parameters(declared: DeclaredType) -> list[Json]:
     found = []
     for name, described in declared.fields.items():
@@ -334,7 +382,9 @@ def _filter_parameters(declared: DeclaredType) -> list[Json]:
             inner = {name[: -len(described.name)] + described.path: described}
         for path, field in inner.items():
             operators = ", ".join(operators_of(field))
-            found.append(_parameter(f"filter[{path}]", {"type": "string"}, f"{field.label}. Operators: {operators}."))
+            found.append(
+                _parameter(f"filter[{path}]", _filter_schema(field), f"{field.label}. Operators: {operators}.")
+            )
     return found
 
 
@@ -376,10 +426,7 @@ def _operation(route: Route) -> Json:
     match route.kind:
         case "list":
             found["summary"] = f"{plural}: list"
-            found["parameters"] = [
-                *_shared("Sort", "Fields", "Include", "Text", "Archived", "Size", "Number", "After"),
-                *_filter_parameters(declared),
-            ]
+            found["parameters"] = _list_parameters(declared)
             answers = {"200": _success(_page_schema(record), plural)}
         case "aggregate":
             found["summary"] = f"{plural}: counts and sums"
@@ -393,7 +440,7 @@ def _operation(route: Route) -> Json:
             }
         case "create":
             found["summary"] = f"{label}: create"
-            found["parameters"] = _shared("Include", "IdempotencyKey")
+            found["parameters"] = [*_include_parameter(declared), *_shared("IdempotencyKey")]
             found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "create")))}
             answers = {"201": _success(record, label, tagged=True, placed=True)}
             refusals += [400, 409, 413, 415]
@@ -405,12 +452,12 @@ def _operation(route: Route) -> Json:
             refusals += [400, 409, 412, 413, 415]
         case "read":
             found["summary"] = f"{label}: read"
-            found["parameters"] = _shared("Include", "IfNoneMatch")
+            found["parameters"] = [*_include_parameter(declared), *_shared("IfNoneMatch")]
             answers = {"200": one, "304": {"description": "The version is the one that If-None-Match names."}}
             refusals += [404]
         case "update":
             found["summary"] = f"{label}: change"
-            found["parameters"] = _shared("Include", "IfMatch")
+            found["parameters"] = [*_include_parameter(declared), *_shared("IfMatch")]
             found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "update")))}
             answers = {"200": one}
             refusals += [400, 404, 409, 412, 413, 415]
@@ -439,7 +486,7 @@ def _operation(route: Route) -> Json:
             found["description"] = "The body holds what the action asks for." + (
                 f" Actions: {', '.join(names)}." if names is not None else " See its transitions for the moves."
             )
-            found["parameters"] = _shared("Include", "IfMatch", "IdempotencyKey")
+            found["parameters"] = [*_include_parameter(declared), *_shared("IfMatch", "IdempotencyKey")]
             found["requestBody"] = {"required": False, "content": _json({"type": "object"})}
             answers = {"200": _success({"type": "object"}, "The record, or the one that the action made")}
             refusals += [400, 404, 409, 412, 413, 415]

@@ -107,7 +107,9 @@ def sign_in_cookie(stage: Stage) -> Callable[..., str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine_name", ["sqlite"])
-def test_generated_requests_find_no_fault_and_no_answer_that_the_document_does_not_allow(app: Flask, api: Any) -> None:
+def test_generated_requests_find_no_fault_and_no_answer_that_the_document_does_not_allow(
+    app: Flask, api_for: Callable[..., Any]
+) -> None:
     import schemathesis
     from schemathesis.checks import CHECKS, load_all_checks
     from schemathesis.generation import GenerationMode
@@ -116,13 +118,17 @@ def test_generated_requests_find_no_fault_and_no_answer_that_the_document_does_n
     # ids of records and rules of plugins are beyond a schema: what fits it may still be refused
     beyond = {"positive_data_acceptance", "ignored_auth"}
     checks = [check for check in CHECKS.get_all() if check.__name__ not in beyond]
-    contact = api.made("/base/contacts", name="Acme", phones=[{"number": "+31 20 123 4567"}])
-    api.made("/shop/orders", number="A-1", contact_id=contact["id"], lines=[{"product": "Tea"}])
+    api = api_for(administrator=True)
+    for number in range(9):
+        contact = api.made("/base/contacts", name="Acme", phones=[{"number": "+31 20 123 4567"}])
+        api.made("/shop/orders", number=f"A-{number}", contact_id=contact["id"], lines=[{"product": "Tea"}])
     headers = {"Authorization": f"Bearer {api.token}"}
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, headers=headers)
-    asked = 0
+    statuses: set[int] = set()
     for found in schema.get_all_operations():
         operation = found.ok()
+        if operation.path.startswith(("/api/v1/base/interactions", "/api/v1/base/appointments")):
+            continue  # the same code as for tasks
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
 
             @given(case=operation.as_strategy(generation_mode=mode))
@@ -135,9 +141,9 @@ def test_generated_requests_find_no_fault_and_no_answer_that_the_document_does_n
                 suppress_health_check=list(HealthCheck),
             )
             def ask(case: Any) -> None:
-                nonlocal asked
-                asked += 1
-                case.call_and_validate(headers=headers, checks=checks)
+                if mode is GenerationMode.POSITIVE and "id" in case.path_parameters:
+                    case.path_parameters["id"] = 5  # one that is there
+                statuses.add(case.call_and_validate(headers=headers, checks=checks).status_code)
 
             ask()
-    assert asked > 100
+    assert {200, 201, 204, 404, 422} <= statuses
