@@ -288,7 +288,7 @@ def _history(ctx: Context, chance: random.Random, contacts: Sequence[Contact]) -
                     direction=direction,
                     subject=subject,
                     body=body,
-                    happened_at=ctx.now() - dt.timedelta(days=chance.randint(0, 500), minutes=chance.randint(1, 600)),
+                    happened_at=_working_hour(ctx, chance, -chance.randint(1, 500)),
                     minutes=chance.choice((5, 10, 20, 45)) if kind in ("call", "meeting") else None,
                     owner_id=contact.owner_id,
                 )
@@ -312,8 +312,7 @@ def _tasks(ctx: Context, chance: random.Random, contacts: Sequence[Contact]) -> 
 def _appointments(ctx: Context, chance: random.Random, people: Sequence[Contact]) -> list[Appointment]:
     found = []
     for person in chance.sample(people, 15):
-        day = ctx.today() + dt.timedelta(days=chance.randint(-10, 20))
-        starts_at = dt.datetime.combine(day, dt.time(chance.randint(9, 16), chance.choice((0, 30))), ctx.timezone)
+        starts_at = _working_hour(ctx, chance, chance.randint(-10, 20))
         found.append(
             Appointment(
                 title=f"Visit: {person.name}",
@@ -325,3 +324,9 @@ def _appointments(ctx: Context, chance: random.Random, people: Sequence[Contact]
             )
         )
     return found
+
+
+def _working_hour(ctx: Context, chance: random.Random, days: int) -> dt.datetime:
+    """A moment between nine and five, so many days from today."""
+    day = ctx.today() + dt.timedelta(days=days)
+    return dt.datetime.combine(day, dt.time(chance.randint(9, 16), chance.choice((0, 15, 30, 45))), ctx.timezone)

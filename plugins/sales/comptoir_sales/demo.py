@@ -81,7 +81,7 @@ def _deal(
     if closed_on > ctx.today():
         stages = [station.name for station in DEALS.stages(ctx) if not station.closes]
         progress = (ctx.today() - opened_on).days / days
-        rested = min((ctx.today() - opened_on).days, chance.randint(0, 30))
+        rested = min((ctx.today() - opened_on).days, chance.randint(0, 22))
         deal.stage = stages[min(int(progress * len(stages)), len(stages) - 1)]
         deal.expected_close_on = closed_on
         deal.stage_since = ctx.now() - dt.timedelta(days=rested)

@@ -480,7 +480,7 @@ def funnel(ctx: Context, where: Filter | None, options: Options) -> ReportResult
         ),
         rows,
         totals={"here": sum(s.here for s in steps), "lost": sum(s.lost for s in steps)},
-        chart="bars",
+        chart="funnel",
         chart_value="reached",
         notes=tuple(notes),
         drill_model=Deal,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+
+from babel.dates import format_date
 
 from comptoir.toolkit import Compare, Context, Filter, Formats, Kpi, Tile, _, and_also, ngettext
 from comptoir_sales import reports
@@ -105,10 +108,17 @@ def win_rate(ctx: Context, options: Options) -> Mapping[str, Any]:
     found = reports.outcomes(ctx, None, reports.CLOSED_MONTH.group)
     months = sorted(key for key in found if key)[-MONTHS:]
     return {
-        "labels": months,
+        "labels": [_month(ctx, month) for month in months],
         "rates": [float(reports.share(found[m][0], sum(found[m])) or 0) for m in months],
         "closed": sum(sum(found[m]) for m in months),
     }
+
+
+def _month(ctx: Context, label: str) -> str:
+    """``2026-11`` in the reader's short form; the year where it begins."""
+    year, _sep, month = label.partition("-")
+    name: str = format_date(dt.date(int(year), int(month), 1), "LLL", locale=ctx.actor.language)
+    return f"{name} {year[2:]}" if month == "01" else name
 
 
 def funnel(ctx: Context, options: Options) -> Mapping[str, Any]:
@@ -129,6 +139,18 @@ def people(ctx: Context, options: Options) -> Mapping[str, Any]:
         "shares": shares,
         "currency": value.currency,
         "least": reports.LEAST_CLOSED,
+    }
+
+
+def products(ctx: Context, options: Options) -> Mapping[str, Any]:
+    """The products by what was won with them within the period."""
+    lines, value = reports.ranked(ctx, closed_within(options), reports.PRODUCT)
+    best = sorted((line for line in lines if line.won and line.key is not None), key=lambda line: -line.value)
+    return {
+        "lines": [
+            (line, _address(reports.WON, closed_within(options), reports.PRODUCT.narrow(line.key))) for line in best[:6]
+        ],
+        "currency": value.currency,
     }
 
 
