@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, inspect, select, update
 from sqlalchemy.orm import Session
 
+from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
-from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.context import Context
 from comptoir.db.base import Base
 from comptoir.db.migrations import Unit, pending, remove, schema_change, upgrade
@@ -118,7 +119,7 @@ def initialise(deployment: Deployment) -> None:
     with schema_change(deployment.engine) as connection:
         upgrade(connection, core_unit())
         upgrade(connection, unit_of(registry, "base"))
-        with _context(deployment, connection, registry, system_actor("comptoir init")) as ctx:
+        with _system_context(deployment, connection, registry, system_actor("comptoir init")) as ctx:
             session = ctx.system_session
             if session.get(Generation, 1) is None:
                 session.add(Generation(id=1, number=1))
@@ -130,9 +131,7 @@ def initialise(deployment: Deployment) -> None:
     deployment.refresh(force=True)
 
 
-def upgrade_all(
-    deployment: Deployment, modules: Collection[str] | None = None, *, dry_run: bool = False
-) -> list[str]:
+def upgrade_all(deployment: Deployment, modules: Collection[str] | None = None, *, dry_run: bool = False) -> list[str]:
     """Run the pending migrations of the core and of every enabled or paused module, or of ``modules`` alone; returns the revisions."""
     with deployment.engine.connect() as connection:
         session = Session(connection)
@@ -362,7 +361,7 @@ def _migrate_and_seed(
     try:
         with schema_change(deployment.engine) as connection:
             upgrade(connection, unit_of(registry, name))
-            with _context(deployment, connection, registry, actor) as ctx:
+            with _system_context(deployment, connection, registry, actor) as ctx:
                 _record_state(ctx, name, State.ENABLED)
                 if was is None:
                     copy_templates(
@@ -405,7 +404,7 @@ def resume_modules(deployment: Deployment, names: Sequence[str], *, actor: Actor
     with schema_change(deployment.engine) as connection:
         for name in made.modules:
             upgrade(connection, unit_of(registry, name))
-        with _context(deployment, connection, registry, actor) as ctx:
+        with _system_context(deployment, connection, registry, actor) as ctx:
             for name in made.modules:
                 _record_state(ctx, name, State.ENABLED)
                 registry.hooks.on_module_resumed(ctx=ctx, name=name)
@@ -439,7 +438,7 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
         pause_modules(deployment, [name], actor=actor)
     with schema_change(deployment.engine) as connection:
         exported = export_module(connection, registry, name, _export_path(deployment, name), deployment.clock())
-        with _context(deployment, connection, registry, actor) as ctx:
+        with _system_context(deployment, connection, registry, actor) as ctx:
             for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
                 outcome()
             session = ctx.system_session
@@ -497,27 +496,25 @@ class _JoinedUnit:
         """There is no user in a schema change: the same session."""
         return self._session
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the change that is undone alone when it raises."""
+        with self._session.begin_nested():
+            yield
 
-class _context:
+
+@contextmanager
+def _system_context(
+    deployment: Deployment, connection: Connection, registry: Registry, actor: Actor | None
+) -> Iterator[Context]:
     """A system context on the connection of a schema change; the change commits, not the context."""
-
-    def __init__(self, deployment: Deployment, connection: Connection, registry: Registry, actor: Actor | None) -> None:
-        self._unit = _JoinedUnit(connection)
-        chosen = actor or system_actor("comptoir")
-        self.context: Context = deployment.context_in(
-            self._unit,
-            Actor(chosen.id, chosen.name, chosen.grants, is_system=True),
-            registry,
-        )
-
-    def __enter__(self) -> Context:
-        return self.context
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
-            self.context.write_outbox()
-            self._unit.system.flush()
-        self._unit.system.close()
+    unit = _JoinedUnit(connection)
+    chosen = actor or system_actor("comptoir")
+    context = deployment.context_in(unit, Actor(chosen.id, chosen.name, chosen.grants, is_system=True), registry)
+    with unit.system:
+        yield context
+        context.write_outbox()
+        unit.system.flush()
 
 
 def _current(deployment: Deployment) -> dict[str, State]:
