@@ -135,7 +135,7 @@ def test_the_dirt_is_reported_row_by_row_with_its_cure(target: Path, data: Path,
     }
     assert all(notice["comptoir message"] and notice["comptoir line"] for notice in notices)
     with (data / "sales_pipeline.csv").open(encoding="utf-8", newline="") as file:
-        rows = {number: row for number, row in enumerate(csv.DictReader(file), 2)}
+        rows = dict(enumerate(csv.DictReader(file), 2))
     for notice in notices:
         row = rows[int(notice["comptoir line"])]
         assert row["product"] == "GTXPro" if notice["comptoir column"] == "product" else row["account"] == ""
