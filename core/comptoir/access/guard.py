@@ -415,7 +415,7 @@ class GuardedCompiler(SQLCompiler):
             self._in_rule -= 1
 
     def visit_comptoir_ruled(self, element: _Ruled, **kw: Any) -> str:
-        return self._process_ruled(element.condition)
+        return f"({self._process_ruled(element.condition)})"  # what stands beside it must not bind tighter than its OR
 
     def visit_table(  # type: ignore[override]
         self,

@@ -354,7 +354,8 @@ def _ends_early(appointment: Appointment) -> bool:
 
 def _moment(value: object) -> dt.datetime | None:
     """A moment that can be compared; before the checks a record may hold nothing or anything."""
-    return value if isinstance(value, dt.datetime) and value.tzinfo is not None else None
+    is_told = isinstance(value, dt.datetime) and value.tzinfo is not None and dt.MINYEAR < value.year < dt.MAXYEAR
+    return cast("dt.datetime", value) if is_told else None
 
 
 # -- users and teams --------------------------------------------------------------------------------------------------

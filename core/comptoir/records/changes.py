@@ -95,7 +95,8 @@ def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
 def _lines_change(state: Any, name: str) -> tuple[Any, Any] | None:
     history = state.get_history(name, PassiveFlag.PASSIVE_NO_INITIALIZE)
     lines = list(state.dict[name])
-    touched = history.has_changes() or any(inspect(line).modified for line in lines)
+    moved = any(line.position != place for place, line in enumerate(lines))
+    touched = moved or history.has_changes() or any(inspect(line).modified for line in lines)
     if not touched:
         return None
     after = _plain(lines)

@@ -6,15 +6,17 @@ One save is one batch: prepare_* → field rules → check_* → flush → histo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy.orm import object_session
+from sqlalchemy.orm.attributes import LoaderCallableStatus, flag_modified, set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import Field, Kind, fields_of
 from comptoir.db.record import Record, module_of
 from comptoir.db.types import fold
 from comptoir.db.workflow import Transition, Workflow
@@ -22,7 +24,7 @@ from comptoir.errors import ComptoirError, Conflict, NotAllowed, NotFound, RuleV
 from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
 from comptoir.records.history import entry_row, write_history
-from comptoir.records.validate import violations_of
+from comptoir.records.validate import check_value, is_id, violations_of
 from comptoir.values import FieldChange, RecordRef
 
 if TYPE_CHECKING:
@@ -38,8 +40,7 @@ def save(ctx: Context, records: Iterable[Record], *, action: str | None = None) 
     somebody else was faster.  ``action`` names the deed in the history where it is not created or changed.
     """
     batch = list(records)
-    session = ctx.session
-    with session.no_autoflush:
+    with ctx.session.no_autoflush, _put_back_when_refused(batch):
         changes = _compare(batch)
         if not changes:
             return []
@@ -151,14 +152,47 @@ def move(ctx: Context, record: Record, transition: str, values: Mapping[str, Any
     ]
     if missing:
         raise RuleViolations(missing)
-    for name, value in given.items():
-        setattr(record, name, value)
-    _gather(ctx.each_hook("check_transition", ctx=ctx, record=record, transition=chosen))
-    setattr(record, workflow.field, chosen.target)
+    with ctx.session.no_autoflush, _put_back_when_refused([record]):
+        for name, value in given.items():
+            setattr(record, name, value)
+        _gather(ctx.each_hook("check_transition", ctx=ctx, record=record, transition=chosen))
+        setattr(record, workflow.field, chosen.target)
     with ctx.moving(record, chosen):
         save(ctx, [record], action="moved")
     ctx.hooks.on_transition(ctx=ctx, record=record, transition=chosen)
     return chosen
+
+
+@contextmanager
+def _put_back_when_refused(records: Sequence[Record]) -> Iterator[None]:
+    """What was refused must not be written by the next flush of the same unit of work: records are as they were read."""
+    try:
+        yield
+    except ComptoirError:
+        for record in records:
+            session = object_session(record)
+            if session is None:
+                continue
+            for extension in record.__dict__.pop("_extensions", {}).values():
+                _put_back(extension)
+            for name, described in fields_of(type(record)).items():
+                if described.kind is Kind.LINES and name in record.__dict__:
+                    for line in getattr(record, name):
+                        _put_back(line)
+                    session.expire(record, [name])
+            _put_back(record)
+        raise
+
+
+def _put_back(row: Any) -> None:
+    state: Any = inspect(row)
+    if state.pending:
+        state.session.expunge(row)
+    for name, before in list(state.committed_state.items()) if state.persistent else ():
+        if before is LoaderCallableStatus.NO_VALUE or name not in state.mapper.column_attrs:
+            state.session.expire(row, [name])
+        else:
+            set_committed_value(row, name, before)
 
 
 # -- the phases ---------------------------------------------------------------------------------------------------------
@@ -239,7 +273,7 @@ def _check(ctx: Context, changes: Sequence[Change]) -> None:
 def _unknown_stage(ctx: Context, record: Record) -> list[RuleViolation]:
     """A new record stands at a stage that there is; workflows whose stages are rows check that themselves."""
     workflow = ctx.registry.record_type(type(record)).declaration.workflow
-    if type(workflow) is not Workflow:
+    if workflow is None or type(workflow).stages is not Workflow.stages:
         return []
     stage, known = getattr(record, workflow.field), [stage.name for stage in workflow.stages(ctx, record)]
     if stage is None or stage in known:
@@ -281,11 +315,9 @@ def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleVio
     """References to rows that are not there or that the actor may not see: both read the same."""
     wanted: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for change in changes:
-        declared = ctx.registry.record_type(type(change.record))
-        for name, changed in change.fields.items():
-            described = declared.fields.get(name)
-            if described is not None and described.kind is Kind.REFERENCE and changed.after is not None:
-                wanted[str(described.target)][changed.after].append(name)
+        for name, described, value in _references(ctx, change):
+            if is_id(value):
+                wanted[str(described.target)][value].append(name)
     found: list[RuleViolation] = []
     for table_name, ids in wanted.items():
         if table_name in ("core_user", "core_team") and set(ids) <= ctx.known_ids(table_name):
@@ -305,6 +337,22 @@ def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleVio
     return found
 
 
+def _references(ctx: Context, change: Change) -> Iterator[tuple[str, Field, Any]]:
+    """The changed references of a record, its extensions and its lines: field, declaration, value."""
+    declared = ctx.registry.record_type(type(change.record))
+    for name, changed in change.fields.items():
+        described = declared.fields.get(name)
+        if described is None:
+            continue
+        if described.kind is Kind.REFERENCE:
+            yield name, described, changed.after
+        elif described.kind is Kind.LINES and described.line is not None:
+            for inner, of_line in fields_of(described.line).items():
+                if of_line.kind is Kind.REFERENCE:
+                    for position, line in enumerate(changed.after or ()):
+                        yield f"{name}.{position}.{inner}", of_line, line[inner]
+
+
 def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
     """Values of unique fields that another record has already, in the batch or in the database."""
     found: list[RuleViolation] = []
@@ -315,7 +363,7 @@ def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
             if not described.unique or name not in change.fields:
                 continue
             value = getattr(change.record, name)
-            if value in (None, ""):
+            if value in (None, "") or any(check_value(described, value, name)):
                 continue
             if value in seen[model, name]:
                 found.append(_taken(described, name, value))

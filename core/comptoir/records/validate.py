@@ -50,8 +50,27 @@ def check_value(declared: Field, value: Any, field: str) -> Iterator[RuleViolati
         yield RuleViolation("core.not_a_date", _("Give a day such as 2026-11-22."), field=field)
     elif kind is Kind.DATE and not 1000 <= value.year <= 9999:
         yield RuleViolation("core.date_range", _("The year lies between 1000 and 9999."), field=field)
-    elif kind is Kind.MOMENT and (not isinstance(value, dt.datetime) or value.tzinfo is None):
+    elif kind is Kind.MOMENT and not is_moment(value):
         yield RuleViolation("core.not_a_moment", _("Give a day and time such as 2026-11-22T14:00+02:00."), field=field)
+    elif kind is Kind.REFERENCE and not is_id(value):
+        yield RuleViolation(
+            "core.not_a_reference", _("{label} is the number of a record.", label=declared.label), field=field
+        )
+
+
+def is_id(value: object) -> bool:
+    """Whether a value can be the id of a record."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+
+
+def is_moment(value: object) -> bool:
+    """Whether a value is a point in time that has a place in the calendar, in UTC too."""
+    if not isinstance(value, dt.datetime) or value.utcoffset() is None:
+        return False
+    try:
+        return value.astimezone(dt.UTC).year >= 1000
+    except OverflowError:
+        return False
 
 
 def _check_text(declared: Field, value: Any, field: str) -> Iterator[RuleViolation]:

@@ -178,9 +178,9 @@ def test_a_refused_change_is_not_written_by_a_later_save_or_commit(deployment: D
         other = saved(ctx, Contact(name="Other"))
     with deployment.system_context("test") as ctx:
         held = ctx.session.get_one(Contact, contact.id)
-        held.city, held.employees = "Cluj", -5
         held.phones[0].label = "mobile"
         held.phones.append(ContactPhone(number=""))
+        held.city, held.employees = "Cluj", -5
         refused(ctx, held)
         beside = ctx.session.get_one(Contact, other.id)
         beside.city = "Iași"
@@ -206,7 +206,9 @@ def test_a_unique_value_is_taken_once_in_the_database_and_in_the_batch(ctx: Cont
     save(ctx, [Product(name="No code"), Product(name="No code either")])
 
 
-@pytest.mark.parametrize("code", ["A\x00B", "\ud800", "x" * 10_000_000, 12, ["A"]], ids=["nul", "half", "long", "int", "list"])
+@pytest.mark.parametrize(
+    "code", ["A\x00B", "\ud800", "x" * 10_000_000, 12, ["A"]], ids=["nul", "half", "long", "int", "list"]
+)
 def test_an_impossible_unique_value_is_refused_at_its_field(ctx: Context, code: Any) -> None:
     assert "code" in refused(ctx, Product(name="Cold room", code=code))
 

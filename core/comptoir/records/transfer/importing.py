@@ -237,7 +237,11 @@ class _Importer:
         if known is None:
             known = self._parse(target, cell, row)
             # a reference to the type that is being imported may be found later, so it is asked for again
-            if remembered is not None and len(self._read) < REMEMBERED and target.field.target != self.declared.table.name:
+            if (
+                remembered is not None
+                and len(self._read) < REMEMBERED
+                and target.field.target != self.declared.table.name
+            ):
                 self._read[remembered] = known
         value, notice = known
         if notice is not None and notices is not None and row is not None:
