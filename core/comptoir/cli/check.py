@@ -84,30 +84,25 @@ def _guarded(part: str, find: Callable[[Any], Iterator[Finding]], subject: Any) 
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    if not settings.data_dir.is_dir():
-        yield _problem(
-            "files", _("The folder {folder} is not there. Create it, or run: comptoir init", folder=settings.data_dir)
-        )
-    elif not os.access(settings.data_dir, os.W_OK | os.X_OK):
-        yield _problem(
-            "files", _("The folder {folder} cannot be written. Change its rights.", folder=settings.data_dir)
-        )
     assert settings.path is not None
-    key = key_file(settings.path)
+    faults: list[Text] = []
+    folder, key = settings.data_dir, key_file(settings.path)
+    if not folder.is_dir():
+        faults.append(_("The folder {folder} is not there. Create it, or run: comptoir init", folder=folder))
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        faults.append(_("The folder {folder} cannot be written. Change its rights.", folder=folder))
     if not key.exists():
-        yield _problem(
-            "files",
-            _("The key {file} is missing: stored secrets cannot be read. Put it back, or run: comptoir init", file=key),
+        faults.append(
+            _("The key {file} is missing: stored secrets cannot be read. Put it back, or run: comptoir init", file=key)
         )
     elif key.stat().st_mode & 0o077:
-        yield _problem("files", _("The key {file} can be read by others. Run: chmod 600 {file}", file=key))
-    elif settings.path.stat().st_mode & 0o007 and "@" in settings.database_url:
-        yield Finding(
-            "files",
-            "note",
-            str(_("{file} holds a password and can be read by everyone. Run: chmod 600 {file}", file=settings.path)),
-        )
-    else:
+        faults.append(_("The key {file} can be read by others. Run: chmod 600 {file}", file=key))
+    for fault in faults:
+        yield _problem("files", fault)
+    if settings.path.stat().st_mode & 0o004 and "@" in settings.database_url:
+        words = _("{file} holds a password and can be read by everyone. Run: chmod 600 {file}", file=settings.path)
+        yield Finding("files", "note", str(words))
+    elif not faults:
         yield _ok("files", _("Folder and key are in order."))
 
 

@@ -97,7 +97,7 @@ def _default_config() -> Path:
 @click.option(
     "--config",
     is_eager=True,  # the help page lists the commands of its plugins
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
     default=_default_config,
     show_default="$COMPTOIR_CONFIG, else ./comptoir.toml",
     help="The deployment's configuration file.",
