@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import time
 
+from comptoir.base.models import Interaction
 from comptoir.toolkit import (
     Action,
     Base,
@@ -165,3 +166,8 @@ def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
 @hookimpl
 def check_deletion(ctx: Context, records: Sequence[Record]) -> None:
     services.check_stage_deletion(ctx, records)
+
+
+@hookimpl
+def on_interaction(ctx: Context, interaction: Interaction) -> None:
+    services.start_leads(ctx, interaction)

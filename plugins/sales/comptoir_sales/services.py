@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from comptoir.base.models import Contact, ContactEmail, ContactPhone
+from comptoir.base.models import Contact, ContactEmail, ContactPhone, Interaction
 from comptoir.base.services import find_by_email, find_by_phone, is_currency, read_phone
 from comptoir.toolkit import (
     Change,
@@ -29,7 +29,7 @@ from comptoir.toolkit import (
     save,
 )
 from comptoir_catalog.models import Product
-from comptoir_sales.models import CONVERTED, DEALS, Deal, Lead, LostReason, Pipeline, PipelineStage
+from comptoir_sales.models import CONVERTED, DEALS, NEW, Deal, Lead, LostReason, Pipeline, PipelineStage
 
 CLOSING_SEQUENCE = 900
 """Closing stages stand from here on, so that open stages find room before them."""
@@ -302,13 +302,20 @@ def deal_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVio
     """Stages are those of the pipeline; a deal closes after it opened, and only at a closing stage."""
     for deal, change in changes_of(changes, Deal):
         stations = DEALS.stages(ctx, deal)
-        if change.touches("stage", "pipeline_id") and deal.stage not in {s.name for s in stations}:
+        placed = change.is_new or change.touches("stage", "pipeline_id")
+        if not stations:
+            yield RuleViolation("sales.no_stages", _("Create a pipeline with stages first."), field="pipeline_id")
+            continue
+        if placed and deal.stage not in {s.name for s in stations}:
             yield RuleViolation(
                 "sales.unknown_stage",
-                _("There is no stage “{stage}” in this pipeline. Choose one of: {known}.",
-                  stage=str(deal.stage)[:60], known=", ".join(str(s.label) for s in stations)),
+                _(
+                    "There is no stage “{stage}” in this pipeline. Choose one of: {known}.",
+                    stage=str(deal.stage)[:60],
+                    known=", ".join(str(s.label) for s in stations),
+                ),
                 field="stage",
-            )  # fmt: skip
+            )
             continue
         if deal.outcome == "open" and deal.closed_on is not None and change.touches("closed_on", "stage"):
             yield RuleViolation(
@@ -430,3 +437,12 @@ def _contact_of(ctx: Context, lead: Lead) -> Contact:
         reached.emails.append(ContactEmail(address=lead.email))
     save(ctx, [reached])
     return company or reached
+
+
+def start_leads(ctx: Context, interaction: Interaction) -> None:
+    """New leads of a contact are in progress once somebody has talked with them."""
+    waiting = select(Lead).where(Lead.contact_id == interaction.contact_id, Lead.status == NEW.name)
+    if ctx.may("sales.lead.write"):
+        for lead in ctx.session.scalars(waiting).all():
+            if ctx.may("sales.lead.write", lead):
+                move(ctx, lead, "start")

@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from comptoir.base.models import Contact
 from comptoir.context import Context
-from comptoir.errors import NotAllowed, RuleViolations
+from comptoir.errors import NotAllowed, RuleViolation, RuleViolations
 from comptoir.testing.platform import Clock, Stage
-from comptoir.toolkit import move, save
+from comptoir.toolkit import delete, move, save
 from comptoir_catalog.models import Product
 from comptoir_sales.models import DEALS, Deal, LostReason, Pipeline, PipelineStage
 
@@ -170,9 +170,25 @@ def test_a_stage_where_deals_stand_keeps_its_code(ctx: Context) -> None:
     first.name, first.code = "Leads", "leads"
     with pytest.raises(RuleViolations):
         save(ctx, [first])
-    first.code = "prospecting"
+    first.name = "Leads"
     save(ctx, [first])
+    assert first.code == "prospecting"
     assert str(DEALS.stages(ctx)[0].label) == "Leads"
+
+
+def test_a_deal_needs_a_pipeline_with_stages(ctx: Context) -> None:
+    empty = Pipeline(name="Empty")
+    save(ctx, [empty])
+    with pytest.raises(RuleViolations) as refused:
+        new_deal(ctx, name="Nowhere", pipeline_id=empty.id)
+    assert list(refused.value.by_field()) == ["pipeline_id"]
+
+
+def test_a_stage_where_deals_stand_is_not_deleted(ctx: Context) -> None:
+    new_deal(ctx, name="Tea bar")
+    first = ctx.session.scalars(select(PipelineStage).where(PipelineStage.code == "prospecting")).one()
+    with pytest.raises(RuleViolation):
+        delete(ctx, [first])
 
 
 def test_one_pipeline_is_the_default(ctx: Context) -> None:

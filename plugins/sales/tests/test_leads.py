@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from comptoir.base.models import Contact, ContactPhone, Task
+from comptoir.base.services import log_interaction
 from comptoir.context import Context
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.testing.platform import Clock, Stage
@@ -61,6 +62,15 @@ def test_a_dropped_lead_can_be_taken_up_again(ctx: Context) -> None:
     lead = new_lead(ctx)
     move(ctx, lead, "drop")
     move(ctx, lead, "reopen")
+    assert lead.status == "working"
+
+
+def test_a_lead_one_has_talked_with_is_in_progress(ctx: Context) -> None:
+    known = Contact(name="Mega Fruct SRL")
+    save(ctx, [known])
+    lead = Lead(name="Second shop", contact_id=known.id)
+    save(ctx, [lead])
+    log_interaction(ctx, known, kind="call")
     assert lead.status == "working"
 
 
