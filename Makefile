@@ -16,7 +16,7 @@ DISTRIBUTIONS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test lint format bench bench-check docs lock assets clean
+.PHONY: help run test lint format bench bench-check docs catalogues lock assets clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make bench        the benchmarks, all or some: make bench ONLY=list"
 	@echo "make bench-check  compare their ratios with the promises"
 	@echo "make docs         renew the pages that are generated from the code"
+	@echo "make catalogues   bring the translations in step with the messages of the code"
 	@echo "make lock         renew the locked requirements (needs uv)"
 	@echo "make clean        remove what was built; the demo in $(DEMO) stays"
 
@@ -62,6 +63,9 @@ bench-check: $(VENV)/.dev assets
 
 docs: $(VENV)/.editable
 	$(BIN)/python docs/generate.py
+
+catalogues: $(VENV)/.editable
+	$(BIN)/python core/assets/translations.py extract
 
 lock:
 	$(LOCK) pyproject.toml --group build --output-file requirements.txt
