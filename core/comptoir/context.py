@@ -213,6 +213,7 @@ class Context:
         """The main team of a user."""
         if user_id not in self._teams:
             self._teams.update(self.system_session.execute(select(User.id, User.team_id)).all())
+            self._known["core_user"] = set(self._teams)
             self._teams.setdefault(user_id, None)
         return self._teams[user_id]
 

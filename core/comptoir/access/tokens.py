@@ -8,11 +8,12 @@ import string
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import AccessStamp, ApiToken, User
 from comptoir.access.sessions import hash_of
+from comptoir.db.types import UtcDateTime
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import _
 
@@ -30,8 +31,6 @@ class TokenUse(NamedTuple):
 
     row: ApiToken
     user: User
-    stamp: int
-    """The access stamp of the same moment: rights that were read under another one are out of date."""
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -95,7 +94,7 @@ def find_token(session: Session, plain: str, now: dt.datetime) -> TokenUse | Non
     if not plain.startswith(PREFIX):
         return None
     found = session.execute(
-        select(ApiToken, User, func.coalesce(select(AccessStamp.stamp).where(AccessStamp.id == 1).scalar_subquery(), 0))
+        select(ApiToken, User)
         .join(User, User.id == ApiToken.user_id)
         .where(
             ApiToken.token_hash == hash_of(plain),
@@ -108,7 +107,49 @@ def find_token(session: Session, plain: str, now: dt.datetime) -> TokenUse | Non
     return None if found is None else TokenUse(*found)
 
 
-def is_due_for_touch(row: ApiToken, now: dt.datetime) -> bool:
+class Bearer(NamedTuple):
+    """What a request of the API needs to know of its token, without loading objects."""
+
+    token_id: int
+    scopes: str
+    last_used_at: dt.datetime | None
+    user_id: int
+    user_version: int
+    stamp: int
+    """The access stamp of the same moment: rights that were read under another one are out of date."""
+
+
+_STAMP = func.coalesce(select(AccessStamp.stamp).where(AccessStamp.id == 1).scalar_subquery(), 0)
+_BEARER = (
+    select(
+        ApiToken.__table__.c.id,
+        ApiToken.__table__.c.scopes,
+        ApiToken.__table__.c.last_used_at,
+        User.__table__.c.id,
+        User.__table__.c.version,
+        _STAMP,
+    )
+    .join(User.__table__, User.id == ApiToken.user_id)
+    .where(
+        ApiToken.token_hash == bindparam("token_hash"),
+        ApiToken.revoked.is_(False),
+        ApiToken.expires_at.is_(None) | (ApiToken.expires_at > bindparam("now", type_=UtcDateTime())),
+        User.active,
+        User.archived_at.is_(None),
+    )
+)
+"""Built once: it runs at every request of the API."""
+
+
+def find_bearer(connection: Connection, plain: str, now: dt.datetime) -> Bearer | None:
+    """As `find_token`, by one statement of core and without objects."""
+    if not plain.startswith(PREFIX):
+        return None
+    found = connection.execute(_BEARER, {"token_hash": hash_of(plain), "now": now}).one_or_none()
+    return None if found is None else Bearer(*found)
+
+
+def is_due_for_touch(row: ApiToken | Bearer, now: dt.datetime) -> bool:
     """Whether `touch_token` has something to write; so that most requests write nothing."""
     return row.last_used_at is None or now - row.last_used_at >= TOUCH
 

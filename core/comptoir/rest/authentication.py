@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from flask import Request
 
-from comptoir.access.models import User
+from comptoir.access.models import ApiToken, User
 from comptoir.access.permissions import Actor, access_stamp, actor_of
 from comptoir.access.sessions import find_session
-from comptoir.access.tokens import find_token, is_due_for_touch, touch_token
+from comptoir.access.tokens import find_bearer, is_due_for_touch, touch_token
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import SignInRequired
 from comptoir.i18n import _
@@ -49,39 +49,36 @@ class Callers:
         if request.method not in SAFE_METHODS:
             require_own_origin(request)
             require_csrf_token(request, signed_in.row.csrf_token)
-        return self._actor(uow, signed_in.user, (), access_stamp(uow.system))
+        user = signed_in.user
+        return self._actor(uow, user.id, user.version, access_stamp(uow.system), ())
 
     def _of_token(self, header: str, uow: UnitOfWork) -> Actor:
         if header[: len(SCHEME)].lower() != SCHEME:
             raise SignInRequired(_("Send a token: Authorization: Bearer ct_…"))
         now = self._deployment.clock()
-        found = find_token(uow.system, header[len(SCHEME) :].strip(), now)
+        found = find_bearer(uow.connection, header[len(SCHEME) :].strip(), now)
         if found is None:
             raise SignInRequired(_("The token is not known, has expired or was revoked. Create another."))
-        if is_due_for_touch(found.row, now):
-            if uow.write:
-                touch_token(uow.system, found.row, now)
-            else:
-                token = found.row
-                uow.on_commit(lambda: self._touch(token.id))
-        return self._actor(uow, found.user, found.scopes, found.stamp)
+        if is_due_for_touch(found, now):
+            token_id = found.token_id
+            uow.on_commit(lambda: self._touch(token_id))
+        return self._actor(uow, found.user_id, found.user_version, found.stamp, tuple(found.scopes.split()))
 
     def _touch(self, token_id: int) -> None:
-        """Note the use of a token that only read: a short write of its own, every five minutes at most."""
-        from comptoir.access.models import ApiToken
-
+        """Note the use of a token, in a short write of its own, every five minutes at most."""
         with UnitOfWork(self._deployment.engine, write=True) as uow:
             row = uow.system.get(ApiToken, token_id)
             if row is not None:
                 touch_token(uow.system, row, self._deployment.clock())
 
-    def _actor(self, uow: UnitOfWork, user: User, scopes: tuple[str, ...], stamp: int) -> Actor:
-        known = self._known.get((user.id, scopes))
-        if known is not None and known[:2] == (stamp, user.version):
+    def _actor(self, uow: UnitOfWork, user_id: int, version: int, stamp: int, scopes: tuple[str, ...]) -> Actor:
+        known = self._known.get((user_id, scopes))
+        if known is not None and known[:2] == (stamp, version):
             return known[2]
+        user = uow.system.get_one(User, user_id)
         actor = actor_of(uow.system, user, self._registry.permissions)
         actor = replace(actor, grants=actor.grants.cut_down_to(scopes))
         if len(self._known) >= KEPT_ACTORS:
             self._known.clear()
-        self._known[user.id, scopes] = (stamp, user.version, actor)
+        self._known[user_id, scopes] = (stamp, version, actor)
         return actor

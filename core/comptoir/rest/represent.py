@@ -53,11 +53,13 @@ def record_object(ctx: Context, record: Record, *, is_new: bool = False) -> dict
     for name, described in declared.fields.items():
         if name in hidden or "." in name:
             continue
-        value = getattr(record, name)
-        if described.kind is Kind.LINES:
-            inner = line_fields(described.line, ctx.actor.grants)
-            value = [{key: getattr(line, key) for key in inner} for line in value]
-        found[name] = value
+        if described.kind is not Kind.LINES:
+            found[name] = getattr(record, name)
+            continue
+        # the lines of a new record that were never touched are none; asking would be a query
+        lines = () if is_new and name not in record.__dict__ else getattr(record, name)
+        inner = line_fields(described.line, ctx.actor.grants)
+        found[name] = [{key: getattr(line, key) for key in inner} for line in lines]
     for extension in declared.extensions:
         row = extension.with_defaults(record) if is_new and not _holds(record, extension) else record.ext(extension)
         for name, described in declared.fields.items():

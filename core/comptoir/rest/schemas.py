@@ -171,7 +171,7 @@ class Strict(Schema):
     class Meta:
         unknown = RAISE
 
-    error_messages = {  # noqa: RUF012 - the name and the type are marshmallow's
+    error_messages = {  # noqa: RUF012
         "unknown": _("There is no such field."),  # type: ignore[dict-item]
         "type": _("Give an object."),  # type: ignore[dict-item]
     }

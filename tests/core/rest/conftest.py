@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from werkzeug.test import TestResponse
 
 from comptoir.access.models import User
@@ -104,7 +104,7 @@ def api(api_for: Callable[..., Api]) -> Api:
 
 
 @pytest.fixture
-def statements(deployment: Deployment) -> Callable[[], Any]:
+def statements() -> Callable[[], Any]:
     """Counts the statements inside a block: ``with statements() as seen: …; len(seen)``."""
 
     @contextmanager
@@ -114,10 +114,10 @@ def statements(deployment: Deployment) -> Callable[[], Any]:
         def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
             seen.append(statement)
 
-        event.listen(deployment.engine, "before_cursor_execute", note)
+        event.listen(Engine, "before_cursor_execute", note)
         try:
             yield seen
         finally:
-            event.remove(deployment.engine, "before_cursor_execute", note)
+            event.remove(Engine, "before_cursor_execute", note)
 
     return counting

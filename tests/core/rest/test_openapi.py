@@ -141,7 +141,7 @@ def test_generated_requests_find_no_fault_and_no_answer_that_the_document_does_n
                 suppress_health_check=list(HealthCheck),
             )
             def ask(case: Any) -> None:
-                if mode is GenerationMode.POSITIVE and "id" in case.path_parameters:
+                if case.meta.generation.mode is GenerationMode.POSITIVE and "id" in case.path_parameters:
                     case.path_parameters["id"] = 5  # one that is there
                 statuses.add(case.call_and_validate(headers=headers, checks=checks).status_code)
 
