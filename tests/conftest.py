@@ -1,1 +1,36 @@
 """Every test of the repository: the fixtures come from `comptoir.testing`, as they do for a third party's plugin."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+STRANGER = Path(__file__).parent / "contracts" / "stranger"
+
+
+@pytest.fixture(scope="session")
+def _stranger_installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("stranger")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
+         "--disable-pip-version-check", "--target", str(target), str(STRANGER)],
+        check=True, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    return target
+
+
+@pytest.fixture
+def stranger(_stranger_installed: Path) -> Iterator[Path]:
+    """A third party's distribution is installed: the module `loyalty` can be enabled. The folder it lies in."""
+    sys.path.insert(0, str(_stranger_installed))
+    importlib.invalidate_caches()
+    try:
+        yield _stranger_installed
+    finally:
+        sys.path.remove(str(_stranger_installed))
+        importlib.invalidate_caches()

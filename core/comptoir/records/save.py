@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import object_session
-from sqlalchemy.orm.attributes import LoaderCallableStatus, flag_modified, set_committed_value
+from sqlalchemy.orm import LoaderCallableStatus, object_session
+from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from comptoir.db.fields import Field, Kind, fields_of
