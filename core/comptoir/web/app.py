@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request, send_from_directory
 from jinja2 import StrictUndefined
+from werkzeug.routing import Rule
 
 from comptoir.access.passwords import verify_password
 from comptoir.deployment import Deployment
@@ -34,8 +35,24 @@ class Generation:
     static: StaticFiles
 
 
+class LazyRule(Rule):
+    """A rule that learns to write addresses at the first one: most of a generation's rules never do, and learning is slow."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compile_now, compiled = super()._compile_builder, list[Callable[..., tuple[str, str]]]()
+
+        def build(rule: Rule, **values: Any) -> tuple[str, str]:
+            if not compiled:
+                compiled.append(compile_now(append_unknown))
+            return compiled[0](rule, **values)
+
+        return build
+
+
 class WebApp(Flask):
     """A Flask application that opens the user's unit of work around every view, except public ones and the API's, which open their own."""
+
+    url_rule_class = LazyRule
 
     def dispatch_request(self) -> Any:
         """Call the view inside the visit; whatever it returns is finished before the transaction commits."""
