@@ -48,7 +48,7 @@ test: $(VENV)/.dev assets
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy core/comptoir core/assets docs $(wildcard plugins/*/comptoir_*) tests
+	$(BIN)/mypy core/comptoir core/assets docs benchmarks $(wildcard plugins/*/comptoir_*) tests
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev
