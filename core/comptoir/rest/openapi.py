@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from comptoir import __version__
 from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
+from comptoir.db.workflow import Workflow
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import operators_of
 from comptoir.rest.bulk import LIMIT, OPERATIONS
@@ -309,13 +310,11 @@ def _path_parameters(route: Route) -> list[Json]:
 
 def action_names(resource: Resource) -> list[str] | None:
     """The actions of a resource that are known beforehand; None where stages are rows of a table."""
-    found = ["archive", "restore", *resource.actions]
-    if resource.workflow is not None:
-        try:
-            found += [transition.name for transition in resource.workflow._transitions]
-        except AttributeError:
-            return None
-    return list(dict.fromkeys(found))
+    workflow = resource.workflow
+    if workflow is not None and type(workflow) is not Workflow:
+        return None
+    moves = workflow.transitions(None) if workflow is not None else ()
+    return list(dict.fromkeys(["archive", "restore", *resource.actions, *(move.name for move in moves)]))
 
 
 def _names_parameter(name: str, known: Iterable[str], description: str, *, most: int, dotted: bool = False) -> Json:
