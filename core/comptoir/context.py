@@ -177,7 +177,7 @@ class Context:
 
     def each_hook(self, name: str, /, **arguments: Any) -> Iterator[Callable[[], Any]]:
         """Every implementation of a hook as a call of its own, so that one that raises does not silence the others."""
-        for implementation in getattr(self.hooks, name).get_hookimpls():
+        for implementation in reversed(getattr(self.hooks, name).get_hookimpls()):
             chosen = {key: arguments[key] for key in implementation.argnames}
             yield partial(implementation.function, **chosen)
 

@@ -103,12 +103,15 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Lanes by stage; ``group`` names the reference that chooses the set of stages (a pipeline)."""
+    """Lanes by stage; ``group`` names the reference that chooses the set of stages (a pipeline).
+
+    ``closed`` is the day on which a record ended: closing lanes show the newest first by it.
+    """
 
     card: tuple[Column, ...]
     total: Column | None = None
     group: Column | None = None
-    idle: bool = True
+    closed: Column | None = None
 
 
 @dataclass(frozen=True, slots=True)

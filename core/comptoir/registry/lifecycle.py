@@ -524,6 +524,7 @@ def _current(deployment: Deployment) -> dict[str, State]:
 
 def _record_state(ctx: Context, name: str, state: State, by: Actor | None = None) -> None:
     session, now = ctx.system_session, ctx.now()
+    session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
     row = session.get(ModuleRow, name)
     if row is None:
         row = ModuleRow(name=name, enabled_at=now)

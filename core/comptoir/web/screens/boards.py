@@ -24,7 +24,6 @@ from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import Action, BoardPage, Card, Choice, Lane, Option, Toast
 
 CARDS = 30
-CLOSED_DAYS = 30
 BOARD = "board"
 
 
@@ -67,7 +66,12 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
     moves = _moves(visit, workflow, probe)
     figures = _figures(visit, declared, workflow, screens, narrowed, query.text)
     card_fields = _card_fields(visit, declared, screens)
-    rows = {stage.name: _rows(visit, declared, workflow, stage, narrowed, query.text, card_fields) for stage in stages}
+    board = screens.board
+    closed_on = wire_name(board.closed) if board is not None and board.closed is not None else "updated_at"
+    rows = {
+        stage.name: _rows(visit, declared, workflow, stage, narrowed, query.text, card_fields, closed_on)
+        for stage in stages
+    }
     everything = [row for found in rows.values() for row in found]
     fields = {name: declared.fields[name] for name in (*card_fields, "owner_id") if name in declared.fields}
     cells = Cells(visit, declared, look_up_titles(visit, wanted_titles(fields, everything)))
@@ -75,7 +79,7 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
     asks = {t.target: t.asks[0] for ts in moves.values() for t in ts if t.asks}
     lanes = tuple(
         _lane(visit, cells, declared, stage, rows[stage.name], figures.get(stage.name, {}), moves.get(stage.name, ()),
-              card_fields, total_name, asks=stage.name in asks)
+              card_fields, total_name, closed_on, asks=stage.name in asks)
         for stage in stages
     )  # fmt: skip
     asked = next(iter(asks.values()), "")
@@ -144,20 +148,15 @@ def _moves(visit: Visit, workflow: Workflow, probe: Record) -> dict[str, list[Tr
     }
 
 
-def _recent(visit: Visit, stage: Stage) -> Filter | None:
-    if not stage.closes:
-        return None
-    return Compare("updated_at", "gte", visit.context.today() - dt.timedelta(days=CLOSED_DAYS))
-
-
 def _rows(
     visit: Visit, declared: DeclaredType, workflow: Workflow, stage: Stage, narrowed: Filter | None, text: str,
-    card_fields: Sequence[str],
+    card_fields: Sequence[str], closed_on: str,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    where = and_also(narrowed, Compare(workflow.field, "eq", stage.name), _recent(visit, stage))
-    wanted = [*card_fields, "owner_id", "updated_at"]
+    where = and_also(narrowed, Compare(workflow.field, "eq", stage.name))
+    wanted = [*card_fields, "owner_id", "updated_at", closed_on]
     wanted += [name for name in ("stage_since", "currency") if name in declared.fields]
-    query = Query(where=where, text=text, fields=tuple(dict.fromkeys(wanted)), size=CARDS, sort=("-updated_at",))
+    sort = f"-{closed_on}" if stage.closes else "-updated_at"
+    query = Query(where=where, text=text, fields=tuple(dict.fromkeys(wanted)), size=CARDS, sort=(sort,))
     return run(visit.context, declared, query, total=False).rows
 
 
@@ -173,37 +172,28 @@ def _card_fields(visit: Visit, declared: DeclaredType, screens: Any) -> list[str
 def _figures(
     visit: Visit, declared: DeclaredType, workflow: Workflow, screens: Any, narrowed: Filter | None, text: str
 ) -> dict[str, dict[str, Any]]:
-    """Count and total by stage, in one statement; closed stages count what moved lately."""
+    """Count and total by stage, in one statement."""
     measures = ["count"]
     hidden = declared.hidden_fields(visit.context.actor.grants)
     if screens.board is not None and screens.board.total is not None and wire_name(screens.board.total) not in hidden:
         measures.append(f"{wire_name(screens.board.total)}:sum")
     groups = [workflow.field]
-    stages = workflow.stages(visit.context)
-    open_names = tuple(s.name for s in stages if not s.closes)
-    closed = tuple(s.name for s in stages if s.closes)
-    found: dict[str, dict[str, Any]] = {}
-    for names, recent in (
-        (open_names, None),
-        (closed, Compare("updated_at", "gte", visit.context.today() - dt.timedelta(days=CLOSED_DAYS))),
-    ):
-        if names:
-            where = and_also(narrowed, Compare(workflow.field, "in", names), recent)
-            for row in aggregate(
-                visit.context, declared, Query(where=where, text=text), group=groups, measures=measures
-            ):
-                found[row[workflow.field]] = row
-    return found
+    names = tuple(stage.name for stage in workflow.stages(visit.context))
+    where = and_also(narrowed, Compare(workflow.field, "in", names))
+    return {
+        row[workflow.field]: row
+        for row in aggregate(visit.context, declared, Query(where=where, text=text), group=groups, measures=measures)
+    }
 
 
 def _lane(
     visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, rows: Sequence[dict[str, Any]], figures: dict[str, Any],
-    moves: Sequence[Transition], card_fields: Sequence[str], total_name: str, *, asks: bool,
+    moves: Sequence[Transition], card_fields: Sequence[str], total_name: str, closed_on: str, *, asks: bool,
 ) -> Lane:  # fmt: skip
     formats = visit.formats
     count = int(figures.get("count", 0))
     total = figures.get(f"{total_name}:sum")
-    shown = tuple(_card(visit, cells, declared, stage, row, moves, card_fields, total_name) for row in rows)
+    shown = tuple(_card(visit, cells, declared, stage, row, moves, card_fields, total_name, closed_on) for row in rows)
     path = declared.declaration.workflow.field if declared.declaration.workflow is not None else "stage"
     rest = count - len(shown)
     return Lane(
@@ -213,7 +203,7 @@ def _lane(
         count=formats.integer(count),
         total=_money(visit, declared, total_name, total or Decimal(0)) if total_name else "",
         foot=str(_("Closed") if stage.closes else _("Stage total")),
-        note=str(_("last {count} days", count=CLOSED_DAYS)) if stage.closes else "",
+        note=str(_("newest first")) if stage.closes else "",
         probability=int(stage.probability) if stage.probability is not None else (0 if stage.won is False else (100 if stage.won else None)),
         outcome="" if not stage.closes else ("lost" if stage.won is False else "won"),
         more=str(_("{count} more", count=formats.integer(rest))) if rest > 0 else "",
@@ -231,7 +221,7 @@ def _money(visit: Visit, declared: DeclaredType, name: str, value: Any) -> str:
 
 def _card(
     visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, row: dict[str, Any], moves: Sequence[Transition],
-    card_fields: Sequence[str], total_name: str,
+    card_fields: Sequence[str], total_name: str, closed_on: str,
 ) -> Card:  # fmt: skip
     record_id = row["id"]
     title = str(row.get(declared.title) or f"{declared.declaration.label} {record_id}")
@@ -244,7 +234,10 @@ def _card(
     days = (visit.context.now() - since).days if since is not None else 0
     late = stage.idle_days is not None and not stage.closes and days > stage.idle_days
     if stage.closes:
-        note = visit.formats.near_day(row["updated_at"].astimezone(visit.formats.timezone).date())
+        closed = row.get(closed_on)
+        if isinstance(closed, dt.datetime):
+            closed = closed.astimezone(visit.formats.timezone).date()
+        note = visit.formats.near_day(closed) if closed is not None else ""
     else:
         note = (
             str(_("idle {count} d", count=days))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from flask import Blueprint, Response, current_app, g, request
+from sqlalchemy import select
 
 from comptoir.access.permissions import ADMINISTER
 from comptoir.access.users import seats_taken
@@ -13,7 +14,7 @@ from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import Text, _, ngettext
 from comptoir.registry import lifecycle
 from comptoir.registry.discover import Available, dependants
-from comptoir.registry.models import State
+from comptoir.registry.models import QuarantineRow, State
 from comptoir.registry.registry import Registry, build_registry
 from comptoir.web.account import confirm_password
 from comptoir.web.frame import is_partial, page, part, redirect_with, settings_side
@@ -50,8 +51,10 @@ def modules() -> Response:
     available = deployment.available()
     states = lifecycle.states(visit.context.system_session)
     registry = visit.context.registry
+    # faults of hooks and migrations, which do not keep a module from being built
+    faults = {row.module: row.reason for row in visit.context.system_session.scalars(select(QuarantineRow))}
     rows = [
-        _row(registry, available, states, name)
+        _row(registry, available, states, name, faults.get(name, ""))
         for name in sorted({*available, *states}, key=lambda n: (n != "base", n))
     ]
     wanted = request.args.get("show", "")
@@ -78,7 +81,9 @@ def modules() -> Response:
     )
 
 
-def _row(registry: Registry, available: dict[str, Available], states: dict[str, State], name: str) -> ModuleRow:
+def _row(
+    registry: Registry, available: dict[str, Available], states: dict[str, State], name: str, noted: str
+) -> ModuleRow:
     found = available.get(name)
     state = State.ENABLED if name == "base" else states.get(name, State.AVAILABLE)
     fault = registry.quarantined.get(name)
@@ -110,7 +115,7 @@ def _row(registry: Registry, available: dict[str, Available], states: dict[str, 
         tone,
         requires=tuple(f"{n} {v}".strip() for n, v in (found.requires.items() if found is not None else ())),
         adds=_adds(plugin),
-        warning=fault.reason if fault is not None else "",
+        warning=fault.reason if fault is not None else noted,
         switch_url=f"/settings/modules/{name}/{deed}" if switchable else "",
         locked=not switchable,
         uninstall_url=f"/settings/modules/{name}/uninstall" if state is State.PAUSED and found is not None else "",
