@@ -104,7 +104,7 @@ def enable(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool,
         return
     for name in made.modules:
         if name in made.because:
-            note(_("{name} comes along: {other} needs it.", name=name, other=made.because[name]))
+            say(_("{name} comes along: {other} needs it.", name=name, other=made.because[name]))
     with progress(_("Enabling {names}", names=", ".join(names))) as announce:
         enable_modules(deployment, names, demo=demo, progress=announce)
         people = open_doors(deployment) if demo else []

@@ -18,6 +18,7 @@ from comptoir.access.roles import copy_templates
 from comptoir.context import Context
 from comptoir.db.base import Base
 from comptoir.db.migrations import Unit, pending, remove, schema_change, upgrade
+from comptoir.db.outages import outage_of
 from comptoir.errors import ComptoirError, NotFound, PluginError, RuleViolation
 from comptoir.i18n import Text, _, ngettext
 from comptoir.records.history import HistoryEntry
@@ -375,6 +376,8 @@ def _migrate_and_seed(
     except ComptoirError:
         raise
     except Exception as error:
+        if (outage := outage_of(error)) is not None:  # not the module's fault
+            raise outage from error
         quarantine(deployment, name, "migration", readable(error))
         raise PluginError(
             name, _("It cannot be enabled: {reason}. Nothing was changed.", reason=readable(error))

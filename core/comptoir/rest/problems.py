@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Response
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from comptoir.db.unit_of_work import is_busy
+from comptoir.db.outages import refusal_of
 from comptoir.errors import ComptoirError, Conflict, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.rest.wire import dump
@@ -118,33 +118,9 @@ def _unavailable(detail: Text) -> Problem:
     return Problem(503, "core.unavailable", str(detail), headers={"Retry-After": str(RETRY_SECONDS)})
 
 
-_FULL = {"53100", "53200", "53300"}
-_SQLITE_AWAY = {10, 13, 14, 8}  # IOERR, FULL, CANTOPEN, READONLY
-
-
 def _database_problem(error: Exception) -> Problem:
-    if isinstance(error, PoolTimeout):
-        return _unavailable(_("The server is busy. Try again in a moment."))
-    if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        code = (getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF
-        if is_busy(error):
-            return _unavailable(_("The database is busy with another change. Try again in a moment."))
-        if state == "57014":
-            return _unavailable(_("The request took too long. Ask for less at once."))
-        if state in _FULL or code in _SQLITE_AWAY:
-            log.error("the database refuses: %s", error.orig)
-            return _unavailable(_("The database cannot write at the moment. Nothing was changed."))
-        if error.connection_invalidated or ((state or "08")[:2] in ("08", "57") and code == 0 and state != "57014"):
-            log.error("the database is away: %s", error.orig)
-            return _unavailable(_("The database does not answer. Try again in a moment."))
-        if isinstance(error, IntegrityError):
-            return Problem(409, "core.clash", str(_("The change clashes with what another person saved a moment ago.")))
-        if isinstance(error, DataError):
-            return Problem(422, "core.invalid", str(_("The database cannot keep one of the values.")))
-    elif isinstance(error.orig, ValueError):  # type: ignore[attr-defined]  # a column type refused a value
-        return Problem(422, "core.invalid", str(error.orig))  # type: ignore[attr-defined]
-    return _unforeseen(error)
+    refusal = refusal_of(error)
+    return _unforeseen(error) if refusal is None else problem_of(refusal)
 
 
 def _unforeseen(error: BaseException) -> Problem:

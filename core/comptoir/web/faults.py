@@ -13,8 +13,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as NoRoute
 
-from comptoir.db.unit_of_work import is_busy
-from comptoir.errors import ComptoirError, Conflict, SignInRequired, Unavailable
+from comptoir.db.outages import refusal_of
+from comptoir.errors import ComptoirError, Conflict, SignInRequired
 from comptoir.i18n import Text, _, speaking
 from comptoir.registry.blame import plugin_to_blame
 from comptoir.registry.lifecycle import quarantine
@@ -47,9 +47,7 @@ def as_comptoir_error(error: Exception) -> ComptoirError | None:
         return error
     if isinstance(error, StaleDataError):
         return Conflict(_("Somebody changed it meanwhile. Load it again."))
-    if isinstance(error, DBAPIError) and is_busy(error):
-        return Unavailable(_("The database is busy with another change. Try again in a moment."))
-    return None
+    return refusal_of(error)
 
 
 def install_errors(app: Flask) -> None:

@@ -53,7 +53,7 @@ def test_uninstalling_asks_first_and_exports(own: CommandLine) -> None:
 def test_enabling_takes_along_what_is_needed(fresh: CommandLine) -> None:
     fresh.done("init", "--admin-password", PASSWORD)
     enabled = fresh.done("modules", "enable", "sales")
-    assert "catalog comes along: sales needs it." in enabled.err
+    assert "catalog comes along: sales needs it." in enabled.out
     assert "Enabled: catalog, sales." in enabled.out
     assert "already" in fresh.done("modules", "enable", "sales").out
 

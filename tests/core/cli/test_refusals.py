@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from comptoir.cli.run import TRACEBACK, run
 
@@ -97,6 +98,20 @@ def test_a_locked_database_asks_to_try_again(own: CommandLine, monkeypatch: pyte
         assert "locked by another process" in own.refused("users", "add", "ion@example.com")
     finally:
         holder.close()
+
+
+def test_a_full_disk_changes_nothing(own: CommandLine) -> None:
+    def fill(connection: sqlite3.Connection, _record: object) -> None:
+        used = connection.execute("pragma page_count").fetchone()[0]
+        connection.execute(f"pragma max_page_count = {used + 8}")
+
+    event.listen(Engine, "connect", fill)
+    try:
+        assert "cannot write" in own.refused("modules", "enable", "catalog")
+    finally:
+        event.remove(Engine, "connect", fill)
+    own.done("check")
+    own.done("modules", "enable", "catalog")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser writes everywhere")
