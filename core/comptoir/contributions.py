@@ -304,16 +304,6 @@ class DeferredWork:
     function: Callable[[Context, dict[str, Any]], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Importer:
-    """A reader of a foreign file format; ``read`` yields rows as dictionaries by column heading."""
-
-    name: str
-    label: Text
-    suffixes: tuple[str, ...]
-    read: Callable[[bytes], Any]
-
-
 ACTIONS = (("read", _("See")), ("create", _("Create")), ("write", _("Edit")), ("delete", _("Delete")))
 """The permissions that every record type has, by verb."""
 

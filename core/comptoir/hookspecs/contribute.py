@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         Action,
         DeferredWork,
         Fact,
-        Importer,
         Job,
         MenuItem,
         Panel,
@@ -142,14 +141,6 @@ def contribute_deferred_work() -> list[DeferredWork]:  # type: ignore[empty-body
     """What does the work that ``defer`` leaves: after its cause is committed, at least once, tried again when it raises.
 
     Example: ``return [DeferredWork("marketing.send_mail", services.send_mail)]``
-    """
-
-
-@hookspec
-def contribute_importers() -> list[Importer]:  # type: ignore[empty-body]
-    """Readers of foreign file formats, chosen by the file's ending.
-
-    Example: ``return [Importer("erp_sync.edi", _("EDI"), (".edi",), edi.read)]``
     """
 
 

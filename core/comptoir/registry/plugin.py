@@ -39,7 +39,6 @@ NAMED = {
     "contribute_tiles",
     "contribute_reports",
     "contribute_jobs",
-    "contribute_importers",
     "contribute_deferred_work",
 }
 """Contributions whose ``name`` must begin with the plugin's own."""
