@@ -1,17 +1,25 @@
-"""The HTML of one formatted value.  In Python rather than in a template, because a list has hundreds of them."""
+"""The HTML of formatted values and of the rows that hold them.  In Python rather than in a template, because a list has hundreds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
-from markupsafe import Markup, escape
+import markupsafe
+from markupsafe import Markup
 
+from comptoir.i18n import _
 from comptoir.web.filters import hue, initials
-from comptoir.web.view_models import Cell
+from comptoir.web.view_models import Cell, Column, Row
 
 NOTHING = Markup('<span class="t-3">–</span>')
 ACT_ICONS = {"late": "warn", "today": "check", "plan": "clock", "none": "plus"}
+
+
+@lru_cache(maxsize=8192)
+def escape(text: str) -> str:
+    """The text as HTML; lists repeat themselves, so it is remembered."""
+    return str(markupsafe.escape(text))
 
 
 @lru_cache(maxsize=2048)
@@ -35,7 +43,7 @@ def cell_writer(asset: Callable[[str], str]) -> Callable[[Cell], Markup]:
             case "title":
                 return f'<a class="name" href="{escape(c.url)}">{text}</a>'
             case "link":
-                return f'<a class="link link--cell" href="{escape(c.url)}">{text}</a>' if c.url else str(text)
+                return f'<a class="link link--cell" href="{escape(c.url)}">{text}</a>' if c.url else text
             case "person":
                 return f'<span class="row row--6">{avatar(c.text, 20)}<span class="trunc">{text}</span></span>'
             case "status":
@@ -72,3 +80,39 @@ def cell_writer(asset: Callable[[str], str]) -> Callable[[Cell], Markup]:
         return Markup(body(c) + note)  # noqa: S704 -- every value above is escaped
 
     return write
+
+
+def row_writer(cell: Callable[[Cell], Markup]) -> Callable[..., Markup]:
+    """The function that writes the rows of a list: ``rows_html(rows, columns, avatars=…, selectable=…)``."""
+
+    def write(rows: Iterable[Row], columns: Sequence[Column], *, avatars: bool, selectable: bool) -> Markup:
+        opened = [(f'<td class="{_look(column)}">', column.kind == "title") for column in columns]
+        binned = f'<span class="tag">{escape(str(_("In the bin")))}</span>'
+        parts: list[str] = []
+        for row in rows:
+            url = escape(row.url)
+            parts.append(f'<tr data-row="{url}"><td class="pin pin--1">')
+            if selectable:
+                label = escape(str(_("Select {name}", name=row.title)))
+                parts.append(
+                    '<label class="hit"><input type="checkbox" class="ck" form="bulk-form" name="ids"'
+                    f' value="{escape(row.id)}" aria-label="{label}"></label>'
+                )
+            parts.append("</td>")
+            for (start, is_title), c in zip(opened, row.cells, strict=True):
+                if is_title:
+                    face = avatar(row.title, square=row.square) if avatars else ""
+                    name = f'<a class="name trunc" href="{url}">{escape(c.text)}</a>'
+                    parts.append(f'{start}<span class="row">{face}{name}{binned if row.archived else ""}</span></td>')
+                else:
+                    parts.append(f"{start}{cell(c)}</td>")
+            parts.append("</tr>\n")
+        return Markup("".join(parts))  # noqa: S704 -- every value above is escaped
+
+    return write
+
+
+def _look(column: Column) -> str:
+    """The classes of a column's cells."""
+    shown = f" t-{column.phone}" if column.phone else " t-only"
+    return ("r" if column.right else "") + (" pin pin--2" if column.pinned else "") + shown

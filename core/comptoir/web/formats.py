@@ -16,6 +16,11 @@ from comptoir.i18n import _
 _SPACES = re.compile(r"[\s\u00a0\u202f]+")
 
 
+@lru_cache(maxsize=4096)
+def _integer(value: int, language: str) -> str:
+    return str(numbers.format_decimal(value, format="#,##0", locale=_locale(language)))
+
+
 @lru_cache(maxsize=64)
 def _locale(language: str) -> Locale:
     return Locale.parse(language)
@@ -53,7 +58,7 @@ class Formats:
 
     def integer(self, value: int) -> str:
         """1,284"""
-        return str(numbers.format_decimal(value, format="#,##0", locale=self.locale))
+        return _integer(value, self.language)
 
     def decimal(self, value: Decimal | float) -> str:
         """1,284.5, without trailing zeros."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -46,6 +47,10 @@ PARAMETERS = ("view", "columns", "group", "board", "back")
 SIZES = (25, 50, 80, 200)
 MAX_OPTIONS = 8
 BULK_LIMIT = 500
+MANY = 1_000
+"""Records from which on the numbers beside the filters may be as old as `COUNT_SECONDS`."""
+COUNT_SECONDS = 60
+COUNTS_KEPT = 2_000
 Pairs = list[tuple[str, str]]
 
 
@@ -379,8 +384,7 @@ def _options(
         if part.path == path and part.operator in {"eq", "in"}:
             values = part.value if isinstance(part.value, tuple) else (part.value,)
             chosen |= {str(v) for v in values}
-    counted = aggregate(visit.context, declared, Query(), group=[name], measures=["count"])
-    counts = {str(row[name]): int(row["count"]) for row in counted if row.get(name) is not None}
+    counts = _counts(visit, declared, name)
     if field.kind is Kind.CHOICE:
         for choice in field.choices:
             yield FilterOption(
@@ -406,6 +410,21 @@ def _options(
             label = cells.cell(name, field, {name: value == "True" if field.kind is Kind.BOOLEAN else value}).text
             sent = value.lower() if field.kind is Kind.BOOLEAN else value
             yield FilterOption(label, sent, value in chosen, visit.formats.integer(counts[value]))
+
+
+def _counts(visit: Visit, declared: DeclaredType, name: str) -> Mapping[str, int]:
+    """How many records have each value of a field; of many records it is remembered for a while, as it changes slowly."""
+    kept: dict[tuple[Any, str], tuple[float, Mapping[str, int]]] = declared._cache.setdefault("facets", {})
+    key = (visit.context.actor, name)
+    until, counts = kept.get(key, (0.0, {}))
+    if until < time.monotonic():
+        counted = aggregate(visit.context, declared, Query(), group=[name], measures=["count"])
+        counts = {str(row[name]): int(row["count"]) for row in counted if row.get(name) is not None}
+        if sum(counts.values()) >= MANY:
+            if len(kept) >= COUNTS_KEPT:
+                kept.clear()
+            kept[key] = (time.monotonic() + COUNT_SECONDS, counts)
+    return counts
 
 
 def _sort_choices(declared: DeclaredType, shown: Sequence[str], query: Query, pairs: Pairs) -> tuple[Choice, ...]:
