@@ -7,7 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from flask import Response
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from comptoir.errors import Conflict, RuleViolation
@@ -42,7 +42,10 @@ def _request(call: Call) -> tuple[str, str]:
 
 
 def replayed(call: Call) -> Response | None:
-    """The answer that this key was given before, or None; a key that stands for another request is refused."""
+    """The answer that this key was given before, or None once it is claimed; a key of another request is refused.
+
+    A claimed key is forgotten with a transaction that fails, so a refused request may be mended and sent again.
+    """
     key = _key(call)
     if key is None:
         return None
@@ -50,6 +53,7 @@ def replayed(call: Call) -> Response | None:
         select(IdempotentAnswer).where(IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key)
     ).scalar_one_or_none()
     if kept is None:
+        _claim(call, key)
         return None
     if (kept.request, kept.body_hash) != _request(call):
         raise RuleViolation(
@@ -60,11 +64,8 @@ def replayed(call: Call) -> Response | None:
     return Response(kept.body, kept.status, {**kept.headers, "Idempotent-Replayed": "true"})
 
 
-def remember(call: Call, response: Response) -> None:
-    """Keep the answer in the transaction of its effect, and forget answers older than two days."""
-    key = _key(call)
-    if key is None:
-        return
+def _claim(call: Call, key: str) -> None:
+    """Take the key before the work: whoever comes second waits here until the first has committed."""
     session, now = call.context.system_session, call.context.now()
     request, body_hash = _request(call)
     session.execute(delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - KEPT))
@@ -75,11 +76,28 @@ def remember(call: Call, response: Response) -> None:
                 key=key,
                 request=request,
                 body_hash=body_hash,
-                status=response.status_code,
-                headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
-                body=response.get_data(),
+                status=0,
+                headers={},
+                body=b"",
                 created_at=now,
             )
         )
     except IntegrityError:
         raise AnsweredMeanwhile(_("The same request is being answered already. Send it again.")) from None
+
+
+def remember(call: Call, response: Response) -> None:
+    """Keep the answer in the transaction of its effect."""
+    key = _key(call)
+    if key is None:
+        return
+    call.context.system_session.execute(
+        update(IdempotentAnswer)
+        .where(IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key)
+        .values(
+            status=response.status_code,
+            headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
+            body=response.get_data(),
+        ),
+        execution_options={"synchronize_session": False},
+    )
