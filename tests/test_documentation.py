@@ -1,16 +1,22 @@
-"""Documentation is an artefact like any other: generated pages are current, examples are Python."""
+"""Documentation is an artefact like any other: generated pages are current, the examples of hooks hold."""
 
 import ast
+import builtins
+import datetime as dt
 import importlib.util
 import inspect
 import re
+import textwrap
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import comptoir.toolkit
+from comptoir.base.models import Contact
 from comptoir.hookspecs import ALL_THEMES
+from comptoir_sales.models import Deal, Lead
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FAMILIES = ("contribute_", "prepare_", "check_", "on_", "after_", "choose_", "narrow_", "forbid_", "adapt_")
@@ -38,11 +44,59 @@ def test_a_generated_page_is_current(page: str) -> None:
 
 @pytest.mark.parametrize("name, hook", HOOKS, ids=[name for name, _hook in HOOKS])
 def test_a_hook_says_what_it_is_for_and_shows_an_example(name: str, hook: object) -> None:
-    text = inspect.getdoc(hook) or ""
-    examples = re.findall(r"Example: ``(.+?)``", text, re.DOTALL)
-    assert examples, "its docstring shows no example"
-    for example in examples:
-        ast.parse(inspect.cleandoc(example))
+    assert "Example: ``" in (inspect.getdoc(hook) or ""), "its docstring shows no example"
+
+
+class PluginPart:
+    """Stands for a module or a class of the plugin whose hook an example shows."""
+
+    def __getattr__(self, name: str) -> "PluginPart":
+        return PluginPart()
+
+    def __call__(self, *_values: object, **_named: object) -> "PluginPart":
+        return PluginPart()
+
+
+PARTS = ("commands", "demo", "edi", "files", "jobs", "models", "reports", "services", "views", "Order", "OrderLine")
+KNOWN: dict[str, Any] = {
+    **{name: getattr(comptoir.toolkit, name) for name in comptoir.toolkit.__all__},
+    **{name: PluginPart() for name in PARTS},
+    "Contact": Contact,
+    "Deal": Deal,
+    "Lead": Lead,
+    "time": dt.time,
+}
+
+
+def examples_of(hook: Any) -> list[str]:
+    """The examples of a hook, each as the function that a plugin would write."""
+    parameters = ", ".join(inspect.signature(hook).parameters)
+    found = re.findall(r"Example: ``(.+?)``", inspect.getdoc(hook) or "", re.DOTALL)
+    return [f"def {hook.__name__}({parameters}):\n{textwrap.indent(inspect.cleandoc(body), '    ')}" for body in found]
+
+
+@pytest.mark.parametrize("name, hook", HOOKS, ids=[name for name, _hook in HOOKS])
+def test_the_example_of_a_hook_uses_what_there_is(name: str, hook: Any) -> None:
+    for source in examples_of(hook):
+        tree = ast.parse(source)
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        given = set(inspect.signature(hook).parameters)
+        assert used - own - given - KNOWN.keys() - set(dir(builtins)) == set()
+
+
+@pytest.mark.parametrize(
+    "name, hook",
+    [pair for pair in HOOKS if pair[0].startswith("contribute_")],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_example_of_a_contribution_runs(name: str, hook: Any) -> None:
+    for source in examples_of(hook):
+        names = dict(KNOWN)
+        exec(compile(source, name, "exec"), names)
+        answer = names[name]()
+        assert isinstance(answer, list)
+        assert answer
 
 
 def test_the_verb_of_a_hook_is_its_promise() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from comptoir.access.guard import me as reader_id
 from comptoir.access.models import Team, User
 from comptoir.context import Context
 from comptoir.contributions import (
@@ -145,6 +146,7 @@ __all__ += [
     "history_of",
     "move",
     "of_type",
+    "reader_id",
     "restore",
     "save",
     "titles",

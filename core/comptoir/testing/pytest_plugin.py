@@ -153,6 +153,20 @@ def client(app: Any) -> Any:
 
 
 @pytest.fixture
+def sign_in(client: Any) -> Callable[[User], None]:
+    """Sign a user of `make_user` with an e-mail address in to `client`, through the form."""
+    from comptoir.testing.platform import PASSWORD
+
+    def enter(user: User) -> None:
+        page = client.get("/login").text
+        token = page.partition('name="csrf-token" content="')[2].partition('"')[0]
+        answer = client.post("/login", data={"csrf_token": token, "email": user.email, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+
+    return enter
+
+
+@pytest.fixture
 def outbox(deployment: Deployment) -> Callable[[], int]:
     """Deliver everything that waits in the outbox now."""
 
