@@ -296,3 +296,5 @@ def test_an_example_is_run_or_says_why_not(doc: Page) -> None:
     for block in doc.blocks:
         assert block.language, f"an example without its language: {block.text[:60]}"
         assert not block.not_run or len(block.not_run) > 10, block.not_run
+        if block.language == "json":
+            json.loads(block.text)
