@@ -6,6 +6,7 @@ import click
 
 from comptoir.cli.init import open_doors, print_log_ins
 from comptoir.cli.terminal import Terminal, confirm, pass_terminal, progress, say
+from comptoir.errors import ComptoirError
 from comptoir.i18n import _, ngettext
 
 
@@ -32,9 +33,16 @@ def load(terminal: Terminal) -> None:
 @pass_terminal
 def remove(terminal: Terminal, yes: bool) -> None:
     """Delete every demonstration record with its history; what people made stays."""
+    from sqlalchemy.exc import IntegrityError
+
     from comptoir.registry.demo import remove_demo
 
     confirm(_("Delete all demonstration records, with what people changed in them?"), yes=yes)
-    with progress(_("Removing demonstration data")):
-        count = remove_demo(terminal.deployment)
+    try:
+        with progress(_("Removing demonstration data")):
+            count = remove_demo(terminal.deployment)
+    except IntegrityError:
+        raise ComptoirError(
+            _("Records that people made point at demonstration records. Delete those, or point them elsewhere, first.")
+        ) from None
     say(ngettext("Removed {count} demonstration record.", "Removed {count} demonstration records.", count))
