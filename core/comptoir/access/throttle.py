@@ -13,27 +13,27 @@ from comptoir.access.models import SignInAttempt
 from comptoir.db.types import fold
 
 FIRST_LOCK = dt.timedelta(seconds=30)
-LONGEST_LOCK = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``failures`` refusals are free; each further one locks twice as long, until ``memory`` has passed since the first."""
+    """``failures`` refusals are free; each further one locks twice as long up to ``longest``, until ``memory`` has passed since the first."""
 
     failures: int
     memory: dt.timedelta
+    longest: dt.timedelta
 
     def lock(self, failures: int) -> dt.timedelta | None:
         """How long to wait after so many refusals in a row."""
         if failures < self.failures:
             return None
         doubled: dt.timedelta = FIRST_LOCK * 2 ** min(failures - self.failures, 20)
-        return min(doubled, LONGEST_LOCK)
+        return min(doubled, self.longest)
 
 
-ACCOUNT = Limit(5, dt.timedelta(days=1))
-ADDRESS = Limit(30, dt.timedelta(hours=1))
-"""A whole office may share one address, so it is given more room than an account."""
+ACCOUNT = Limit(5, memory=dt.timedelta(days=1), longest=dt.timedelta(hours=1))
+ADDRESS = Limit(30, memory=dt.timedelta(hours=1), longest=dt.timedelta(minutes=5))
+"""A whole office may share one address, so it is given more room than an account, and is not locked out for long."""
 
 
 def account_subject(identifier: str) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from comptoir.cli.terminal import Terminal, pass_terminal, say
+from comptoir.access.passwords import CHEAP
+from comptoir.cli.terminal import Terminal, note, pass_terminal, say
 from comptoir.errors import ConfigurationError
 from comptoir.i18n import _
 from comptoir.settings import load_settings
@@ -47,6 +48,8 @@ def serve(
     for path in paths:
         _require_ready(path)
     _log_to_stderr()
+    if os.environ.get(CHEAP) == "1":
+        note(_("{variable} is set: passwords are barely protected. Unset it outside of tests.", variable=CHEAP))
     shown = f"[{host}]" if ":" in host else host
     say(_("Comptoir serves on http://{host}:{port} (stop with Ctrl+C)", host=shown, port=port))
     run_server(

@@ -132,6 +132,13 @@ def test_one_address_cannot_try_many_accounts(session: Session, person: Person, 
     assert isinstance(sign_in(session, "ana.pop@example.com", "correct horse", now, address="198.51.100.4"), User)
 
 
+def test_an_office_is_not_locked_out_for_long(session: Session, now: dt.datetime) -> None:
+    for number in range(45):
+        wait = refused(sign_in(session, f"user{number}@example.com", "a guess", now, address="203.0.113.9")).wait
+        now += wait or dt.timedelta()
+        assert wait is None or wait <= dt.timedelta(minutes=5)
+
+
 def test_success_gives_the_address_back_only_its_own_attempt(
     session: Session, person: Person, now: dt.datetime
 ) -> None:
