@@ -17,7 +17,7 @@ from comptoir.i18n import _, ngettext
 from comptoir.registry.registry import Registry
 from comptoir.rest import create_blueprint
 from comptoir.web import account, charts, faults, filters, security
-from comptoir.web.cell_html import cell_writer, row_writer
+from comptoir.web.cell_html import cell_writer, icon_writer, rows_writer
 from comptoir.web.frame import TOAST_COOKIE
 from comptoir.web.health import health_pages
 from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, users
@@ -82,7 +82,8 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.auto_reload = False
     environment.filters.update(initials=filters.initials, hue=filters.hue, icon_name=filters.icon_name)
-    cell_html = cell_writer(static.url)
+    write_icon = icon_writer(static.url)
+    write_cell = cell_writer(write_icon)
     environment.globals.update(
         _=_,
         ngettext=ngettext,
@@ -90,8 +91,9 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
         style_sheets=lambda: static.sheets,
         csrf_token=form_token,
         charts=charts,
-        cell_html=cell_html,
-        rows_html=row_writer(cell_html),
+        icon_html=write_icon,
+        cell_html=write_cell,
+        rows_html=rows_writer(write_cell),
     )
     security.protect(app, deployment.settings)
     faults.install_errors(app)

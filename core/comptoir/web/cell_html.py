@@ -1,16 +1,16 @@
-"""The HTML of formatted values and of the rows that hold them.  In Python rather than in a template, because a list has hundreds."""
+"""The HTML of values and of the rows of lists.  In Python rather than in templates, because a list has hundreds of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import markupsafe
 from markupsafe import Markup
 
 from comptoir.i18n import _
-from comptoir.web.filters import hue, initials
-from comptoir.web.view_models import Cell, Column, Row
+from comptoir.web.filters import hue, icon_name, initials
+from comptoir.web.view_models import Cell, Column, ListPage, Row
 
 NOTHING = Markup('<span class="t-3">–</span>')
 ACT_ICONS = {"late": "warn", "today": "check", "plan": "clock", "none": "plus"}
@@ -29,13 +29,21 @@ def avatar(name: str, size: int = 24, *, square: bool = False) -> str:
     return f'<span class="av av--{hue(name)}{shape}" aria-hidden="true">{escape(initials(name))}</span>'
 
 
-def cell_writer(asset: Callable[[str], str]) -> Callable[[Cell], Markup]:
-    """The function that writes cells, with the addresses of one generation's static files."""
+def icon_writer(asset: Callable[[str], str]) -> Callable[..., Markup]:
+    """The function that writes icons, with the address of one generation's sprite."""
     sprite = asset("icons.svg")
 
-    def icon(name: str, size: int = 16, look: str = "") -> str:
-        extra = (f" i--{size}" if size != 16 else "") + (f" {look}" if look else "")
-        return f'<svg class="i{extra}" aria-hidden="true"><use href="{sprite}#{name}"/></svg>'
+    @lru_cache(maxsize=512)
+    def icon(name: str, size: int = 16, look: str = "") -> Markup:
+        extra = (f" i--{size}" if size != 16 else "") + (f" {escape(look)}" if look else "")
+        drawing = f'<svg class="i{extra}" aria-hidden="true"><use href="{sprite}#{icon_name(name)}"/></svg>'
+        return Markup(drawing)  # noqa: S704 -- the name is one that is drawn
+
+    return icon
+
+
+def cell_writer(icon: Callable[..., Markup]) -> Callable[[Cell], Markup]:
+    """The function that writes cells."""
 
     def body(c: Cell) -> str:
         text = escape(c.text)
@@ -82,37 +90,41 @@ def cell_writer(asset: Callable[[str], str]) -> Callable[[Cell], Markup]:
     return write
 
 
-def row_writer(cell: Callable[[Cell], Markup]) -> Callable[..., Markup]:
-    """The function that writes the rows of a list: ``rows_html(rows, columns, avatars=…, selectable=…)``."""
+def rows_writer(write: Callable[[Cell], Markup]) -> Callable[[ListPage, Iterable[Row]], Markup]:
+    """The function that writes the rows of a list's table."""
 
-    def write(rows: Iterable[Row], columns: Sequence[Column], *, avatars: bool, selectable: bool) -> Markup:
-        opened = [(f'<td class="{_look(column)}">', column.kind == "title") for column in columns]
+    def rows(page: ListPage, found: Iterable[Row]) -> Markup:
+        select = str(_("Select {name}")) if page.bulk else ""
         binned = f'<span class="tag">{escape(str(_("In the bin")))}</span>'
+        heads = [(f'<td class="{_class_of(column)}">', column.kind == "title") for column in page.columns]
         parts: list[str] = []
-        for row in rows:
+        for row in found:
             url = escape(row.url)
             parts.append(f'<tr data-row="{url}"><td class="pin pin--1">')
-            if selectable:
-                label = escape(str(_("Select {name}", name=row.title)))
+            if select:
+                label = escape(select.format(name=row.title))
                 parts.append(
-                    '<label class="hit"><input type="checkbox" class="ck" form="bulk-form" name="ids"'
-                    f' value="{escape(row.id)}" aria-label="{label}"></label>'
+                    f'<label class="hit"><input type="checkbox" class="ck" form="bulk-form" name="ids" value="{row.id}"'
+                    f' aria-label="{label}"></label>'
                 )
             parts.append("</td>")
-            for (start, is_title), c in zip(opened, row.cells, strict=True):
+            for (opening, is_title), cell in zip(heads, row.cells, strict=True):
+                parts.append(opening)
                 if is_title:
-                    face = avatar(row.title, square=row.square) if avatars else ""
-                    name = f'<a class="name trunc" href="{url}">{escape(c.text)}</a>'
-                    parts.append(f'{start}<span class="row">{face}{name}{binned if row.archived else ""}</span></td>')
+                    face = avatar(row.title, square=row.square) if page.avatars else ""
+                    mark = binned if row.archived else ""
+                    parts.append(
+                        f'<span class="row">{face}<a class="name trunc" href="{url}">{escape(cell.text)}</a>{mark}</span>'
+                    )
                 else:
-                    parts.append(f"{start}{cell(c)}</td>")
+                    parts.append(write(cell))
+                parts.append("</td>")
             parts.append("</tr>\n")
         return Markup("".join(parts))  # noqa: S704 -- every value above is escaped
 
-    return write
+    return rows
 
 
-def _look(column: Column) -> str:
-    """The classes of a column's cells."""
-    shown = f" t-{column.phone}" if column.phone else " t-only"
-    return ("r" if column.right else "") + (" pin pin--2" if column.pinned else "") + shown
+def _class_of(column: Column) -> str:
+    looks = ("r" if column.right else "", "pin pin--2" if column.pinned else "", f"t-{column.phone or 'only'}")
+    return " ".join(filter(None, looks))

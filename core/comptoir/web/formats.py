@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, lru_cache
@@ -13,6 +14,7 @@ from babel import Locale, dates, numbers
 
 from comptoir.i18n import _
 
+NEAR = {0: _("Today"), -1: _("Yesterday"), 1: _("Tomorrow")}
 _SPACES = re.compile(r"[\s\u00a0\u202f]+")
 
 
@@ -26,13 +28,50 @@ def _locale(language: str) -> Locale:
     return Locale.parse(language)
 
 
+Writer = Callable[[Decimal | float], str]
+SAMPLES = (Decimal(0), Decimal(7), Decimal("1234.5"), Decimal(98765), Decimal("1234567.89"))
+
+
 @lru_cache(maxsize=256)
-def _money_format(language: str, currency: str, *, whole: bool) -> tuple[str, str, numbers.NumberPattern]:
+def _money_writer(language: str, currency: str, *, whole: bool) -> Writer:
     locale = _locale(language)
     pattern = numbers.parse_pattern(locale.currency_formats["standard"].pattern)
     digits = 0 if whole else numbers.get_currency_precision(currency)
     pattern.frac_prec = (digits, digits)
-    return currency, language, pattern
+
+    def slow(value: Decimal | float) -> str:
+        return str(pattern.apply(value, locale, currency=currency, currency_digits=False))
+
+    return _quicker(slow, locale, digits)
+
+
+@lru_cache(maxsize=64)
+def _integer_writer(language: str) -> Writer:
+    locale = _locale(language)
+
+    def slow(value: Decimal | float) -> str:
+        return str(numbers.format_decimal(value, format="#,##0", locale=locale))
+
+    return _quicker(slow, locale, 0)
+
+
+def _quicker(slow: Writer, locale: Locale, digits: int) -> Writer:
+    """The same writer, twenty times as fast where the locale groups by three: a list has hundreds of numbers."""
+    seven = slow(Decimal(7))
+    shape = f"{Decimal(7):.{digits}f}".replace(".", numbers.get_decimal_symbol(locale))
+    before, found, after = seven.partition(shape)
+    signs = str.maketrans({",": numbers.get_group_symbol(locale), ".": numbers.get_decimal_symbol(locale)})
+
+    def quick(value: Decimal | float) -> str:
+        return slow(value) if value < 0 else before + f"{value:,.{digits}f}".translate(signs) + after
+
+    fits = found and all(quick(round(sample, digits)) == slow(round(sample, digits)) for sample in SAMPLES)
+    return quick if fits else slow
+
+
+@lru_cache(maxsize=4096)
+def _day(language: str, pattern: str, value: dt.date) -> str:
+    return str(dates.format_date(value, pattern, locale=_locale(language)))
 
 
 @dataclass(frozen=True)
@@ -58,7 +97,7 @@ class Formats:
 
     def integer(self, value: int) -> str:
         """1,284"""
-        return _integer(value, self.language)
+        return _integer_writer(self.language)(value)
 
     def decimal(self, value: Decimal | float) -> str:
         """1,284.5, without trailing zeros."""
@@ -66,14 +105,15 @@ class Formats:
 
     def percent(self, value: Decimal | float) -> str:
         """12.5 %"""
+        if value == int(value):
+            return f"{self.integer(int(value))}%"
         return f"{numbers.format_decimal(value, format='#,##0.##', locale=self.locale)}%"
 
     def money(self, value: Decimal | float, currency: str | None = None, *, whole: bool | None = None) -> str:
         """€1,284.50; whole amounts lose their decimals unless told otherwise."""
         code = currency or self.currency
         shorten = value == int(value) if whole is None else whole
-        _code, _language, pattern = _money_format(self.language, code, whole=shorten)
-        return str(pattern.apply(value, self.locale, currency=code, currency_digits=False))
+        return _money_writer(self.language, code, whole=shorten)(value)
 
     def short_money(self, value: float) -> str:
         """€197k, for axes and labels of charts."""
@@ -83,13 +123,12 @@ class Formats:
     def day(self, value: dt.date) -> str:
         """12 Nov, with the year when it is another one."""
         pattern = "d MMM" if value.year == self.today.year else "d MMM y"
-        return str(dates.format_date(value, pattern, locale=self.locale))
+        return _day(self.language, pattern, value)
 
     def near_day(self, value: dt.date) -> str:
         """Today, Yesterday, Tomorrow, else as `day`."""
         distance = (value - self.today).days
-        words = {0: _("Today"), -1: _("Yesterday"), 1: _("Tomorrow")}
-        return str(words[distance]) if distance in words else self.day(value)
+        return str(NEAR[distance]) if distance in NEAR else self.day(value)
 
     def long_day(self, value: dt.date) -> str:
         """Tuesday 17 November, with today and yesterday by name."""

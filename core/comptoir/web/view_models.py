@@ -284,6 +284,7 @@ class ListPage:
     rows: tuple[Row, ...] = ()
     groups: tuple[RowGroup, ...] = ()
     totals: tuple[Cell, ...] = ()
+    totals_url: str = ""
     saved: tuple[SavedView, ...] = ()
     save_view_url: str = ""
     changed: bool = False
@@ -293,6 +294,8 @@ class ListPage:
     keep: tuple[tuple[str, str], ...] = ()
     facets: tuple[Facet, ...] = ()
     filters: tuple[FilterGroup, ...] = ()
+    filters_url: str = ""
+    in_panel: tuple[tuple[str, str], ...] = ()
     group_choices: tuple[Choice, ...] = ()
     sort_choices: tuple[Choice, ...] = ()
     views: tuple[Choice, ...] = ()
@@ -304,6 +307,7 @@ class ListPage:
     new_url: str = ""
     empty: Empty | None = None
     avatars: bool = True
+    export_url: str = ""
 
 
 # Form ------------------------------------------------------------------------------------------------------

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from itertools import groupby
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, BinaryIO, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import Response, request
+from flask import Response, request, send_file
 
 from comptoir.contributions import List, Screens
 from comptoir.db.fields import NUMERIC, Field, Kind
 from comptoir.errors import NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _, ngettext
 from comptoir.records.declared import DeclaredType
-from comptoir.records.query import Compare, Query, aggregate, load_many, parse, run
+from comptoir.records.query import All, Compare, Query, aggregate, and_also, count, load_many, parse, run
 from comptoir.records.query.tree import comparisons
 from comptoir.records.save import archive, restore, save
+from comptoir.records.transfer.exporting import export_records
 from comptoir.web.account import remember
-from comptoir.web.frame import page, redirect_with
+from comptoir.web.frame import page, part, redirect_with
 from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wire_name
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import (
@@ -39,6 +41,7 @@ from comptoir.web.view_models import (
     ListPage,
     Pager,
     Row,
+    RowGroup,
     SavedView,
     Toast,
 )
@@ -47,10 +50,9 @@ PARAMETERS = ("view", "columns", "group", "board", "back")
 SIZES = (25, 50, 80, 200)
 MAX_OPTIONS = 8
 BULK_LIMIT = 500
-MANY = 1_000
-"""Records from which on the numbers beside the filters may be as old as `COUNT_SECONDS`."""
-COUNT_SECONDS = 60
-COUNTS_KEPT = 2_000
+SPOOLED = 2**20
+"""How much of an export stays in memory before it goes to a file."""
+FACES = ("base.contact", "base.user")
 Pairs = list[tuple[str, str]]
 
 
@@ -112,13 +114,16 @@ def show_list(declared: DeclaredType) -> Response:
     trouble = ""
     try:
         query = parsed_query(visit, declared, screens, pairs)
+        group = _group_of(visit, declared, pairs)
     except (RuleViolation, RuleViolations) as refused:
-        trouble = str(refused)
+        trouble, group = str(refused), ""
         pairs = []
         query = parsed_query(visit, declared, screens, pairs)
     shown, offered = visible_columns(visit, declared, screens)
-    found = run(ctx, declared, _with_fields(query, declared, shown))
-    fields = {name: declared.fields[name] for name in shown}
+    if group:
+        query = replace(query, sort=(_path(declared, group), *query.sort))
+    found = run(ctx, declared, _with_fields(query, declared, [*shown, group] if group else shown))
+    fields = {name: declared.fields[name] for name in ([*shown, group] if group else shown)}
     titles = look_up_titles(visit, wanted_titles(fields, found.rows))
     cells = Cells(visit, declared, titles)
     columns = _columns(cells, declared, shown, query, pairs)
@@ -129,7 +134,9 @@ def show_list(declared: DeclaredType) -> Response:
         url=declared.url,
         columns=columns,
         rows=rows,
+        groups=tuple(_groups(visit, cells, declared, screens, shown, query, group, found.rows, rows)) if group else (),
         totals=_totals(visit, declared, screens, shown, query, found.total, capped=found.capped) if rows else (),
+        totals_url=url_with(f"{declared.url}/totals", pairs) if found.capped and _summed(screens, shown) else "",
         saved=_saved(visit, declared, screens, pairs),
         save_view_url=f"{declared.url}/views",
         changed=bool(without(pairs, "sort", "page[size]", "view")) and not _is_saved(visit, declared, screens, pairs),
@@ -140,7 +147,9 @@ def show_list(declared: DeclaredType) -> Response:
             p for p in without(pairs, "q") if not p[0].startswith("filter") or not _in_panel(screens, declared, p[0])
         ),
         facets=tuple(facets_of(cells, declared, query, pairs)),
-        filters=tuple(_filter_panel(visit, cells, declared, screens, query)),
+        filters_url=url_with(f"{declared.url}/filters", without(pairs)) if screens.list.facets else "",
+        in_panel=tuple(p for p in without(pairs) if _in_panel(screens, declared, p[0])),
+        group_choices=tuple(_group_choices(visit, declared, screens, group, pairs)),
         sort_choices=_sort_choices(declared, shown, query, pairs),
         views=views_of(declared, screens, "list", pairs),
         chooser=tuple(
@@ -155,7 +164,8 @@ def show_list(declared: DeclaredType) -> Response:
         bulk_url=f"{declared.url}/bulk",
         new_url=f"{declared.url}/new" if ctx.may(declared.permission("create")) else "",
         empty=_empty(visit, declared, pairs, label=label, plural=plural),
-        avatars=declared.name == "base.contact" or any(name.endswith("contact_id") for name in shown),
+        avatars=declared.name in FACES,
+        export_url=url_with(f"{declared.url}/export", without(pairs, "sort", "page[size]", "group")),
     )
     actions = []
     if model.new_url:
@@ -239,33 +249,128 @@ def _totals(
     visit: Visit, declared: DeclaredType, screens: Screens, shown: Sequence[str], query: Query, total: int | None, *,
     capped: bool,
 ) -> tuple[Cell, ...]:  # fmt: skip
-    summed = [wire_name(c) for c in screens.list.totals if wire_name(c) in shown]
-    count = visit.formats.integer(total or 0) + ("+" if capped else "")
+    summed = _summed(screens, shown)
+    whole = visit.formats.integer(total or 0) + ("+" if capped else "")
     noun = str(declared.declaration.plural if total != 1 else declared.declaration.label).lower()
     sums: dict[str, Cell] = {}
-    if summed:
+    if summed and not capped:
         sums = _sums(visit, declared, query, summed)
-    return tuple(Cell(f"{count} {noun}") if name == declared.title else sums.get(name, EMPTY) for name in shown)
+    return tuple(Cell(f"{whole} {noun}") if name == declared.title else sums.get(name, EMPTY) for name in shown)
+
+
+def _summed(screens: Screens, shown: Sequence[str]) -> list[str]:
+    """The columns that have a total."""
+    return [wire_name(c) for c in screens.list.totals if wire_name(c) in shown]
 
 
 def _sums(visit: Visit, declared: DeclaredType, query: Query, names: Sequence[str]) -> dict[str, Cell]:
     """Sums of columns over everything that the filters leave; money by currency, where there is more than one."""
     found: dict[str, Cell] = {}
     for name in names:
-        field = declared.fields[name]
-        currency = name[: -len(field.name)] + (field.currency or "")
-        grouped = [currency] if field.kind is Kind.MONEY and currency in declared.fields else []
-        rows = aggregate(visit.context, declared, query, group=grouped, measures=[f"{name}:sum"])
-        parts = []
-        for row in rows:
-            value = row.get(f"{name}:sum")
-            if value is not None:
-                parts.append(
-                    visit.formats.money(value, row.get(currency)) if field.kind is Kind.MONEY
-                    else visit.formats.decimal(Decimal(value))
-                )  # fmt: skip
-        found[name] = Cell(" + ".join(parts), "money") if parts else EMPTY
+        currency = _currency_of(declared, name)
+        rows = aggregate(visit.context, declared, query, group=currency, measures=[f"{name}:sum"])
+        found[name] = _sum_cell(visit, declared, name, rows)
     return found
+
+
+def _currency_of(declared: DeclaredType, name: str) -> list[str]:
+    """The field that says in which currency a column's sums are, where it has one."""
+    field = declared.fields[name]
+    currency = name[: -len(field.name)] + (field.currency or "")
+    return [currency] if field.kind is Kind.MONEY and currency in declared.fields else []
+
+
+def _sum_cell(visit: Visit, declared: DeclaredType, name: str, rows: Iterable[Mapping[str, Any]]) -> Cell:
+    parts = []
+    for row in rows:
+        value = row.get(f"{name}:sum")
+        if value is None:
+            continue
+        if declared.fields[name].kind is Kind.MONEY:
+            code = next((row[c] for c in _currency_of(declared, name)), None)
+            parts.append(visit.formats.money(value, code))
+        else:
+            parts.append(visit.formats.decimal(Decimal(value)))
+    return Cell(" + ".join(parts), "money") if parts else EMPTY
+
+
+def show_totals(declared: DeclaredType) -> Response:
+    """The row of totals of a list too long to be summed before it is shown."""
+    visit = current_visit()
+    visit.context.require(declared.permission("read"))
+    screens = visit.context.registry.screens(declared)
+    query = parsed_query(visit, declared, screens, given_pairs())
+    shown, _offered = visible_columns(visit, declared, screens)
+    whole, _capped = count(visit.context, declared, query)
+    sums = _sums(visit, declared, query, _summed(screens, shown))
+    cells = _totals(visit, declared, screens, shown, query, whole, capped=True)
+    cells = tuple(sums.get(name, cell) for name, cell in zip(shown, cells, strict=True))
+    columns = _columns(Cells(visit, declared, {}), declared, shown, query, [])
+    return part("records/_totals.html", ListPage(str(declared.declaration.plural), declared.url, columns, totals=cells))
+
+
+# -- groups ---------------------------------------------------------------------------------------------------------------
+
+
+def _path(declared: DeclaredType, name: str) -> str:
+    field = declared.fields[name]
+    return name[: -len(field.name)] + field.path
+
+
+def _groupable(visit: Visit, declared: DeclaredType, screens: Screens) -> list[str]:
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    kinds = (Kind.CHOICE, Kind.STAGE, Kind.REFERENCE, Kind.BOOLEAN, Kind.TEXT)
+    names = [wire_name(c) for c in screens.list.facets]
+    return [n for n in names if n not in hidden and declared.fields[n].kind in kinds and declared.fields[n].sortable]
+
+
+def _group_of(visit: Visit, declared: DeclaredType, pairs: Pairs) -> str:
+    """The field that the rows are grouped by; empty for none."""
+    wished = next((value for name, value in pairs if name == "group"), "")
+    if not wished:
+        return ""
+    name = declared.by_path.get(wished, wished)
+    if name not in _groupable(visit, declared, visit.context.registry.screens(declared)):
+        raise RuleViolation("core.unknown_group", _("These rows cannot be grouped by {name}.", name=wished[:60]))
+    return name
+
+
+def _group_choices(
+    visit: Visit, declared: DeclaredType, screens: Screens, group: str, pairs: Pairs
+) -> Iterable[Choice]:
+    names = _groupable(visit, declared, screens)
+    if not names:
+        return
+    kept = without(pairs, "group")
+    yield Choice(str(_("Not grouped")), url_with(declared.url, kept), not group)
+    for name in names:
+        target = url_with(declared.url, [*kept, ("group", _path(declared, name))])
+        yield Choice(str(declared.fields[name].label), target, name == group)
+
+
+def _groups(
+    visit: Visit, cells: Cells, declared: DeclaredType, screens: Screens, shown: Sequence[str], query: Query, group: str,
+    found: Sequence[Mapping[str, Any]], rows: Sequence[Row],
+) -> Iterable[RowGroup]:  # fmt: skip
+    """The rows of the page under the headings of their groups, each with the count and the totals of the whole group."""
+    summed = _summed(screens, shown)
+    currencies = list(dict.fromkeys(c for name in summed for c in _currency_of(declared, name)))
+    measures = ["count", *(f"{name}:sum" for name in summed)]
+    figures: dict[Any, list[dict[str, Any]]] = {}
+    for row in aggregate(visit.context, declared, query, group=[group, *currencies], measures=measures):
+        figures.setdefault(row[group], []).append(row)
+    path, field = _path(declared, group), declared.fields[group]
+    kept = [p for p in without(given_pairs()) if p[0] not in ("group", f"filter[{path}]", f"filter[{path}][in]")]
+    for value, members in groupby(zip(found, rows, strict=True), key=lambda pair: pair[0].get(group)):
+        of_group = figures.get(value, [])
+        only = (f"filter[{path}][is_null]", "true") if value is None else (f"filter[{path}]", str(value))
+        yield RowGroup(
+            cells.cell(group, field, {group: value}).text or str(_("None")),
+            visit.formats.integer(sum(int(row["count"]) for row in of_group)),
+            tuple(row for _values, row in members),
+            tuple(_sum_cell(visit, declared, name, of_group) if name in summed else EMPTY for name in shown),
+            url_with(declared.url, [*kept, only]),
+        )
 
 
 # -- filters --------------------------------------------------------------------------------------------------------------
@@ -311,21 +416,21 @@ def facets_of(cells: Cells, declared: DeclaredType, query: Query, pairs: Pairs) 
         "nin": _("none of"),
     }  # fmt: skip
     seen = set()
-    for part in comparisons(query.where):
-        wire = declared.by_path.get(part.path)
-        label = str(declared.fields[wire].label) if wire else part.path
-        keys = {f"filter[{part.path}]", f"filter[{part.path}][{part.operator}]"}
+    for asked in comparisons(query.where):
+        wire = declared.by_path.get(asked.path)
+        label = str(declared.fields[wire].label) if wire else asked.path
+        keys = {f"filter[{asked.path}]", f"filter[{asked.path}][{asked.operator}]"}
         parameters = [n for n, _v in pairs if n in keys] or [
-            n for n, _v in pairs if n.startswith("filter") and part.path in n
+            n for n, _v in pairs if n.startswith("filter") and asked.path in n
         ]
         if not parameters or tuple(parameters) in seen:
             continue
         seen.add(tuple(parameters))
-        values = part.value if isinstance(part.value, tuple) else (part.value,)
-        text = ", ".join(_shown_value(cells, declared, wire, part, value) for value in values[:3])
+        values = asked.value if isinstance(asked.value, tuple) else (asked.value,)
+        text = ", ".join(_shown_value(cells, declared, wire, asked, value) for value in values[:3])
         if len(values) > 3:
             text = str(_("any of {count}", count=len(values)))
-        sign = str(operators.get(part.operator, ""))
+        sign = str(operators.get(asked.operator, ""))
         yield Facet(label, f"{sign} {text}".strip(), url_with(declared.url, without(pairs, *parameters)))
     if query.archived != "without":
         yield Facet(str(_("Bin")), str(_("shown")), url_with(declared.url, without(pairs, "archived")))
@@ -347,6 +452,30 @@ def _shown_value(cells: Cells, declared: DeclaredType, wire: str | None, part: C
         return cells.cell(wire, field, {wire: value}).text
     except (AttributeError, TypeError, ValueError):
         return str(value)
+
+
+def show_filters(declared: DeclaredType) -> Response:
+    """The filter panel with its counts, which is asked for after the first paint of the list."""
+    visit = current_visit()
+    visit.context.require(declared.permission("read"))
+    screens = visit.context.registry.screens(declared)
+    query = parsed_query(visit, declared, screens, given_pairs())
+    groups = tuple(_filter_panel(visit, Cells(visit, declared, {}), declared, screens, query))
+    return part(
+        "records/_panel_filters.html", ListPage(str(declared.declaration.plural), declared.url, (), filters=groups)
+    )
+
+
+def _apart_from(path: str, query: Query) -> Query:
+    """The query without what it asks of one field, so that a group counts what its other boxes would add."""
+    match query.where:
+        case Compare(path=own) if own == path:
+            return replace(query, where=None)
+        case All(parts):
+            return replace(
+                query, where=and_also(*(p for p in parts if not (isinstance(p, Compare) and p.path == path)))
+            )
+    return query
 
 
 def _filter_panel(
@@ -380,11 +509,12 @@ def _options(
     visit: Visit, cells: Cells, declared: DeclaredType, name: str, field: Field, path: str, query: Query
 ) -> Iterable[FilterOption]:
     chosen: set[str] = set()
-    for part in comparisons(query.where):
-        if part.path == path and part.operator in {"eq", "in"}:
-            values = part.value if isinstance(part.value, tuple) else (part.value,)
+    for asked in comparisons(query.where):
+        if asked.path == path and asked.operator in {"eq", "in"}:
+            values = asked.value if isinstance(asked.value, tuple) else (asked.value,)
             chosen |= {str(v) for v in values}
-    counts = _counts(visit, declared, name)
+    counted = aggregate(visit.context, declared, _apart_from(path, query), group=[name], measures=["count"])
+    counts = {str(row[name]): int(row["count"]) for row in counted if row.get(name) is not None}
     if field.kind is Kind.CHOICE:
         for choice in field.choices:
             yield FilterOption(
@@ -583,6 +713,19 @@ def choose_columns(declared: DeclaredType) -> Response:
         kept[declared.name] = chosen[:30]
     remember({"columns": kept})
     return _back_to(declared)
+
+
+def export(declared: DeclaredType) -> Response:
+    """What the filters leave, as a CSV file that the import reads back."""
+    visit = current_visit()
+    ctx = visit.context
+    ctx.require(declared.permission("read"))
+    query = parsed_query(visit, declared, ctx.registry.screens(declared), given_pairs())
+    target = SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115 -- the answer closes it
+    export_records(ctx, declared, query, cast("IO[bytes]", target))
+    target.seek(0)
+    name = f"{declared.url.strip('/').replace('/', '-')}-{visit.formats.today.isoformat()}.csv"
+    return send_file(cast("BinaryIO", target), "text/csv; charset=utf-8", as_attachment=True, download_name=name)
 
 
 def save_view(declared: DeclaredType) -> Response:

@@ -28,6 +28,9 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
         app.add_url_rule(url + path, f"{declared.name}:{name}", answer, methods=methods or ("GET",))
 
     add("", "list", lists.show_list, "read")
+    add("/filters", "filters", lists.show_filters, "read")
+    add("/totals", "totals", lists.show_totals, "read")
+    add("/export", "export", lists.export, "read")
     add("/columns", "columns", lists.choose_columns, "read", "POST")
     add("/views", "views", lists.save_view, "read", "POST")
     add("/bulk", "bulk", lists.change_many, "write", "POST")
