@@ -18,11 +18,6 @@ NEAR = {0: _("Today"), -1: _("Yesterday"), 1: _("Tomorrow")}
 _SPACES = re.compile(r"[\s\u00a0\u202f]+")
 
 
-@lru_cache(maxsize=4096)
-def _integer(value: int, language: str) -> str:
-    return str(numbers.format_decimal(value, format="#,##0", locale=_locale(language)))
-
-
 @lru_cache(maxsize=64)
 def _locale(language: str) -> Locale:
     return Locale.parse(language)

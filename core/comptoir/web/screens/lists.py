@@ -542,21 +542,6 @@ def _options(
             yield FilterOption(label, sent, value in chosen, visit.formats.integer(counts[value]))
 
 
-def _counts(visit: Visit, declared: DeclaredType, name: str) -> Mapping[str, int]:
-    """How many records have each value of a field; of many records it is remembered for a while, as it changes slowly."""
-    kept: dict[tuple[Any, str], tuple[float, Mapping[str, int]]] = declared._cache.setdefault("facets", {})
-    key = (visit.context.actor, name)
-    until, counts = kept.get(key, (0.0, {}))
-    if until < time.monotonic():
-        counted = aggregate(visit.context, declared, Query(), group=[name], measures=["count"])
-        counts = {str(row[name]): int(row["count"]) for row in counted if row.get(name) is not None}
-        if sum(counts.values()) >= MANY:
-            if len(kept) >= COUNTS_KEPT:
-                kept.clear()
-            kept[key] = (time.monotonic() + COUNT_SECONDS, counts)
-    return counts
-
-
 def _sort_choices(declared: DeclaredType, shown: Sequence[str], query: Query, pairs: Pairs) -> tuple[Choice, ...]:
     found = []
     current = query.sort[0] if query.sort else ""
