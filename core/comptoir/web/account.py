@@ -23,6 +23,7 @@ from comptoir.access.sessions import (
     finish_sign_in,
     list_sessions,
     open_session,
+    rotate_session,
 )
 from comptoir.access.users import set_password
 from comptoir.db.unit_of_work import UnitOfWork
@@ -162,7 +163,7 @@ def sign_out() -> Response:
 def confirm_password(secret: str) -> Text | None:
     """Have the password typed again before a deed that concerns everyone; the reason when it is wrong.
 
-    Counted like a sign-in, in a transaction of its own, so that a refusal is not undone with the deed.
+    Counted like a sign-in: call it outside a savepoint and answer without raising, or the count is undone with the deed.
     """
     visit = current_visit()
     if confirmed := visit.context.system_session.get(SignInSession, visit.session.token_hash):
@@ -182,12 +183,20 @@ def account() -> Response:
     ctx, user = visit.context, visit.user
     violations: list[RuleViolation] = []
     if request.method == "POST":
+        new_password = request.form.get("password", "")
+        # compared outside the savepoint: a wrong guess counts even though nothing else is kept
+        wrong = confirm_password(request.form.get("current", "")) if new_password else None
         try:
+            if wrong is not None:
+                raise RuleViolation("core.wrong_password", wrong, field="current")
             with ctx.unit_of_work.savepoint():
                 _change_account(violations)
                 if violations:
                     raise violations[0]
-            return redirect_with("/account", Toast(str(_("Saved"))))
+            answer = redirect_with("/account", Toast(str(_("Saved"))))
+            if new_password:
+                _renew_session(answer)
+            return answer
         except RuleViolation as violation:
             if not violations:
                 violations.append(violation)
@@ -254,11 +263,15 @@ def _change_account(violations: list[RuleViolation]) -> None:
     user.updated_at, user.updated_by = ctx.now(), user.id
     ctx.system_session.flush()
     if secret := request.form.get("password", ""):
-        wrong = confirm_password(request.form.get("current", ""))
-        if wrong is not None:
-            violations.append(RuleViolation("core.wrong_password", wrong, field="current"))
-            return
         set_password(ctx.system_session, user, secret, ctx.now(), seats=ctx.settings.seats, keep=visit.session)
+
+
+def _renew_session(answer: Response) -> None:
+    """Go on under a new token: who may have seen the old one stays outside."""
+    visit = current_visit()
+    stays = visit.session.expires_at - visit.session.created_at >= ABSOLUTE
+    token, row = rotate_session(visit.context.system_session, visit.session, visit.context.now())
+    set_cookie(answer, COOKIE, token, row.expires_at - visit.context.now() if stays else None)
 
 
 @pages.get("/account/sessions")
