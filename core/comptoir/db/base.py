@@ -29,9 +29,8 @@ class Base(DeclarativeBase):
     def __init__(self, **values: Any) -> None:
         """A new row with its columns' defaults already in place, so that hooks and checks see what will be stored."""
         model = type(self)
-        for name, default in standard_values(model).items():
-            if name not in values:
-                setattr(self, name, default)
+        # not as a change: of a new row everything in its dictionary is stored
+        self.__dict__.update(standard_values(model))
         for name, value in values.items():
             if not hasattr(model, name):
                 raise TypeError(f"{model.__name__} has no attribute {name}")

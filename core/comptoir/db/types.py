@@ -181,15 +181,27 @@ _PLAIN_LETTERS = str.maketrans(
 )
 
 
+class _Folded(dict[int, str]):
+    """What each letter becomes, worked out when it is first met; no letter's folding depends on its neighbours."""
+
+    def __missing__(self, code: int) -> str:
+        text, previous = chr(code), ""
+        while text != previous:
+            previous = text
+            decomposed = unicodedata.normalize("NFKD", text.casefold())
+            letters = (" " if c.isspace() else c for c in decomposed if not unicodedata.combining(c))
+            kept = "".join(c for c in letters if unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+            text = kept.translate(_PLAIN_LETTERS)
+        if len(self) < 20_000:
+            self[code] = text
+        return text
+
+
+_FOLDED = _Folded()
+
+
 def fold(text: str) -> str:
     """The key under which a text is searched: no case, no accents, plain letters, single blanks; folding twice changes nothing."""
     if text.isascii() and text.isprintable():
         return " ".join(text.lower().split())
-    previous = ""
-    while text != previous:
-        previous = text
-        decomposed = unicodedata.normalize("NFKD", text.casefold())
-        letters = (" " if c.isspace() else c for c in decomposed if not unicodedata.combining(c))
-        kept = "".join(c for c in letters if unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-        text = " ".join(kept.translate(_PLAIN_LETTERS).split())
-    return text
+    return " ".join(text.translate(_FOLDED).split())

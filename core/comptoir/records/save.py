@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect, select
@@ -24,7 +25,7 @@ from comptoir.errors import ComptoirError, Conflict, NotAllowed, NotFound, RuleV
 from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
 from comptoir.records.history import entry_row, write_history
-from comptoir.records.validate import check_value, is_id, violations_of
+from comptoir.records.validate import check_value, is_id, reader_of, violations_of
 from comptoir.values import FieldChange, RecordRef
 
 if TYPE_CHECKING:
@@ -448,21 +449,23 @@ def _history_row(ctx: Context, ref: RecordRef, change: Change, action: str | Non
     )
 
 
+@cache
+def searched_fields(model: type) -> tuple[str, ...]:
+    """The search fields of a model that every reader sees."""
+    return tuple(name for name, field in fields_of(model).items() if field.search and field.read is None)
+
+
 def search_key(record: Record) -> str:
     """The folded text by which a record is found: its search fields and those of its lines, as far as every reader sees them."""
     parts: list[str] = []
+    value_of = reader_of(record)
     for name, described in fields_of(type(record)).items():
         if described.kind is Kind.LINES:
-            if described.line is None or not any(f.search for f in fields_of(described.line).values()):
-                continue
-            for line in getattr(record, name):
-                parts += [
-                    str(getattr(line, inner))
-                    for inner, declared in fields_of(type(line)).items()
-                    if declared.search and declared.read is None and getattr(line, inner)
-                ]
-        elif described.search and described.read is None and getattr(record, name):
-            parts.append(str(getattr(record, name)))
+            searched = searched_fields(described.line) if described.line is not None else ()
+            for line in (value_of(name) or ()) if searched else ():
+                parts += [str(value) for value in map(reader_of(line), searched) if value]
+        elif described.search and described.read is None and (value := value_of(name)):
+            parts.append(str(value))
     return fold(" ".join(parts))[:SEARCH_KEY_LENGTH]
 
 

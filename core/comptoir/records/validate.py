@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
+
+from sqlalchemy import inspect
 
 from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
 from comptoir.errors import RuleViolation
@@ -14,23 +17,30 @@ from comptoir.i18n import _
 
 MONEY_LIMIT = Decimal(10) ** 14
 EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s.\x00-\x1f]+\Z")
+SURROGATE = re.compile("[\ud800-\udfff]")
 URL = re.compile(r"https?://[^\s/$.?#][^\s]*\Z", re.IGNORECASE)
 
 
 def violations_of(row: Any, names: Iterator[str] | Any = None, prefix: str = "") -> Iterator[RuleViolation]:
     """Every rule that the declared fields of a mapped object break; only the named fields where names are given."""
     declared_fields = fields_of(type(row))
+    value_of = reader_of(row)
     for name in declared_fields if names is None else names:
         declared = declared_fields.get(name)
         if declared is None or declared.server:
             continue
         if declared.kind is Kind.LINES:
-            for position, line in enumerate(getattr(row, name)):
+            for position, line in enumerate(value_of(name) or ()):
                 yield from violations_of(line, prefix=f"{prefix}{name}.{position}.")
             continue
-        value = getattr(row, name)
+        value = value_of(name)
         if value is not None or declared.required:
             yield from check_value(declared, value, prefix + name)
+
+
+def reader_of(row: Any) -> Callable[[str], Any]:
+    """The quickest way to read the attributes of a mapped object: of a new one there is nothing to load."""
+    return partial(getattr, row) if inspect(row).has_identity else row.__dict__.get
 
 
 def check_value(declared: Field, value: Any, field: str) -> Iterator[RuleViolation]:
@@ -80,7 +90,7 @@ def _check_text(declared: Field, value: Any, field: str) -> Iterator[RuleViolati
     if "\x00" in value:
         yield RuleViolation("core.nul", _("The text holds a NUL character; remove it."), field=field)
         return
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+    if SURROGATE.search(value):
         yield RuleViolation("core.surrogate", _("The text holds half a character; type it again."), field=field)
         return
     if declared.max_length is not None and len(value) > declared.max_length:

@@ -20,6 +20,7 @@ from comptoir.records.transfer.mapping import Mapping, Target
 from comptoir.records.transfer.parsing import parse_cell
 from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
+from comptoir.records.validate import reader_of
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -405,7 +406,7 @@ class _Importer:
 
 def _set(row: Any, name: str, value: Any) -> None:
     """Assign only what differs, so that an unchanged row stays unchanged."""
-    if getattr(row, name) != value:
+    if reader_of(row)(name) != value:
         setattr(row, name, value)
 
 
