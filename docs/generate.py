@@ -75,15 +75,35 @@ def _toolkit_page() -> Iterator[str]:
         yield f"| `{name}` | {_first_sentence(value) if own else ''} |"
 
 
+MEANINGS = {
+    "deployment.name": "shown in the interface and used in logs; default: the folder's name",
+    "deployment.database_url": "`sqlite:///…` or `postgresql+psycopg://…`; default: a SQLite file in `data_dir`",
+    "deployment.data_dir": "where files such as exports lie; default: `var/<name>`",
+    "deployment.theme": "the folder of a theme; default: `default`",
+    "deployment.language": "the language of whoever has chosen none; default: `en`",
+    "deployment.timezone": "by which days begin and jobs are due; default: `UTC`",
+    "deployment.currency": "of amounts that name none; default: `EUR`",
+    "entitlement.modules": "what administrators can enable; without it everything",
+    "entitlement.seats": "how many users can sign in; without it no limit",
+    "mail.smtp_url": "for modules that send mail",
+    "mail.imap_url": "for modules that receive mail",
+    "mail.from": "the sender of mail",
+    "server.hosts": "the names by which it may be called; without them any",
+    "server.proxies": "how many reverse proxies stand before it; default: 0",
+    "server.workers": "how many web processes serve; default: 1",
+    "server.https": "whether people come by https; default: false",
+}
+
+
 def _settings_page() -> Iterator[str]:
     words = {str: "text", int: "number", bool: "true or false", list: "list of texts"}
     yield from ("# Settings", "", GENERATED, "")
-    yield "Every key of `comptoir.toml`, and the variable of the environment that sets it. Both are read at start;"
-    yield "an unknown key is an error that names it."
-    yield from ("", "| key | takes | variable |", "|---|---|---|")
+    yield "Every key of `comptoir.toml`. Both the file and the environment are read at start; an unknown key is an error"
+    yield "that names it. The environment sets `deployment.name` as `COMPTOIR_DEPLOYMENT__NAME`, and so on; lists as `a,b`."
+    yield from ("", "| key | takes | |", "|---|---|---|")
     for section, keys in SECTIONS.items():
         for key, kind in keys.items():
-            yield f"| `{section}.{key}` | {words[kind]} | `COMPTOIR_{section.upper()}__{key.upper()}` |"
+            yield f"| `{section}.{key}` | {words[kind]} | {MEANINGS[f'{section}.{key}']} |"
 
 
 def _commands_page() -> Iterator[str]:

@@ -22,7 +22,6 @@ SECTIONS: dict[str, dict[str, type]] = {
         "language": str,
         "timezone": str,
         "currency": str,
-        "secret_key": str,
     },
     "entitlement": {"modules": list, "seats": int},
     "mail": {"smtp_url": str, "imap_url": str, "from": str},
