@@ -19,7 +19,7 @@ from comptoir.testing import platform
 from comptoir.testing.platform import PASSWORD, Clock, Stage
 from comptoir.web.app import create_app
 
-PLUGIN = '''
+PLUGIN = """
 from comptoir.base.models import Contact
 from comptoir.toolkit import Manifest, hookimpl, of_type
 
@@ -30,7 +30,7 @@ manifest = Manifest("Grumpy")
 def check_records(ctx, changes):
     for contact in of_type(changes, Contact):
         raise LookupError("the tariff is away")
-'''
+"""
 
 
 @pytest.fixture
