@@ -42,9 +42,7 @@ def add_user(
     created_by: int | None = None,
 ) -> User:
     """A new user; with a password they can sign in and take one of the ``seats`` (None: as many as there are)."""
-    name, email = name.strip(), (email or "").strip() or None
-    if not name or len(name) > 255 or not name.isprintable():
-        raise RuleViolation("core.required", _("A user has a name of at most 255 characters."), field="name")
+    name, email = checked_name(name), (email or "").strip() or None
     if language not in LANGUAGES:
         raise RuleViolation(
             "core.unknown_language", _("Choose a language: {known}.", known=", ".join(LANGUAGES)), field="language"
@@ -191,6 +189,20 @@ def check_leaving(session: Session, user_ids: Collection[int]) -> None:
     """Before users are deleted: somebody who administers must remain."""
     raise_access_stamp(session)
     keep_administrator(session, user_ids, leaving=True)
+
+
+def checked_name(name: str) -> str:
+    """The name without blanks around it; `RuleViolation` for one that cannot be shown."""
+    name = name.strip()
+    if not name or len(name) > 255 or not name.isprintable():
+        raise RuleViolation("core.required", _("A user has a name of at most 255 characters."), field="name")
+    return name
+
+
+def rename_user(user: User, name: str) -> None:
+    """Change a name, and what the user is found by."""
+    user.name = checked_name(name)
+    user.search_key = fold(f"{user.name} {user.email or ''}")
 
 
 def set_email(session: Session, user: User, email: str | None, now: dt.datetime) -> None:

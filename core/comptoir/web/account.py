@@ -25,7 +25,7 @@ from comptoir.access.sessions import (
     open_session,
     rotate_session,
 )
-from comptoir.access.users import set_password
+from comptoir.access.users import rename_user, set_password
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, speaking
@@ -257,7 +257,8 @@ def _change_account(violations: list[RuleViolation]) -> None:
     language = request.form.get("language", "")
     if violations:
         return
-    user.name, user.timezone = name, zone or None
+    rename_user(user, name)
+    user.timezone = zone or None
     if language in LANGUAGES:
         user.language = language
     user.updated_at, user.updated_by = ctx.now(), user.id

@@ -20,6 +20,7 @@ from comptoir.web import account, charts, faults, filters, security
 from comptoir.web.cell_html import cell_writer, icon_writer, rows_writer
 from comptoir.web.frame import TOAST_COOKIE
 from comptoir.web.health import health_pages
+from comptoir.web.ids import IdConverter
 from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, users
 from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
 from comptoir.web.themes import StaticFiles, load_theme, template_loader
@@ -77,6 +78,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     app.extensions["comptoir"] = Generation(deployment, registry, Actors(registry), static)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_loader = template_loader(theme, plugins)
+    app.url_map.converters["int"] = IdConverter
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True

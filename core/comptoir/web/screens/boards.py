@@ -18,6 +18,7 @@ from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Filter, Query, aggregate, and_also, load, run
 from comptoir.records.save import move
 from comptoir.web.frame import is_partial, page, part, redirect_with
+from comptoir.web.ids import id_of
 from comptoir.web.screens import lists
 from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wire_name
 from comptoir.web.session import Visit, current_visit
@@ -123,7 +124,7 @@ def _group(visit: Visit, declared: DeclaredType, pairs: lists.Pairs) -> tuple[An
     found = run(visit.context, target, Query(fields=(target.title,), size=50), total=False).rows
     wished = next((value for name, value in pairs if name == BOARD), "")
     ids = [row["id"] for row in found]
-    chosen = int(wished) if wished.isdigit() and int(wished) in ids else (ids[0] if ids else None)
+    chosen = wanted if (wanted := id_of(wished)) in ids else (ids[0] if ids else None)
     kept = lists.without(pairs, BOARD)
     choices = tuple(
         Choice(
@@ -314,10 +315,10 @@ def move_card(declared: DeclaredType) -> Response:
     visit = current_visit()
     ctx = visit.context
     toast: Toast
-    text = request.form.get("record", "")
-    if not text.isdigit():
+    record_id = id_of(request.form.get("record", ""))
+    if record_id is None:
         raise NotFound(_("Say which record to move."))
-    record = load(ctx, declared.model, int(text[:18]))
+    record = load(ctx, declared.model, record_id)
     workflow = declared.declaration.workflow
     assert workflow is not None
     before = getattr(record, workflow.field)
@@ -351,5 +352,6 @@ def _asked(declared: DeclaredType, transition: Transition) -> dict[str, Any]:
         text = request.form.get(name, "").strip()
         if text:
             is_reference = declared.fields[name].kind is Kind.REFERENCE
-            found[name] = int(text) if is_reference and text.isdigit() else text
+            spelled = id_of(text) if is_reference else None
+            found[name] = text if spelled is None else spelled
     return found

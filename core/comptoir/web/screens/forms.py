@@ -21,6 +21,7 @@ from comptoir.records.declared import DeclaredType
 from comptoir.records.query import load, titles
 from comptoir.records.save import save
 from comptoir.web.frame import module_of, page, redirect_with
+from comptoir.web.ids import id_of
 from comptoir.web.screens.cells import Cells, look_up_titles, value_of, wire_name
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import (
@@ -443,13 +444,9 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
                     RuleViolation("core.required", _("Fill in {label}.", label=item.label), field=name)
                 )
     for name in ("contact_id",):
-        if (
-            record.id is None
-            and name not in form.inputs
-            and request.form.get(name, "").isdigit()
-            and name in declared.fields
-        ):
-            sent.values[name] = int(request.form[name])
+        given = id_of(request.form.get(name, ""))
+        if given is not None and record.id is None and name not in form.inputs and name in declared.fields:
+            sent.values[name] = given
     return sent
 
 
@@ -489,8 +486,8 @@ def _read(visit: Visit, described: Field, text: str, name: str) -> tuple[Any, Ru
 
 def _reference(visit: Visit, described: Field, text: str) -> int:
     """An id, or the one record whose title is exactly what was typed."""
-    if text.isdigit() and len(text) < 19:
-        return int(text)
+    if (spelled := id_of(text)) is not None:
+        return spelled
     from comptoir.records.query import Query, run, where
 
     target = visit.context.registry.target_of(str(described.target))

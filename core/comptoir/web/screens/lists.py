@@ -23,6 +23,7 @@ from comptoir.records.save import archive, restore, save
 from comptoir.records.transfer.exporting import export_records
 from comptoir.web.account import remember
 from comptoir.web.frame import page, part, redirect_with
+from comptoir.web.ids import id_of
 from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wire_name
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import (
@@ -528,9 +529,9 @@ def _options(
                 str(stage.label), stage.name, stage.name in chosen, visit.formats.integer(counts.get(stage.name, 0))
             )
     elif field.kind is Kind.REFERENCE:
-        top = sorted((k for k in counts if k.isdigit()), key=lambda k: -counts[k])[:MAX_OPTIONS]
+        top = sorted((k for k in counts if id_of(k) is not None), key=lambda k: -counts[k])[:MAX_OPTIONS]
         table = str(field.target)
-        titles = look_up_titles(visit, {table: [int(k) for k in {*top, *(c for c in chosen if c.isdigit())}]})
+        titles = look_up_titles(visit, {table: [i for k in {*top, *chosen} if (i := id_of(k)) is not None]})
         for (_table, record_id), title in sorted(titles.items(), key=lambda pair: -counts.get(str(pair[0][1]), 0)):
             yield FilterOption(
                 title, str(record_id), str(record_id) in chosen, visit.formats.integer(counts.get(str(record_id), 0))
@@ -652,7 +653,7 @@ def _empty(visit: Visit, declared: DeclaredType, pairs: Pairs, *, label: str, pl
 def change_many(declared: DeclaredType) -> Response:
     """A deed on the selected rows, with the way to take it back."""
     ctx = current_visit().context
-    ids = [int(text) for text in request.form.getlist("ids") if text.isdigit()][:BULK_LIMIT]
+    ids = [id_ for text in request.form.getlist("ids") if (id_ := id_of(text)) is not None][:BULK_LIMIT]
     if not ids:
         raise RuleViolation("core.nothing_selected", _("Select at least one row first."))
     records = load_many(ctx, declared.model, ids)
@@ -669,12 +670,12 @@ def change_many(declared: DeclaredType) -> Response:
         undo = (("action", "archive"), *same_ids)
         text = ngettext("{count} record restored", "{count} records restored", count)
     elif action == "assign":
-        owner = request.form.get("owner_id", "")
-        if not owner.isdigit():
+        owner = id_of(request.form.get("owner_id", ""))
+        if owner is None:
             raise RuleViolation("core.required", _("Choose the new owner from the list."), field="owner_id")
         before = {record.owner_id for record in records}
         for record in records:
-            record.owner_id = int(owner)
+            record.owner_id = owner
         save(ctx, records)
         if len(before) == 1 and None not in before:
             undo = (("action", "assign"), ("owner_id", str(before.pop())), *same_ids)

@@ -24,6 +24,7 @@ from comptoir.records.query import Compare, Query, load, run
 from comptoir.records.save import archive, delete, move, restore, save
 from comptoir.values import Amount
 from comptoir.web.frame import module_of, page, part, redirect_with
+from comptoir.web.ids import id_of
 from comptoir.web.screens import timeline
 from comptoir.web.screens.boards import undo_of
 from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wanted_titles, wire_name
@@ -551,8 +552,8 @@ def add_note(declared: DeclaredType, record_id: int) -> Response:
     note.subject = body.splitlines()[0][:120]
     note.direction = request.form.get("direction", "none")
     note.happened_at = ctx.now()
-    if request.form.get("minutes", "").strip().isdigit():
-        note.minutes = int(request.form["minutes"].strip()[:6])
+    if (minutes := id_of(request.form.get("minutes", "")[:6])) is not None:
+        note.minutes = minutes
     if declared.name != "base.contact":
         note.about_type, note.about_id = declared.name, record_id
     try:

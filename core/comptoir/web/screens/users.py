@@ -12,11 +12,21 @@ from comptoir.access.models import Role, Team, User, UserRole
 from comptoir.access.permissions import ADMINISTER
 from comptoir.access.roles import grant_role, list_roles, revoke_role, roles_of
 from comptoir.access.teams import set_main_team
-from comptoir.access.users import add_user, disable_user, enable_user, list_users, seats_taken, set_email, set_password
+from comptoir.access.users import (
+    add_user,
+    disable_user,
+    enable_user,
+    list_users,
+    rename_user,
+    seats_taken,
+    set_email,
+    set_password,
+)
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import LANGUAGES, _
 from comptoir.web.frame import page, redirect_with, settings_side
+from comptoir.web.ids import id_of
 from comptoir.web.session import current_visit, requires
 from comptoir.web.view_models import (
     Action,
@@ -153,20 +163,18 @@ def _form(user: User | None) -> Response:
 def _save(user: User | None) -> User:
     ctx = current_visit().context
     session, now, form = ctx.system_session, ctx.now(), request.form
-    wanted = {int(text) for text in form.getlist("roles") if text.isdigit()}
+    wanted = {id_ for text in form.getlist("roles") if (id_ := id_of(text)) is not None}
     roles = {role.id: role for role, _count in list_roles(session)}
-    team_text = form.get("team_id", "")
-    team = session.get(Team, int(team_text)) if team_text.isdigit() else None
+    team_id = id_of(form.get("team_id", ""))
+    team = session.get(Team, team_id) if team_id is not None else None
     if user is None:
         return add_user(
             session, name=form.get("name", ""), email=form.get("email"), now=now, password=form.get("password") or "",
             roles=[roles[i] for i in wanted if i in roles], team=team, language=form.get("language", "en"),
             seats=ctx.settings.seats, created_by=ctx.actor.id,
         )  # fmt: skip
-    name = form.get("name", "").strip()
-    if not name or len(name) > 255 or not name.isprintable():
-        raise RuleViolation("core.required", _("A user has a name of at most 255 characters."), field="name")
-    user.name, user.updated_at, user.updated_by = name, now, ctx.actor.id
+    user.updated_at, user.updated_by = now, ctx.actor.id
+    rename_user(user, form.get("name", ""))
     if form.get("language") in LANGUAGES:
         user.language = form["language"]
     if (form.get("email") or "").strip() != (user.email or ""):
