@@ -232,7 +232,11 @@ def workshop(tmp_path: Path) -> dict[str, str]:
         script.write_text(f'#!/bin/sh\nexec "{home}/bin/python" -m {module} "$@"\n')
         script.chmod(0o755)
     offline = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_QUIET": "1"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPTOIR_", "PYTEST"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COMPTOIR_", "PYTEST")) or name == "COMPTOIR_TEST_PG"
+    }
     path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return {**kept, **offline, CHEAP: "1", "PATH": path, "PYTHONPATH": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
