@@ -154,7 +154,7 @@ class Contact(Record):
     language: Mapped[str | None] = choice(_("Language"), SPOKEN)
     tax_number: Mapped[str | None] = text(_("Tax number"), length=40, search=True, index=True)
     website: Mapped[str | None] = url(_("Website"))
-    year_established: Mapped[int | None] = integer(_("Founded"), minimum=1000, maximum=2200)
+    year_established: Mapped[int | None] = integer(_("Founded"), minimum=1000, maximum=2200, grouped=False)
     employees: Mapped[int | None] = integer(_("Employees"), minimum=0)
     annual_revenue: Mapped[Decimal | None] = money(_("Annual revenue"))
     currency: Mapped[str | None] = text(_("Currency"), length=3)

@@ -64,8 +64,9 @@ class Field:
     """The declaration of one field.
 
     ``name`` is the attribute and wire name (``contact_id``), ``path`` the name in filters and mappings (``contact``).
-    ``read`` and ``write`` name a permission without which the field is absent or locked.  ``expected`` fields may be
-    empty, and an import mentions each row where they are.  ``normalise`` turns what somebody looks for into the form that
+    ``read`` and ``write`` name a permission without which the field is absent or locked.  ``grouped`` sets
+    thousands apart, which a year does not want.  ``expected`` fields may be empty, and an import mentions each row where
+    they are.  ``normalise`` turns what somebody looks for into the form that
     is stored; it is called with the context and the value.
     """
 
@@ -80,6 +81,7 @@ class Field:
     personal: bool = False
     server: bool = False
     multiline: bool = False
+    grouped: bool = True
     expected: bool = False
     read: str | None = None
     write: str | None = None

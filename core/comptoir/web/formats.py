@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 from babel import Locale, dates, numbers
 
 from comptoir.i18n import _
@@ -21,6 +22,16 @@ _SPACES = re.compile(r"[\s\u00a0\u202f]+")
 @lru_cache(maxsize=64)
 def _locale(language: str) -> Locale:
     return Locale.parse(language)
+
+
+@lru_cache(maxsize=4096)
+def phone_in_groups(number: str) -> str:
+    """A number in E.164 as people read it aloud: ``+40 21 555 0100``; any other text as it is."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
 
 
 Writer = Callable[[Decimal | float], str]

@@ -13,6 +13,7 @@ from comptoir.db.record import Extension, module_of
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import titles
+from comptoir.web.formats import phone_in_groups
 from comptoir.web.frame import module_of as module_view
 from comptoir.web.session import Visit
 from comptoir.web.view_models import EMPTY, Cell, CellKind, Column, Module
@@ -93,7 +94,7 @@ class Cells:
                 currency = row.get(prefix + (field.currency or "")) or None
                 return Cell(formats.money(value, currency), "money")
             case Kind.INTEGER:
-                return Cell(formats.integer(value), "number")
+                return Cell(formats.integer(value) if field.grouped else str(value), "number")
             case Kind.DECIMAL:
                 return Cell(formats.decimal(value), "number")
             case Kind.PERCENT:
@@ -104,8 +105,10 @@ class Cells:
                 return Cell(formats.moment(value), "moment", iso=value.isoformat())
             case Kind.URL:
                 return Cell(str(value).removeprefix("https://").removeprefix("http://").rstrip("/"), "link", url=value)
-            case Kind.PHONE | Kind.EMAIL:
-                return Cell(str(value), KINDS[field.kind])
+            case Kind.PHONE:
+                return Cell(phone_in_groups(str(value)), "phone", url=str(value))
+            case Kind.EMAIL:
+                return Cell(str(value), "email")
             case Kind.LONG_TEXT:
                 return Cell(" ".join(str(value).split())[:140])
             case _:

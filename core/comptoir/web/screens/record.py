@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -254,7 +255,7 @@ def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str)
         if not shown:
             continue
         if shown[0].kind in ("phone", "email"):
-            yield Cell(shown[0].text, shown[0].kind, note=note)
+            yield dataclasses.replace(shown[0], note=note)
         else:
             yield Cell(", ".join(c.text for c in shown), note=note)
 
