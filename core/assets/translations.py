@@ -30,7 +30,11 @@ def packages() -> list[Path]:
 def new_catalogue(language: str | None) -> Catalog:
     """An empty catalogue with a short header."""
     return Catalog(
-        locale=language, project="Comptoir", version="1", charset="utf-8", header_comment="# Translations of Comptoir.",
+        locale=language,
+        project="Comptoir",
+        version="1",
+        charset="utf-8",
+        header_comment="# Translations of Comptoir.",
         fuzzy=False,
     )
 
@@ -38,7 +42,9 @@ def new_catalogue(language: str | None) -> Catalog:
 def collect(package: Path) -> Catalog:
     """The messages of a package, in the order of files and lines, without line numbers: those change with every edit."""
     catalog = new_catalogue(None)
-    found = extract_from_dir(str(package), METHODS, {}, KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True)
+    found = extract_from_dir(
+        str(package), METHODS, {}, KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True
+    )
     for name, _line, message, comments, context in sorted(found, key=lambda item: (item[0], item[1])):
         catalog.add(message, None, [(name, None)], auto_comments=comments, context=context)  # type: ignore[list-item]
     return catalog

@@ -95,7 +95,9 @@ SCREENS = (
             ),
             Section(_("Notes"), Deal.reference, Deal.notes),
         ),
-        board=Board((Deal.contact_id, Deal.expected_close_on), total=Deal.amount, group=Deal.pipeline_id, closed=Deal.closed_on),
+        board=Board(
+            (Deal.contact_id, Deal.expected_close_on), total=Deal.amount, group=Deal.pipeline_id, closed=Deal.closed_on
+        ),
         facts=(Deal.amount, Deal.probability, Deal.expected_close_on, Deal.opened_on, Deal.closed_on, Deal.cycle_days),
     ),
     Screens(
