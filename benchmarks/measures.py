@@ -196,7 +196,8 @@ def queries(stand: Stand, path: str) -> int:
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        sent.append(statement)
+        if threading.current_thread() is threading.main_thread():  # the watch for new generations asks beside it
+            sent.append(statement)
 
     try:
         visitor = host.app.test_client()

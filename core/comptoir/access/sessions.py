@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from comptoir.access import throttle
-from comptoir.access.models import SignInSession, User
+from comptoir.access.models import AccessStamp, SignInSession, User
 from comptoir.access.passwords import verify_password
-from comptoir.db.types import fold
+from comptoir.db.types import UtcDateTime, fold
 from comptoir.i18n import Text, _, ngettext
 
 IDLE = dt.timedelta(hours=12)
@@ -29,6 +29,8 @@ class SignedIn(NamedTuple):
 
     row: SignInSession
     user: User
+    stamp: int = 0
+    """The access stamp of the same moment: rights that were read under another one are out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +153,24 @@ def open_session(
     return token, row
 
 
+_STAMP = func.coalesce(select(AccessStamp.stamp).where(AccessStamp.id == 1).scalar_subquery(), 0)
+_SIGNED_IN = (
+    select(SignInSession, User, _STAMP)
+    .join(User, User.id == SignInSession.user_id)
+    .where(
+        SignInSession.token_hash == bindparam("token_hash"),
+        SignInSession.expires_at > bindparam("now", type_=UtcDateTime()),
+        SignInSession.credential_version == User.credential_version,
+        User.active,
+        User.archived_at.is_(None),
+    )
+)
+"""Built once: it runs at every request of a page."""
+
+
 def find_session(session: Session, token: str, now: dt.datetime) -> SignedIn | None:
     """The live session of a token with its user, in one query; None when it ended, expired or the user may not enter."""
-    found = session.execute(
-        select(SignInSession, User)
-        .join(User, User.id == SignInSession.user_id)
-        .where(
-            SignInSession.token_hash == hash_of(token),
-            SignInSession.expires_at > now,
-            SignInSession.credential_version == User.credential_version,
-            User.active,
-            User.archived_at.is_(None),
-        )
-    ).one_or_none()
+    found = session.execute(_SIGNED_IN, {"token_hash": hash_of(token), "now": now}).one_or_none()
     return None if found is None else SignedIn(*found)
 
 
@@ -255,7 +262,7 @@ def confirm(session: Session, signed_in: SignedIn, secret: str, now: dt.datetime
 
     The caller commits either way, and rotates the session after a success.
     """
-    row, user = signed_in
+    row, user, _stamp = signed_in
     outcome = sign_in(session, user.email_key or "", secret, now, address=row.address)
     if isinstance(outcome, Refusal):
         if outcome.wait is not None:

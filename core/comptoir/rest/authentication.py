@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Request
 
 from comptoir.access.models import ApiToken, User
-from comptoir.access.permissions import Actor, access_stamp, actor_of
+from comptoir.access.permissions import Actor, actor_of
 from comptoir.access.sessions import find_session
 from comptoir.access.tokens import find_bearer, is_due_for_touch, touch_token
 from comptoir.db.unit_of_work import UnitOfWork
@@ -50,7 +50,7 @@ class Callers:
             require_own_origin(request)
             require_csrf_token(request, signed_in.row.csrf_token)
         user = signed_in.user
-        return self._actor(uow, user.id, user.version, access_stamp(uow.system), ())
+        return self._actor(uow, user.id, user.version, signed_in.stamp, ())
 
     def _of_token(self, header: str, uow: UnitOfWork) -> Actor:
         if header[: len(SCHEME)].lower() != SCHEME:

@@ -14,7 +14,7 @@ from flask import Flask, Response, current_app, g, request
 from flask_login import LoginManager, UserMixin
 
 from comptoir.access.models import SignInSession, User
-from comptoir.access.permissions import Actor, access_stamp, actor_of
+from comptoir.access.permissions import Actor, actor_of
 from comptoir.access.sessions import find_session, is_due_for_touch, touch_session
 from comptoir.context import Context
 from comptoir.db.unit_of_work import UnitOfWork
@@ -133,9 +133,8 @@ class Actors:
         self._registry = registry
         self._known: dict[int, tuple[int, int, Actor]] = {}
 
-    def of(self, uow: UnitOfWork, user: User) -> Actor:
-        """The actor that a user is now."""
-        stamp = access_stamp(uow.system)
+    def of(self, uow: UnitOfWork, user: User, stamp: int) -> Actor:
+        """The actor that a user is under this access stamp."""
         known = self._known.get(user.id)
         if known is not None and known[:2] == (stamp, user.version):
             return known[2]
@@ -155,11 +154,11 @@ def opened_visit(deployment: Deployment, registry: Registry, actors: Actors, *, 
         signed_in = find_session(uow.system, token, now)
         if signed_in is None:
             raise SignInRequired(_("Your session has ended. Sign in again."))
-        row, user = signed_in
+        row, user, stamp = signed_in
         if write:
             require_own_origin(request)
             require_csrf_token(request, row.csrf_token)
-        actor = actors.of(uow, user)
+        actor = actors.of(uow, user, stamp)
         # the policy follows from the session that the same connection just looked up
         uow.policy, uow.user_id = policy_for(registry, actor.grants), actor.id
         context = deployment.context_in(uow, actor, registry)

@@ -33,7 +33,9 @@ HOUR = dt.timedelta(hours=1)
 def test_the_token_leads_to_its_user(session: Session, person: Person, now: dt.datetime) -> None:
     ana = person()
     token, row = open_session(session, ana, now, address="203.0.113.9", agent="Firefox")
-    assert find_session(session, token, now) == (row, ana)
+    found = find_session(session, token, now)
+    assert found is not None
+    assert (found.row, found.user) == (row, ana)
 
 
 def test_finding_a_session_is_one_query(session: Session, person: Person, now: dt.datetime) -> None:
