@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -71,3 +77,84 @@ def run(surroundings: dict[str, str]) -> Run:
         return done
 
     return call
+
+
+class Server:
+    """``comptoir serve`` as a process of its own, and a client for it."""
+
+    def __init__(self, folder: Path, surroundings: dict[str, str], *options: str) -> None:
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.log = folder / "server.log"
+        self._output = self.log.open("wb")
+        self.process = subprocess.Popen(
+            ["comptoir", "--config", str(folder / "comptoir.toml"), "serve", "--port", str(self.port), *options],
+            env=surroundings, stdout=self._output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self._await()
+
+    def _await(self) -> None:
+        end = time.monotonic() + 90
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                if self.ask("GET", "/readyz").status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.2)
+        raise AssertionError(self.log.read_text())
+
+    def ask(
+        self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
+    ) -> HTTPResponse:
+        """One request on a connection of its own, so that any of the workers may answer; its body is in ``text``."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            answer.text = answer.read().decode()  # type: ignore[attr-defined]
+            return answer
+        finally:
+            connection.close()
+
+    def sign_in(self, email: str, password: str) -> dict[str, str]:
+        """The headers of a browser that is signed in."""
+        page = self.ask("GET", "/login")
+        found = re.search(r'name="csrf-token" content="([^"]+)"', page.text)  # type: ignore[attr-defined]
+        assert found is not None
+        fields = urlencode({"csrf_token": found[1], "email": email, "password": password})
+        headers = {"Cookie": self._cookies(page), "Content-Type": "application/x-www-form-urlencoded"}
+        answer = self.ask("POST", "/login", fields, headers)
+        assert answer.status == 303, answer.text  # type: ignore[attr-defined]
+        return {"Cookie": self._cookies(answer)}
+
+    @staticmethod
+    def _cookies(answer: HTTPResponse) -> str:
+        given = [line.partition(";")[0] for line in answer.headers.get_all("Set-Cookie") or ()]
+        return "; ".join(given)
+
+    def stop(self) -> int:
+        """Ask it to stop, and wait until it has; its exit status."""
+        self.process.terminate()
+        try:
+            status = self.process.wait(timeout=40)
+        finally:
+            self.process.kill()
+            self._output.close()
+        return status
+
+
+@pytest.fixture
+def serve(surroundings: dict[str, str]) -> Iterator[Callable[..., Server]]:
+    """Start a server on a deployment's folder; it is stopped at the end of the test."""
+    started: list[Server] = []
+
+    def start(folder: Path, *options: str) -> Server:
+        started.append(Server(folder, surroundings, *options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.stop()
