@@ -133,14 +133,20 @@ class Deployment:
 
     def _report(self, registry: Registry) -> None:
         """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them."""
+        faults = {name: (fault.phase, fault.reason) for name, fault in registry.quarantined.items()}
         try:
+            with Session(self.engine) as session:
+                rows = session.scalars(select(QuarantineRow)).all()
+            known = {row.module: (row.phase, row.reason) for row in rows if row.phase != "hook" or row.module in faults}
+            if known == faults:  # every process reports; the first to write is enough
+                return
             with UnitOfWork(self.engine, write=True) as uow:
-                known = {row.module: row for row in uow.system.scalars(select(QuarantineRow))}
+                stored = {row.module: row for row in uow.system.scalars(select(QuarantineRow))}
                 for name, fault in registry.quarantined.items():
-                    row = known.pop(name, None) or QuarantineRow(module=name)
+                    row = stored.pop(name, None) or QuarantineRow(module=name)
                     row.phase, row.reason, row.at = fault.phase, fault.reason, self.clock()
                     uow.system.add(row)
-                for row in known.values():
+                for row in stored.values():
                     if row.phase != "hook":
                         uow.system.delete(row)
         except DBAPIError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,17 +25,19 @@ from comptoir.registry.lifecycle import pause_modules, resume_modules
 from comptoir.registry.models import ProcessRow
 from comptoir.settings import load_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 EMAIL, PASSWORD = "admin@example.com", "comptoir-demo"
 WORKERS, TOGGLES, AGREE_SECONDS = 4, 50, 2.0
+PAUSE = 0.05
+"""Between two pages of a visitor: two of them send some thirty requests in a second."""
 SALES = ("/sales/deals", "/sales/deals/board", "/sales/deals/1", "/api/v1/sales/deals",
          "/api/v1/sales/deals/aggregate?group=stage&measures=count,amount:sum")  # fmt: skip
 ALWAYS = ("/", "/base/contacts", "/base/contacts/1", "/api/v1/base/contacts?sort=-name")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, run: Callable[..., "subprocess.CompletedProcess[str]"]) -> Path:
+def folder(tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]) -> Path:
     config = tmp_path / "comptoir.toml"
     run("comptoir", "--config", config, "init", "--admin-email", EMAIL, "--admin-password", PASSWORD,
         "--modules", "sales")  # fmt: skip
@@ -81,7 +84,7 @@ class Visitor(threading.Thread):
     def run(self) -> None:
         for turn in itertools.count():
             for path in (*ALWAYS, *SALES):
-                if self.done.is_set():
+                if self.done.wait(PAUSE):
                     return
                 self._open("GET", path, self.bearer if path.startswith("/api/") else self.cookies)
             body = json.dumps({"name": f"Made by {self.number} in turn {turn}"})
@@ -106,6 +109,7 @@ def seconds_to_agree(server: Any, deployment: Deployment, bearer: dict[str, str]
     """How long it takes until every web process serves the present generation, and answers by it."""
     began = time.monotonic()
     generation = deployment.registry.generation
+    served: Sequence[int] = ()
     while time.monotonic() < began + 30:
         with deployment.engine.connect() as connection:
             served = connection.scalars(select(ProcessRow.generation).where(ProcessRow.kind == "web")).all()
@@ -121,6 +125,8 @@ def seconds_to_agree(server: Any, deployment: Deployment, bearer: dict[str, str]
 def test_fifty_toggles_under_steady_requests(
     folder: Path, deployment: Deployment, serve: Callable[..., Any], run: Callable[..., Any]
 ) -> None:
+    # on a machine that others keep busy everything takes longer, in proportion
+    crowding = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     fill(deployment)
     token = run("comptoir", "--config", folder / "comptoir.toml", "tokens", "create", "--user", EMAIL).stdout.split()[0]
     server = serve(folder, "--workers", str(WORKERS))
@@ -149,10 +155,10 @@ def test_fifty_toggles_under_steady_requests(
         for (_path, status), count in visitor.statuses.items():
             statuses[status] += count
     print(f"{sum(statuses.values())} answers: {dict(statuses)}; workers agreed after at most {max(waits):.2f} s, "
-          f"{sum(waits) / len(waits):.2f} s on average")  # fmt: skip
+          f"{sum(waits) / len(waits):.2f} s on average; crowding {crowding:.1f}")  # fmt: skip
     assert [failure for visitor in visitors for failure in visitor.failures] == []
     assert statuses[404] > 0
-    assert max(waits) < AGREE_SECONDS, waits
+    assert max(waits) < AGREE_SECONDS * crowding, waits
     assert sales_rows(deployment) == before
     with deployment.engine.connect() as connection:
         names = dict(connection.execute(select(Contact.id, Contact.name)).tuples().all())

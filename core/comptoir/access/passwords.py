@@ -58,6 +58,11 @@ def hash_password(secret: str) -> str:
     return _hashes()[0].hash(prepared)
 
 
+def prepare_hashes() -> None:
+    """Make what the first comparison needs, once for each process."""
+    _hashes()
+
+
 def verify_password(secret: str, stored: str | None) -> tuple[bool, str | None]:
     """Whether the secret is the stored one, and a new hash where the old one was made with weaker parameters.
 

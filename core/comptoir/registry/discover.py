@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import metadata
 
 from packaging.requirements import Requirement
@@ -30,10 +33,28 @@ class Available:
 
 def discover_plugins(entry_points: Iterable[metadata.EntryPoint] | None = None) -> dict[str, Available]:
     """The installed plugins by name, base first; the same name twice keeps the first and is reported by `clashes`."""
+    described = _installed(_folders()) if entry_points is None else map(_describe, entry_points)
     found: dict[str, Available] = {}
-    for point in entry_points if entry_points is not None else metadata.entry_points(group=GROUP):
-        found.setdefault(point.name, _describe(point))
+    for plugin in described:
+        found.setdefault(plugin.name, plugin)
     return dict(sorted(found.items(), key=lambda item: (item[0] != "base", item[0])))
+
+
+def _folders() -> tuple[tuple[str, int], ...]:
+    """Where distributions lie, with the time of the last installation or removal there."""
+    found = []
+    for folder in sys.path:
+        try:
+            found.append((folder, os.stat(folder or ".").st_mtime_ns))
+        except OSError:
+            continue
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _installed(_folders: tuple[tuple[str, int], ...]) -> tuple[Available, ...]:
+    """Reading the metadata of every distribution is half the work of a swap; it changes only when something is installed."""
+    return tuple(_describe(point) for point in metadata.entry_points(group=GROUP))
 
 
 def _describe(point: metadata.EntryPoint) -> Available:

@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request, send_from_directory
 from jinja2 import StrictUndefined
 from werkzeug.routing import Rule
 
-from comptoir.access.passwords import verify_password
+from comptoir.access.passwords import prepare_hashes
 from comptoir.deployment import Deployment
 from comptoir.i18n import _, ngettext
 from comptoir.registry.registry import Registry
@@ -120,7 +120,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     app.register_blueprint(create_blueprint(deployment, registry))
     registry.hooks.configure_app(app=app)
     # the first sign-in need not wait for the hash that stands in for unknown users
-    Thread(target=verify_password, args=("", None), daemon=True).start()
+    Thread(target=prepare_hashes, daemon=True).start()
     return app
 
 
