@@ -20,7 +20,7 @@ from comptoir.db.base import Base
 from comptoir.db.migrations import Unit, pending, remove, schema_change, upgrade
 from comptoir.db.outages import outage_of
 from comptoir.errors import ComptoirError, NotFound, PluginError, RuleViolation
-from comptoir.i18n import Text, _, ngettext
+from comptoir.i18n import Text, _, ngettext, speaking
 from comptoir.records.history import HistoryEntry
 from comptoir.registry.discover import dependants, with_requirements
 from comptoir.registry.export import export_module
@@ -510,11 +510,14 @@ class _JoinedUnit:
 def _system_context(
     deployment: Deployment, connection: Connection, registry: Registry, actor: Actor | None
 ) -> Iterator[Context]:
-    """A system context on the connection of a schema change; the change commits, not the context."""
+    """A system context on the connection of a schema change; the change commits, not the context.
+
+    What it stores for everyone, such as the names of roles and stages, is in the deployment's language.
+    """
     unit = _JoinedUnit(connection)
     chosen = actor or system_actor("comptoir")
     context = deployment.context_in(unit, Actor(chosen.id, chosen.name, chosen.grants, is_system=True), registry)
-    with unit.system:
+    with unit.system, speaking(deployment.settings.language):
         yield context
         context.write_outbox()
         unit.system.flush()
