@@ -534,9 +534,6 @@ class RecordPage:
     timeline: tuple[TimelineEntry, ...] = ()
     timeline_next_url: str = ""
     composers: tuple[Composer, ...] = ()
-    position: str = ""
-    previous_url: str = ""
-    next_url: str = ""
     archived: bool = False
 
 

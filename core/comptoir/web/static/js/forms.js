@@ -46,8 +46,15 @@ document.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => document.querySelectorAll(".is-busy").forEach((b) => b.classList.remove("is-busy")));
 
-// Bulk dialogs stand outside their form: their inputs name it.
-each("[data-form]:not(form)", "tied", (box) => box.querySelectorAll("input, select, textarea").forEach((f) => f.setAttribute("form", box.dataset.form)));
+// Bulk dialogs stand outside their form: their inputs name it, and count only while their dialog is open.
+each("[data-form]:not(form)", "tied", (box) => {
+  const fields = box.querySelectorAll("input, select, textarea");
+  const dialog = box.closest("dialog");
+  const follow = () => fields.forEach((field) => { field.disabled = !dialog.open; });
+  fields.forEach((field) => field.setAttribute("form", box.dataset.form));
+  new MutationObserver(follow).observe(dialog, { attributeFilter: ["open"] });
+  follow();
+});
 
 // Repeatable lines -------------------------------------------------------------------------------------------
 

@@ -116,3 +116,22 @@ each("[data-sortable]", "ready", async (list) => {
     grip.focus();
   });
 });
+
+// The way from record to record -------------------------------------------------------------------------------
+
+const TRAIL = "comptoir-trail";
+if (rows().length) sessionStorage.setItem(TRAIL, JSON.stringify(rows().map((row) => row.dataset.row)));
+
+const neighbours = document.querySelector("[data-neighbours]");
+if (neighbours) {
+  const trail = JSON.parse(sessionStorage.getItem(TRAIL) ?? "[]");
+  const at = trail.indexOf(location.pathname);
+  const place = neighbours.querySelector("[data-place]");
+  place.textContent = place.dataset.place.replace("{n}", at + 1).replace("{all}", trail.length);
+  for (const [rel, url] of [["prev", trail[at - 1]], ["next", trail[at + 1]]]) {
+    const link = neighbours.querySelector(`[rel=${rel}]`);
+    if (url) link.href = url;
+    else link.hidden = true;
+  }
+  neighbours.hidden = at < 0;
+}

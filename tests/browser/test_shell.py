@@ -1,0 +1,90 @@
+"""The shell in a browser: palette, theme, modules switched off and on, and what a machine can see of every page."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.browser.conftest import AXE, PASSWORD
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PAGES = ("/", "/base/contacts", "/base/contacts/1", "/base/contacts/1/edit", "/base/tasks", "/sales/deals", "/sales/deals/board",
+         "/sales/deals/1", "/reports/sales.pipeline", "/search?q=veche", "/settings/modules", "/settings/users", "/settings/roles",
+         "/settings/jobs", "/account")  # fmt: skip
+
+CHECK = "async () => (await axe.run()).violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`)"
+
+
+def test_the_palette_jumps_to_pages_and_records(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("veche")
+    page.locator("#palette-hits a", has_text="Cafeneaua Veche").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/base/contacts/\d+"))
+
+
+def test_the_chosen_theme_is_kept(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name=re.compile("^Account")).click()
+    with page.expect_response("**/preferences"):
+        page.get_by_role("button", name="Dark", exact=True).click()
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.get_by_role("button", name=re.compile("^Account")).click()
+    with page.expect_response("**/preferences"):
+        page.get_by_role("button", name="As the device").click()
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") is None
+
+
+def _switch(page: Page, deed: str, state: str) -> None:
+    page.goto("/settings/modules")
+    page.get_by_role("switch", name="Sales").click()
+    page.get_by_label("Your password, again").fill(PASSWORD)
+    page.locator("dialog form.plan").get_by_role("button", name=re.compile(deed)).click()
+    page.locator(f'[role=switch][aria-label="Sales"][aria-checked="{state}"]').wait_for()
+
+
+def _menu(page: Page) -> Any:
+    return page.get_by_role("navigation", name="Main", exact=True)
+
+
+def test_a_module_is_switched_off_without_a_trace_and_comes_back(page: Page) -> None:
+    page.goto("/base/contacts/1")
+    assert page.get_by_role("link", name=re.compile("^Deals")).count() >= 2
+    _switch(page, "off", "false")
+    page.goto("/base/contacts/1")
+    assert _menu(page).get_by_role("link", name="Deals").count() == 0
+    assert page.locator(".rec__tabs").get_by_role("link", name=re.compile("^Deals")).count() == 0
+    assert page.request.get("/sales/deals").status == 404
+    _switch(page, "on", "true")
+    page.goto("/sales/deals")
+    assert _menu(page).get_by_role("link", name="Deals").count() == 1
+    assert page.locator("tr[data-row]").count() == 12
+
+
+@pytest.mark.timeout(300)
+def test_every_page_passes_the_accessibility_rules(page: Page) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: make assets")
+    rules, found = AXE.read_text(), []
+    for path in PAGES:
+        page.goto(path)
+        page.locator("[aria-busy=true]").first.wait_for(state="detached")
+        page.evaluate(rules)
+        found += [(path, line) for line in page.evaluate(CHECK)]
+    assert found == []
+
+
+def test_no_page_scrolls_sideways_on_a_phone(phone: Page) -> None:
+    wide = []
+    for path in PAGES:
+        phone.goto(path)
+        over = phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if over > 0:
+            wide.append((path, over))
+    assert wide == []
