@@ -211,11 +211,18 @@ class Context:
 
     def team_of(self, user_id: int) -> int | None:
         """The main team of a user."""
+        if user_id == self.actor.id:
+            return self.actor.team_id
         if user_id not in self._teams:
             self._teams.update(self.system_session.execute(select(User.id, User.team_id)).all())
             self._known["core_user"] = set(self._teams)
             self._teams.setdefault(user_id, None)
         return self._teams[user_id]
+
+    def knows(self, table: str, ids: set[int]) -> bool:
+        """Whether all of these are users, or teams; one's own are known without a look."""
+        own = self.actor.id if table == "core_user" else self.actor.team_id
+        return ids == {own} or ids <= self.known_ids(table)
 
     def known_ids(self, table: str) -> set[int]:
         """The ids of all users or teams, which everyone may refer to."""

@@ -265,7 +265,8 @@ def _check(ctx: Context, changes: Sequence[Change]) -> None:
             violations += _unknown_stage(ctx, record)
         elif not ctx.is_moving(record):
             violations += _unpermitted_move(ctx, change)
-        record.search_key = search_key(record)
+        if change.is_new or touches_search_key(change):
+            record.search_key = search_key(record)
     violations += _missing_references(ctx, changes)
     violations += _duplicates(ctx, changes)
     _gather(ctx.each_hook("check_records", ctx=ctx, changes=changes), violations)
@@ -321,7 +322,7 @@ def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleVio
                 wanted[str(described.target)][value].append(name)
     found: list[RuleViolation] = []
     for table_name, ids in wanted.items():
-        if table_name in ("core_user", "core_team") and set(ids) <= ctx.known_ids(table_name):
+        if table_name in ("core_user", "core_team") and ctx.knows(table_name, set(ids)):
             continue
         table = ctx.registry.table(table_name)
         seen = set(ctx.session.execute(select(table.c.id).where(table.c.id.in_(list(ids)))).scalars())
@@ -446,6 +447,15 @@ def _history_row(ctx: Context, ref: RecordRef, change: Change, action: str | Non
         at=change.record.updated_at,
         actor=ctx.actor,
         fields=[value for name, value in change.fields.items() if name not in ("updated_at", "created_at")],
+    )
+
+
+def touches_search_key(change: Change) -> bool:
+    """Whether the change may alter what the record is found by."""
+    declared = fields_of(type(change.record))
+    return any(
+        described.search or described.kind is Kind.LINES
+        for described in (declared[name] for name in change.fields if name in declared)
     )
 
 
