@@ -242,7 +242,7 @@ def workshop(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("doc", BUILDING, ids=named)
 def test_a_page_builds_the_plugin_that_it_describes(doc: Page, tmp_path: Path, workshop: dict[str, str]) -> None:
     for block in doc.blocks:
