@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import Table, func, select
 
 from comptoir.db.base import Base
@@ -195,6 +196,82 @@ def test_won_value_by_quarter_and_the_open_pipeline_are_true(ask: Ask, truths: d
     assert quarters == exact(truths["won_value_by_close_quarter"])
     pipeline = {row["stage"].title(): row["amount:sum"] for row in ask("stage", "amount:sum", outcome="open")}
     assert pipeline == exact(truths["open_pipeline_list_price"])
+
+
+@pytest.fixture(scope="module")
+def site(deployment: Deployment) -> FlaskClient:
+    """The browser of the administrator that the script made."""
+    from comptoir.web.app import create_app
+
+    client = create_app(deployment, deployment.registry).test_client()
+    token = re.search(r'name="csrf-token" content="([^"]+)"', client.get("/login").text)
+    assert token is not None
+    fields = {"csrf_token": token[1], "email": "admin@example.com", "password": "comptoir-demo"}
+    assert client.post("/login", data=fields).status_code == 303
+    return client
+
+
+def words_of(site: FlaskClient, path: str) -> str:
+    """What a person reads on a page."""
+    answer = site.get(path)
+    assert answer.status_code == 200, path
+    visible = re.sub(r"<(script|style|svg).*?</\1>", "", answer.text, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", visible).split())
+
+
+def test_the_dashboard_shows_the_true_figures(site: FlaskClient, truths: dict[str, Any]) -> None:
+    shown = words_of(site, "/")
+    for figure in (
+        "€10,005,534 4,238 deals",
+        f"{truths['win_rate_pct_of_closed']}%",
+        f"{truths['cycle_days']['avg_won']}",
+    ):
+        assert figure in shown
+    for name, value in truths["won_value_by_agent_top5"].items():
+        assert re.search(rf"{name} [\d,]+ [\d.]+% €{value:,}", shown)
+
+
+@pytest.mark.parametrize(
+    ("by", "truth"),
+    [
+        ("team", "won_value_by_manager"),
+        ("region", "won_value_by_region"),
+        ("product", "won_value_by_product_after_fixing_GTXPro"),
+        ("person", "won_value_by_agent_top5"),
+    ],
+)
+def test_the_ranking_shows_the_true_values(site: FlaskClient, truths: dict[str, Any], by: str, truth: str) -> None:
+    shown = words_of(site, f"/reports/sales.ranking?by={by}")
+    for name, value in truths[truth].items():
+        assert re.search(rf"{name} [\d,]+ [\d,]+ [\d.]+% €{value:,}", shown), name
+
+
+def test_the_reports_show_the_true_rates_and_days(site: FlaskClient, truths: dict[str, Any]) -> None:
+    rates = words_of(site, "/reports/sales.win_rate")
+    assert f"Total 6,711 4,238 2,473 {truths['win_rate_pct_of_closed']}% €10,005,534" in rates
+    days = truths["cycle_days"]
+    assert f"Won 4,238 {days['avg_won']} d {days['median_won']:.0f} d" in words_of(site, "/reports/sales.cycle")
+    stages = words_of(site, "/reports/sales.pipeline")
+    for value in truths["open_pipeline_list_price"].values():
+        assert f"€{value:,}" in stages
+
+
+def test_the_api_gives_the_true_figures(site: FlaskClient, truths: dict[str, Any]) -> None:
+    def figures(query: str) -> list[dict[str, Any]]:
+        answer = site.get(f"/api/v1/sales/deals/aggregate?{query}")
+        assert answer.status_code == 200, answer.text
+        rows: list[dict[str, Any]] = answer.get_json()["data"]
+        return rows
+
+    stages = {row["stage"].title(): row["count"] for row in figures("group=stage&measures=count")}
+    assert stages == truths["stages"]
+    [won] = figures("filter[stage]=won&measures=count,amount:sum,cycle_days:avg")
+    assert (won["count"], Decimal(won["amount:sum"])) == (4238, truths["total_won_value"])
+    assert round(Decimal(won["cycle_days:avg"]), 2) == Decimal(str(truths["cycle_days"]["avg_won"]))
+    teams = {row["id"]: row["name"] for row in site.get("/api/v1/base/teams?page[size]=100").get_json()["data"]}
+    for group, truth in (("team", "won_value_by_manager"), ("team.parent", "won_value_by_region")):
+        rows = figures(f"group={group}&measures=amount:sum&filter[stage]=won")
+        assert {teams[row[group]]: Decimal(row["amount:sum"]) for row in rows} == exact(truths[truth])
 
 
 def content_of(deployment: Deployment) -> dict[str, Any]:
