@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import event, func, select
 
 from comptoir.access.models import User
@@ -191,6 +193,32 @@ def test_a_refused_change_is_not_written_by_a_later_save_or_commit(deployment: D
         assert (held.city, held.employees, held.version) == (None, None, 1)
         assert [(line.number, line.label) for line in held.phones] == [("+40722000111", "work")]
         assert ctx.session.get_one(Contact, other.id).city == "Iași"
+
+
+TEXTS = st.one_of(
+    st.text(max_size=300),
+    st.text(alphabet=st.characters(categories=("Cs", "Cc", "Cf", "Co", "Mn")), min_size=1, max_size=20),
+    st.sampled_from(
+        ["🦄" * 100, "\u200fעברית\u200e", "e\u0301", "ﬀ", "İ", "'; drop table base_contact; --", "\\x00", "%s"]
+    ),
+    st.sampled_from(["x" * 100_000, "ț" * 100_001, "\U0001f984" * 99_999]),
+)
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_read_back_as_it_was_or_refused_at_its_field(deployment: Deployment, data: st.DataObject) -> None:
+    typed = data.draw(TEXTS)
+    with deployment.system_context("test") as ctx:
+        contact = Contact(name="A", notes=typed, city=typed)
+        is_unfit = "\x00" in typed or any(0xD800 <= ord(c) <= 0xDFFF for c in typed) or len(typed) > 255
+        if is_unfit:
+            assert set(refused(ctx, contact)) <= {"notes", "city"}
+            return
+        save(ctx, [contact])
+    with deployment.system_context("test", write=False) as ctx:
+        held = ctx.session.get_one(Contact, contact.id)
+        assert (held.notes, held.city) == (typed, typed)
 
 
 # -- unique fields --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 
 from comptoir.db.fields import Kind, fields_of
 from comptoir.db.record import Record
@@ -164,13 +164,13 @@ class _Importer:
         """Fill, save and count a batch of rows."""
         self.report.rows += len(rows)
         existing = self._existing(rows)
-        with self.ctx.session.no_autoflush:
-            ready = [row for row in rows if self._fill(row, existing)]
-        if not ready:
-            return
+        ready: list[_Row] = []
         try:
-            with self.ctx.session.begin_nested():
-                self._save(ready)
+            # the savepoint comes first: opening one writes what is changed by then, unchecked
+            with self.ctx.session.begin_nested(), self.ctx.session.no_autoflush:
+                ready = [row for row in rows if self._fill(row, existing)]
+                if ready:
+                    self._save(ready)
         except ComptoirError:
             self._one_by_one(ready, existing)
 
@@ -339,29 +339,24 @@ class _Importer:
         for record in existing.values():
             self.ctx.session.refresh(record)
         for row in rows:
-            fresh = row.record
-            if fresh is not None and not inspect(fresh).persistent:
-                row.record = self._again(row, existing)
-            elif fresh is not None:
-                self._again(row, existing)
             try:
-                with self.ctx.session.begin_nested():
+                with self.ctx.session.begin_nested(), self.ctx.session.no_autoflush:
+                    self._again(row, existing)
                     self._save([row])
             except RuleViolations as several:
                 self._fail(row, [(self._column_of(v), v) for v in several.violations])
             except ComptoirError as error:
                 self._fail(row, [("", RuleViolation(error.code, error.message))])
 
-    def _again(self, row: _Row, existing: dict[Any, Record]) -> Record | None:
-        record = existing.get(row.key) if self._key is not None else None
-        if record is None:
-            record = self.declared.model()
+    def _again(self, row: _Row, existing: dict[Any, Record]) -> None:
+        row.record = (existing.get(row.key) if self._key is not None else None) or self.declared.model()
+        waiting = {target for late, target, _text in self._late if late is row}
         for target in self.mapping.targets:
+            if target in waiting:
+                continue
             value = self._value(target, row.cells.get(target.column), None)
             if value is not None:
-                self._put(record, target, value)
-        row.record = record
-        return record
+                self._put(row.record, target, value)
 
     def _column_of(self, violation: RuleViolation) -> str:
         for target in self.mapping.targets:

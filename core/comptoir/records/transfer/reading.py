@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ LETTERS = {
     "cp1252": "éèêëáàâäíìîïóòôöúùûüçñßœæø",
 }
 """8-bit encodings that are tried where a file is no Unicode, with the letters that speak for each."""
+
+MIXED = re.compile("[a-z][а-яё]|[а-яё][a-z]", re.IGNORECASE)
+"""Words of two alphabets, which speak against an encoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,10 @@ def _delimited(path: Path, head: bytes, encoding: str | None) -> Table:
                     encoding=chosen,
                     position=error.start,
                 )
+            ) from None
+        except UnicodeError:
+            raise _unreadable(
+                _("{path} is not {encoding}. Give its encoding with --encoding.", path=path.name, encoding=chosen)
             ) from None
         except csv.Error as error:
             raise _unreadable(_("{path} cannot be read as a table: {reason}.", path=path.name, reason=error)) from None
@@ -153,7 +161,7 @@ def _encoding(path: Path, head: bytes) -> str:
             continue
         unusual = [character for character in text if ord(character) > 127]
         known = sum(character in letters for character in unusual)
-        odd = sum(not character.isalpha() for character in unusual)
+        odd = sum(not character.isalpha() for character in unusual) + len(MIXED.findall(text))
         scores[name] = (known - 2 * odd) / (len(unusual) or 1) + (0.25 if guess and guess.encoding == name else 0)
     return max(scores, key=lambda name: scores[name]) if scores else "cp1252"
 
