@@ -124,6 +124,10 @@ BUSY_CONTACT = 77
 """The contact whose page is measured: ten more deals, ten notes and a history of its own."""
 
 
+ORDER = (Product, Contact, ContactPhone, ContactEmail, ContactAddress, Interaction, Deal, HistoryEntry)
+"""In which tables are written: parents before what points at them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     """A filled deployment and the keys to it."""
@@ -307,12 +311,13 @@ class _Writer:
     def write_together(self, rows: Iterator[tuple[Any, dict[str, Any]]]) -> None:
         """Rows of several tables, each table's in their order, parents before what points at them."""
         while chunk := list(islice(rows, 5 * CHUNK)):
-            by_model: dict[Any, list[dict[str, Any]]] = {}
+            by_model: dict[Any, list[dict[str, Any]]] = {model: [] for model in ORDER}
             for model, row in chunk:
-                by_model.setdefault(model, []).append(row)
+                by_model[model].append(row)
             with self._engine.begin() as connection:
                 for model, held in by_model.items():
-                    self._insert(connection, model.__table__, held)
+                    if held:
+                        self._insert(connection, model.__table__, held)
 
     def _insert(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
         self._tables.add(table)
