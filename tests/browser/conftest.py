@@ -55,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [
-            Path(sys.executable).with_name("comptoir"),
+            str(Path(sys.executable).with_name("comptoir")),
             "--config",
             str(config),
             "serve",

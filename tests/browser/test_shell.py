@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.browser.conftest import AXE, PASSWORD
+from tests.browser.conftest import AXE, PASSWORD, sign_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import BrowserContext, Page
 
 PAGES = ("/", "/base/contacts", "/base/contacts/1", "/base/contacts/1/edit", "/base/tasks", "/sales/deals", "/sales/deals/board",
          "/sales/deals/1", "/reports/sales.pipeline", "/search?q=veche", "/settings/modules", "/settings/users", "/settings/roles",
@@ -53,7 +54,9 @@ def _menu(page: Page) -> Any:
     return page.get_by_role("navigation", name="Main", exact=True)
 
 
-def test_a_module_is_switched_off_without_a_trace_and_comes_back(page: Page) -> None:
+def test_a_module_is_switched_off_without_a_trace_and_comes_back(profile: Callable[..., BrowserContext]) -> None:
+    page = profile().new_page()
+    sign_in(page)
     page.goto("/base/contacts/1")
     assert page.get_by_role("link", name=re.compile("^Deals")).count() >= 2
     _switch(page, "off", "false")

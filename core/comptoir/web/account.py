@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, render_template, request
@@ -195,7 +195,7 @@ def account() -> Response:
                     raise violations[0]
             answer = redirect_with("/account", Toast(str(_("Saved"))))
             if new_password:
-                _renew_session(answer)
+                renewed_session()(answer)
             return answer
         except RuleViolation as violation:
             if not violations:
@@ -267,12 +267,13 @@ def _change_account(violations: list[RuleViolation]) -> None:
         set_password(ctx.system_session, user, secret, ctx.now(), seats=ctx.settings.seats, keep=visit.session)
 
 
-def _renew_session(answer: Response) -> None:
-    """Go on under a new token: who may have seen the old one stays outside."""
+def renewed_session() -> Callable[[Response], None]:
+    """Go on under a new token after a change of privilege; gives the function that puts it into the answer."""
     visit = current_visit()
+    now = visit.context.now()
     stays = visit.session.expires_at - visit.session.created_at >= ABSOLUTE
-    token, row = rotate_session(visit.context.system_session, visit.session, visit.context.now())
-    set_cookie(answer, COOKIE, token, row.expires_at - visit.context.now() if stays else None)
+    token, row = rotate_session(visit.context.system_session, visit.session, now)
+    return lambda answer: set_cookie(answer, COOKIE, token, row.expires_at - now if stays else None)
 
 
 @pages.get("/account/sessions")

@@ -16,7 +16,7 @@ from comptoir.registry import lifecycle
 from comptoir.registry.discover import Available, dependants
 from comptoir.registry.models import QuarantineRow, State
 from comptoir.registry.registry import Registry, build_registry
-from comptoir.web.account import confirm_password
+from comptoir.web.account import confirm_password, renewed_session
 from comptoir.web.frame import is_partial, page, part, redirect_with, settings_side
 from comptoir.web.screens.lists import url_with
 from comptoir.web.session import current_deployment, current_visit, requires
@@ -251,6 +251,7 @@ def switch(name: str, action: str) -> Response:
 def _switch_after_commit(name: str, action: str) -> Response:
     """Switching opens its own transactions, so it waits for this request's to end."""
     deployment, actor, title = current_deployment(), current_visit().context.actor, _title(name)
+    carry_session = renewed_session()
 
     def follow_up() -> Response:
         if action == "enable":
@@ -265,7 +266,9 @@ def _switch_after_commit(name: str, action: str) -> Response:
         if host is not None:  # the browser's next request finds the new generation served
             host.swap()
             host.wait_for_all(1.0)
-        return redirect_with("/settings/modules", _toast(title, action))
+        answer = redirect_with("/settings/modules", _toast(title, action))
+        carry_session(answer)
+        return answer
 
     g.after_visit = follow_up
     return Response(status=202)

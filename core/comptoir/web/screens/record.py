@@ -217,9 +217,10 @@ def _panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) 
             if field.kind is Kind.LONG_TEXT and cell.text:
                 cell = Cell(str(value_of(record, declared, name)))
             pairs.append(Pair(str(field.label), (cell,) if cell != EMPTY else ()))
-        if pairs:
+        filled = tuple(pair for pair in pairs if pair.cells)
+        if filled or (pairs and module is not None):
             edit = f"{declared.url}/{record.id}/edit" if may_write else ""
-            yield PanelView(str(section.title), pairs=tuple(pairs), edit_url=edit, module=module)
+            yield PanelView(str(section.title), pairs=filled or tuple(pairs), edit_url=edit, module=module)
     contributed: list[tuple[str, Panel]] = [
         (plugin.name, panel)
         for plugin, panel in registry.contributions("contribute_panels")

@@ -157,9 +157,21 @@ def _chart(visit: Visit, title: str, result: ReportResult) -> Markup:
         series = [charts.Series(str(value.label), values)]
         draw = charts.line if result.chart == "line" else charts.columns
         return draw(title, labels, series, show=visit.formats.short_money, width=960)
+    # beside each step of a funnel stand the share that goes on and why the others do not; the weakest is marked
+    note = next((c for c in numeric if c.kind == "percent"), None) if result.chart == "funnel" else None
+    detail = next((c for c in result.columns[1:] if c.kind == "text"), None) if result.chart == "funnel" else None
+    shares = [row[note.name] for row in result.rows if row.get(note.name) is not None] if note is not None else []
     bars = [
-        charts.Bar(text, figure, _shown(visit, value, row.get(value.name), row.get("currency") or result.currency))
+        charts.Bar(
+            text, figure, _shown(visit, value, row.get(value.name), row.get("currency") or result.currency),
+            note=_shown(visit, note, row.get(note.name), "") if note is not None else "",
+            detail=str(row.get(detail.name) or "") if detail is not None else "",
+            tone="bad" if note is not None and len(shares) > 1 and row.get(note.name) == min(shares) else "",
+        )
         for text, figure, row in zip(labels, values, result.rows, strict=True)
-    ]
-    heads = (str(label.label), str(value.label), "", "")
+    ]  # fmt: skip
+    heads = (
+        str(label.label), str(value.label), str(note.label) if note is not None else "",
+        str(detail.label) if detail is not None else "",
+    )  # fmt: skip
     return charts.bars(title, bars, heads=heads, fade=result.chart == "funnel")
