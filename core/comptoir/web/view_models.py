@@ -535,6 +535,9 @@ class RecordPage:
     timeline_next_url: str = ""
     composers: tuple[Composer, ...] = ()
     archived: bool = False
+    rest_url: str = ""
+    whole_url: str = ""
+    is_rest: bool = False
 
 
 # Board -----------------------------------------------------------------------------------------------------

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from comptoir.testing.platform import Stage
-
 
 def test_whoever_is_not_signed_in_is_asked_to(browser: Any) -> None:
     answer = browser.get("/base/contacts?q=ana")
@@ -100,31 +98,3 @@ def test_an_unknown_filter_is_refused_in_words(administrator: Any) -> None:
     answer = administrator.get("/base/contacts?filter[nonsense]=1")
     assert answer.status_code == 422
     assert "nonsense" in answer.text
-
-
-def test_the_queries_of_a_list_do_not_grow_with_its_rows(
-    administrator: Any, stage: Stage, make_contact: Callable[..., Any]
-) -> None:
-    from sqlalchemy import event
-
-    counted: list[str] = []
-    engine = stage.deployment.engine
-
-    def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        counted.append(statement)
-
-    make_contact("Only one")
-    administrator.get("/base/contacts")
-    event.listen(engine, "before_cursor_execute", count)
-    try:
-        administrator.get("/base/contacts")
-        with_one = len(counted)
-        event.remove(engine, "before_cursor_execute", count)
-        for number in range(40):
-            make_contact(f"Contact {number}")
-        event.listen(engine, "before_cursor_execute", count)
-        counted.clear()
-        administrator.get("/base/contacts")
-        assert len(counted) <= with_one
-    finally:
-        event.remove(engine, "before_cursor_execute", count)

@@ -24,7 +24,7 @@ from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, load, run
 from comptoir.records.save import archive, delete, move, restore, save
 from comptoir.values import Amount
-from comptoir.web.frame import module_of, page, part, redirect_with
+from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens import timeline
 from comptoir.web.screens.boards import undo_of
@@ -58,19 +58,26 @@ INTERACTION = "base.interaction"
 
 
 def show(declared: DeclaredType, record_id: int) -> Response:
-    """The record page, on its overview or on the tab that the address names."""
+    """The record page, on its overview or on the tab that the address names.
+
+    What other modules add, the counts and the timeline are asked for by the page itself after its first paint, unless
+    the address says ``whole=1``.
+    """
     visit = current_visit()
     ctx = visit.context
     record = load(ctx, declared.model, record_id)
     ctx.require(declared.permission("read"))
-    happened = timeline.happenings(visit, declared, record) if declared.declaration.timeline else []
+    base, title = f"{declared.url}/{record.id}", declared.title_of(record)
+    whole = request.args.get("whole") == "1"
+    happened = _happened(visit, declared, record) if whole else []
     shown = happened[: timeline.PART]
     cells = Cells(visit, declared, _titles(visit, declared, record, shown))
-    title = declared.title_of(record)
-    tabs, chosen = _tabs(visit, declared, record)
-    panels = _tab_panel(visit, record, chosen) if chosen is not None else tuple(_panels(visit, cells, declared, record))
-    base = f"{declared.url}/{record.id}"
+    tabs, chosen = _tabs(visit, declared, record, counted=whole)
+    own = tuple(_own_panels(visit, cells, declared, record)) if chosen is None else _tab_panel(visit, record, chosen)
+    added = tuple(_added_panels(visit, record, declared)) if whole and chosen is None else ()
+    facts = tuple(_own_facts(visit, cells, declared, record))
     entries = timeline.entries(visit, cells, shown)
+    where = [("tab", chosen[1].name)] if chosen is not None else []
     model = RecordPage(
         title, base,
         status=_status(cells, declared, record),
@@ -79,15 +86,46 @@ def show(declared: DeclaredType, record_id: int) -> Response:
         icon="" if declared.name == "base.contact" else declared.declaration.icon,
         actions=tuple(_deeds(visit, declared, record)),
         more=tuple(_more(visit, declared, record)),
-        facts=tuple(_facts(visit, cells, declared, record)),
+        facts=(*facts, *_added_facts(visit, declared, record)) if whole else facts,
         tabs=tabs,
-        panels=panels,
+        panels=(*own, *added),
         timeline=entries,
         timeline_next_url=_next_part(base, happened, entries),
         composers=_composers(visit, declared, record) if declared.declaration.timeline else (),
         archived=record.archived_at is not None,
+        rest_url="" if whole else url_with(f"{base}/rest", where),
+        whole_url=url_with(base, [*where, ("whole", "1")]),
     )  # fmt: skip
     return page("records/record.html", model, crumbs=[(declared.declaration.plural, declared.url), title])
+
+
+def show_rest(declared: DeclaredType, record_id: int) -> Response:
+    """What the page of a record asks for after its first paint."""
+    visit = current_visit()
+    record = load(visit.context, declared.model, record_id)
+    visit.context.require(declared.permission("read"))
+    base = f"{declared.url}/{record.id}"
+    if not is_partial():
+        return redirect_with(base)
+    happened = _happened(visit, declared, record)
+    shown = happened[: timeline.PART]
+    cells = Cells(visit, declared, _titles(visit, declared, record, shown))
+    tabs, chosen = _tabs(visit, declared, record, counted=True)
+    entries = timeline.entries(visit, cells, shown)
+    model = RecordPage(
+        declared.title_of(record), base,
+        facts=(*_own_facts(visit, cells, declared, record), *_added_facts(visit, declared, record)),
+        tabs=tabs,
+        panels=tuple(_added_panels(visit, record, declared)) if chosen is None else (),
+        timeline=entries,
+        timeline_next_url=_next_part(base, happened, entries),
+        is_rest=True,
+    )  # fmt: skip
+    return part("records/_rest.html", model)
+
+
+def _happened(visit: Visit, declared: DeclaredType, record: Record) -> list[timeline.Happening]:
+    return timeline.happenings(visit, declared, record) if declared.declaration.timeline else []
 
 
 def _titles(visit: Visit, declared: DeclaredType, record: Record, happened: Sequence[timeline.Happening]) -> Titles:
@@ -133,15 +171,18 @@ def _meta(cells: Cells, declared: DeclaredType, record: Record) -> Iterator[Meta
 # -- facts ------------------------------------------------------------------------------------------------------------------
 
 
-def _facts(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) -> Iterator[Fact]:
-    registry, grants = visit.context.registry, visit.context.actor.grants
-    hidden = declared.hidden_fields(grants)
-    for column in registry.screens(declared).facts:
+def _own_facts(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) -> Iterator[Fact]:
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    for column in visit.context.registry.screens(declared).facts:
         name = wire_name(column)
         if name in hidden or name not in declared.fields:
             continue
         cell = cells.cell(name, declared.fields[name], _row_of(declared, record, (name,)))
         yield Fact(str(declared.fields[name].label), cell.text, url=cell.url)
+
+
+def _added_facts(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Fact]:
+    registry, grants = visit.context.registry, visit.context.actor.grants
     contributed: list[tuple[str, FactOf]] = [
         (plugin.name, fact)
         for plugin, fact in registry.contributions("contribute_facts")
@@ -199,9 +240,8 @@ def _row_of(declared: DeclaredType, record: Record, names: Iterable[str]) -> dic
 # -- panels and tabs -------------------------------------------------------------------------------------------------------
 
 
-def _panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) -> Iterator[PanelView]:
-    registry, grants = visit.context.registry, visit.context.actor.grants
-    hidden = declared.hidden_fields(grants)
+def _own_panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) -> Iterator[PanelView]:
+    hidden = declared.hidden_fields(visit.context.actor.grants)
     may_write = visit.context.may(declared.permission("write"), record)
     for module, section in sections_of(visit, declared):
         pairs = []
@@ -221,6 +261,10 @@ def _panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) 
         if filled or (pairs and module is not None):
             edit = f"{declared.url}/{record.id}/edit" if may_write else ""
             yield PanelView(str(section.title), pairs=filled or tuple(pairs), edit_url=edit, module=module)
+
+
+def _added_panels(visit: Visit, record: Record, declared: DeclaredType) -> Iterator[PanelView]:
+    registry, grants = visit.context.registry, visit.context.actor.grants
     contributed: list[tuple[str, Panel]] = [
         (plugin.name, panel)
         for plugin, panel in registry.contributions("contribute_panels")
@@ -261,7 +305,9 @@ def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str)
             yield Cell(", ".join(c.text for c in shown), note=note)
 
 
-def _tabs(visit: Visit, declared: DeclaredType, record: Record) -> tuple[tuple[Tab, ...], tuple[str, TabOf] | None]:
+def _tabs(
+    visit: Visit, declared: DeclaredType, record: Record, *, counted: bool
+) -> tuple[tuple[Tab, ...], tuple[str, TabOf] | None]:
     registry, grants = visit.context.registry, visit.context.actor.grants
     wanted = request.args.get("tab", "")
     found: list[tuple[str, TabOf]] = [
@@ -272,7 +318,7 @@ def _tabs(visit: Visit, declared: DeclaredType, record: Record) -> tuple[tuple[T
     found.sort(key=lambda pair: pair[1].order)
     if not found:
         return (), None
-    counts = _tab_counts(visit, record, [tab for _name, tab in found])
+    counts = _tab_counts(visit, record, [tab for _name, tab in found]) if counted else {}
     base = f"{declared.url}/{record.id}"
     shown = [Tab(str(_("Overview")), base, current=not wanted)]
     chosen = None

@@ -38,6 +38,7 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
     add("/new", "new", forms.show_new, "create")
     add("/new", "create", forms.create, "create", "POST")
     add("/<int:record_id>", "record", record.show, "read")
+    add("/<int:record_id>/rest", "rest", record.show_rest, "read")
     add("/<int:record_id>/edit", "edit", forms.show_edit, "write")
     add("/<int:record_id>/edit", "update", forms.update, "write", "POST")
     add("/<int:record_id>/archive", "archive", record.put_away, "write", "POST")

@@ -1,0 +1,89 @@
+"""How many statements a page costs: a few, and as many for eighty records as for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from comptoir.base.models import Contact
+from comptoir.records.save import save
+from comptoir.testing.platform import Stage
+
+pytestmark = pytest.mark.modules("catalog", "sales")
+FIRST_PAINT = 12
+"""What a record page may cost before it is seen; the transaction's BEGIN is not counted."""
+PAGES = {
+    "/base/contacts?page[size]=80": 8,
+    "/base/contacts/filters": 14,
+    "/sales/deals?page[size]=80": 12,
+    "/sales/deals?page[size]=80&group=stage": 13,
+    "/sales/deals/board": 20,
+    "/base/contacts/1": FIRST_PAINT,
+    "/base/contacts/1/edit": FIRST_PAINT,
+    "/sales/deals/1": FIRST_PAINT,
+    "/sales/deals/1/edit": FIRST_PAINT,
+    "/": 24,
+}
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """The statements of whatever runs meanwhile, on every connection, the guarded ones too."""
+    found: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith(("BEGIN", "SET ")):
+            found.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def fill(stage: Stage, number: int) -> None:
+    """That many contacts, each with a deal and a task of their own."""
+    from comptoir.base.models import Task
+    from comptoir_sales.models import Deal
+
+    with stage.system() as ctx:
+        contacts = [Contact(name=f"Shop {place}", kind="company") for place in range(number)]
+        save(ctx, contacts)
+        save(ctx, [Deal(name=f"Deal {c.id}", contact_id=c.id, amount=Decimal(10), currency="EUR") for c in contacts])
+        save(ctx, [Task(title=f"Call {c.name}", contact_id=c.id) for c in contacts])
+        first = contacts[0]
+        save(ctx, [Deal(name=f"More {place}", contact_id=first.id, amount=Decimal(5)) for place in range(number)])
+
+
+def test_pages_cost_as_many_statements_for_eighty_records_as_for_one(administrator: Any, stage: Stage) -> None:
+    costs: dict[str, list[int]] = {page: [] for page in PAGES}
+    for number in (1, 80):
+        fill(stage, number)
+        for page, found in costs.items():
+            assert administrator.get(page).status_code == 200, page
+            with counted() as statements:
+                administrator.get(page)
+            found.append(len(statements))
+    # one more title looked up, or one group more, is no growth with the rows
+    grown = {page: found for page, found in costs.items() if found[1] > found[0] + 2}
+    dear = {page: found for page, found in costs.items() if found[1] > PAGES[page]}
+    assert grown == {}
+    assert dear == {}
+
+
+def test_what_comes_after_the_first_paint_is_the_page_that_was_asked_for_whole(
+    administrator: Any, make_contact: Callable[..., Any]
+) -> None:
+    contact = make_contact("Mega Fruct SRL", kind="company")
+    page = f"/base/contacts/{contact.id}"
+    assert "Open deals" not in administrator.get(page).text
+    assert "created it" in administrator.get(f"{page}?whole=1").text
+    rest = administrator.get(f"{page}/rest", headers={"HX-Request": "true"})
+    assert "created it" in rest.text
+    assert 'hx-swap-oob="true"' in rest.text
