@@ -1,0 +1,170 @@
+"""What goes wrong around a deployment is said in one clear line, and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+EMAIL, PASSWORD = "admin@example.com", "comptoir-demo"
+
+
+@pytest.fixture
+def journey_database() -> Iterator[None]:
+    """SQLite: these are failures of files, processes and ports."""
+    return None
+
+
+@pytest.fixture
+def surroundings(commands: dict[str, str]) -> dict[str, str]:
+    return commands
+
+
+@pytest.fixture
+def comptoir(tmp_path: Path, commands: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command on the deployment of this test; never a traceback, one line on stderr where it is refused."""
+
+    def call(*arguments: object, status: int = 0, limit: str = "") -> subprocess.CompletedProcess[str]:
+        command = ["comptoir", "--config", str(tmp_path / "comptoir.toml"), *map(str, arguments)]
+        if limit:
+            command = ["bash", "-c", f'{limit}; exec "$@"', "bash", *command]
+        done = subprocess.run(command, env=commands, capture_output=True, text=True, timeout=120, check=False)
+        assert "Traceback" not in done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path: Path, comptoir: Run) -> Path:
+    comptoir("init", "--admin-email", EMAIL, "--admin-password", PASSWORD)
+    return tmp_path
+
+
+@pytest.fixture
+def database(folder: Path) -> Path:
+    [found] = folder.rglob("*.db")
+    return found
+
+
+def contacts(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        count: int = connection.execute("select count(*) from base_contact").fetchone()[0]
+        return count
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_a_port_in_use_is_named(folder: Path, comptoir: Run) -> None:
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        said = one_line(comptoir("serve", "--port", port, status=1))
+    assert str(port) in said
+    assert "--port" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [('colour = "red"', "colour"), ("workers = 'many'", "workers"), ("[server", "comptoir.toml")],
+)
+def test_a_bad_line_of_the_configuration_is_named(folder: Path, comptoir: Run, line: str, says: str) -> None:
+    config = folder / "comptoir.toml"
+    config.write_text(config.read_text() + f"\n[server]\n{line}\n")
+    assert says in one_line(comptoir("modules", "list", status=1))
+
+
+def test_a_locked_database_changes_nothing_and_says_so(folder: Path, database: Path, comptoir: Run) -> None:
+    (folder / "people.csv").write_text("name\nA\nB\n")
+    with closing(sqlite3.connect(database, isolation_level=None)) as holder:
+        holder.execute("begin immediate")
+        said = one_line(comptoir("import", "base.contact", folder / "people.csv", status=1))
+        holder.execute("rollback")
+    assert "locked" in said or "busy" in said
+    assert contacts(database) == 0
+    comptoir("import", "base.contact", folder / "people.csv")
+    assert contacts(database) == 2
+
+
+def test_a_full_disk_changes_nothing_and_says_so(folder: Path, database: Path, comptoir: Run) -> None:
+    (folder / "few.csv").write_text("name\nA\n")
+    comptoir("import", "base.contact", folder / "few.csv")
+    rows = "".join(f"Company {number},{'x' * 900}\n" for number in range(4000))
+    (folder / "many.csv").write_text(f"name,notes\n{rows}")
+    blocks = 512  # of 1,024 bytes, for every file that the command writes
+    done = comptoir("import", "base.contact", folder / "many.csv", status=1, limit=f"ulimit -f {blocks}")
+    assert "full" in done.stderr or "too large" in done.stderr.lower() or "I/O" in done.stderr
+    assert contacts(database) == 1
+    comptoir("import", "base.contact", folder / "many.csv")
+    assert contacts(database) == 4001
+
+
+def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(
+    folder: Path, database: Path, comptoir: Run, commands: dict[str, str]
+) -> None:
+    rows = "".join(f"Company {number}\n" for number in range(3000))
+    (folder / "many.csv").write_text(f"name\n{rows}")
+    command = ["comptoir", "--config", folder / "comptoir.toml", "import", "base.contact", folder / "many.csv"]
+    with subprocess.Popen(command, env=commands, stdout=subprocess.DEVNULL) as process:
+        wal = database.with_name(database.name + "-wal")
+        end = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end and not (wal.exists() and wal.stat().st_size > 100_000):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert contacts(database) in (0, 3000)
+    comptoir("import", "base.contact", folder / "many.csv", "--key", "name")
+    assert contacts(database) == 3000
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(part) for part in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_web_worker(pid: int) -> bool:
+    return b"\0serve\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_killed_web_worker_is_replaced_while_the_others_answer(folder: Path, serve: Callable[..., Any]) -> None:
+    server = serve(folder, "--workers", "2")
+    workers = [pid for pid in children_of(server.process.pid) if is_web_worker(pid)]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    answered = [server.ask("GET", "/login").status for _n in range(20)]
+    assert set(answered) == {200}
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        alive = [pid for pid in children_of(server.process.pid) if is_web_worker(pid)]
+        if len(alive) == 2 and workers[0] not in alive:
+            break
+        time.sleep(0.1)
+    assert len(alive) == 2
+    assert {server.ask("GET", "/readyz").status for _n in range(10)} == {200}
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_second_server_on_the_same_deployment_serves_beside_the_first(
+    folder: Path, serve: Callable[..., Any]
+) -> None:
+    first, second = serve(folder, "--workers", "1"), serve(folder, "--workers", "1")
+    cookies = first.sign_in(EMAIL, PASSWORD)
+    for server in (first, second):
+        assert server.ask("GET", "/base/contacts", None, cookies).status == 200
