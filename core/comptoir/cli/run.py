@@ -73,8 +73,10 @@ def explain(error: Exception) -> Text:
 
 def explain_database(error: DBAPIError) -> Text:
     """What a database's own error means, and what to do about it."""
+    from comptoir.db.outages import first_cause
     from comptoir.db.unit_of_work import is_busy
 
+    error = first_cause(error)
     said = str(error.orig).strip()
     lines = [line for line in said.splitlines() if line.strip()]
     reason = lines[0] if lines else type(error.orig).__name__

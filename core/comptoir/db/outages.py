@@ -23,6 +23,7 @@ def outage_of(error: Exception) -> Unavailable | None:
         return Unavailable(_("The server is busy. Try again in a moment."))
     if not isinstance(error, DBAPIError):
         return None
+    error = first_cause(error)
     state = getattr(error.orig, "sqlstate", None)
     code = (getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF
     if is_busy(error):
@@ -52,3 +53,13 @@ def refusal_of(error: Exception) -> ComptoirError | None:
     if isinstance(error, StatementError) and not isinstance(error, DBAPIError) and isinstance(error.orig, ValueError):
         return RuleViolation("core.invalid", str(error.orig))  # a column type refused a value
     return None
+
+
+def first_cause(error: DBAPIError) -> DBAPIError:
+    """The error that began it: SQLite ends the transaction when the disk is full, and then misses the savepoint."""
+    cause: BaseException = error
+    while "no such savepoint" in str(cause) and cause.__context__ is not None:
+        cause = cause.__context__
+    while not isinstance(cause, DBAPIError) and cause.__context__ is not None:
+        cause = cause.__context__
+    return cause if isinstance(cause, DBAPIError) else error
