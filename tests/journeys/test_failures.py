@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,8 @@ EMAIL, PASSWORD = "admin@example.com", "comptoir-demo"
 
 
 @pytest.fixture
-def journey_database() -> Iterator[None]:
+def journey_database() -> None:
     """SQLite: these are failures of files, processes and ports."""
-    return None
 
 
 @pytest.fixture
@@ -123,7 +122,8 @@ def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(
 ) -> None:
     rows = "".join(f"Company {number}\n" for number in range(3000))
     (folder / "many.csv").write_text(f"name\n{rows}")
-    command = ["comptoir", "--config", folder / "comptoir.toml", "import", "base.contact", folder / "many.csv"]
+    config, table = str(folder / "comptoir.toml"), str(folder / "many.csv")
+    command = ["comptoir", "--config", config, "import", "base.contact", table]
     with subprocess.Popen(command, env=commands, stdout=subprocess.DEVNULL) as process:
         wal = database.with_name(database.name + "-wal")
         end = time.monotonic() + 60
@@ -150,6 +150,7 @@ def test_a_killed_web_worker_is_replaced_while_the_others_answer(folder: Path, s
     os.kill(workers[0], signal.SIGKILL)
     answered = [server.ask("GET", "/login").status for _n in range(20)]
     assert set(answered) == {200}
+    alive: list[int] = []
     end = time.monotonic() + 30
     while time.monotonic() < end:
         alive = [pid for pid in children_of(server.process.pid) if is_web_worker(pid)]
