@@ -88,6 +88,8 @@ def serve(
 ) -> None:
     """Serve until a signal says stop; the job worker of each deployment runs beside the web unless ``jobs`` is off."""
     refuse_used_port(host, port)
+    import comptoir.web.app  # noqa: F401 -- loaded once, before the workers are forked, and shared by them
+
     companions: list[subprocess.Popen[bytes]] = []
 
     def start_jobs(_arbiter: Any) -> None:
