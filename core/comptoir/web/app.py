@@ -83,7 +83,9 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.auto_reload = False
-    environment.filters.update(initials=filters.initials, hue=filters.hue, icon_name=filters.icon_name)
+    environment.filters.update(
+        initials=filters.initials, hue=filters.hue, icon_name=filters.icon_name, code=filters.code
+    )
     write_icon = icon_writer(static.url)
     write_cell = cell_writer(write_icon)
     environment.globals.update(

@@ -7,6 +7,8 @@ import zlib
 from functools import cache
 from pathlib import Path
 
+from markupsafe import Markup, escape
+
 STATIC = Path(__file__).parent / "static"
 HUES = 6
 _WORD = re.compile(r"[^\W_]+")
@@ -24,6 +26,12 @@ def hue(name: str) -> int:
 
 
 @cache
+def code(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    parts = str(escape(text)).split("`")
+    return Markup("".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts)))  # noqa: S704
+
+
 def icon_names() -> frozenset[str]:
     """The names drawn in the icon sprite."""
     return frozenset(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons.svg").read_text()))

@@ -159,7 +159,8 @@ TILES = (
     Tile("sales.funnel", _("Where deals are lost"), "sales.deal.read", "sales/funnel.html", funnel, width=7, order=20),
     Tile("sales.stages", _("Pipeline by stage"), "sales.deal.read", "sales/pipeline.html", pipeline, width=5, order=21),
     Tile("sales.people", _("People"), "sales.deal.read", "sales/people.html", people, width=7, order=30),
+    Tile("sales.products", _("Products"), "sales.deal.read", "sales/products.html", products, width=7, order=50),
     Tile(
-        "sales.win_rate", _("Win rate by month"), "sales.deal.read", "sales/win_rate.html", win_rate, width=5, order=50
+        "sales.win_rate", _("Win rate by month"), "sales.deal.read", "sales/win_rate.html", win_rate, width=5, order=60
     ),
 )

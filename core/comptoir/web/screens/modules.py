@@ -113,7 +113,7 @@ def _row(
         shown,
         str(label),
         tone,
-        requires=tuple(f"{n} {v}".strip() for n, v in (found.requires.items() if found is not None else ())),
+        requires=tuple(str(_("needs {name}", name=_title(n))) for n in (found.requires if found is not None else ())),
         adds=_adds(plugin),
         warning=fault.reason if fault is not None else noted,
         switch_url=f"/settings/modules/{name}/{deed}" if switchable else "",

@@ -155,6 +155,8 @@ def _chart(visit: Visit, title: str, result: ReportResult) -> Markup:
     values = [float(row.get(value.name) or 0) for row in result.rows]
     if result.chart in {"column", "columns", "line"}:
         series = [charts.Series(str(value.label), values)]
+        if len(set(labels)) < len(labels):  # by two things, such as stage and month: the second is stacked
+            labels, series = _stacked(result.columns[1], labels, values, result.rows)
         draw = charts.line if result.chart == "line" else charts.columns
         return draw(title, labels, series, show=visit.formats.short_money, width=960)
     # beside each step of a funnel stand the share that goes on and why the others do not; the weakest is marked
@@ -175,3 +177,15 @@ def _chart(visit: Visit, title: str, result: ReportResult) -> Markup:
         str(detail.label) if detail is not None else "",
     )  # fmt: skip
     return charts.bars(title, bars, heads=heads, fade=result.chart == "funnel")
+
+
+def _stacked(
+    second: ReportColumn, labels: Sequence[str], values: Sequence[float], rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], list[charts.Series]]:
+    """The labels once each, and a series for each value of the second column."""
+    known = list(dict.fromkeys(labels))
+    parts = sorted({str(row.get(second.name) or "–") for row in rows})
+    figures = {part: [0.0] * len(known) for part in parts}
+    for label, figure, row in zip(labels, values, rows, strict=True):
+        figures[str(row.get(second.name) or "–")][known.index(label)] += figure
+    return known, [charts.Series(part, figures[part], f"s{place % 6 + 1}") for place, part in enumerate(parts)]
