@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ ENGINES = ("sqlite", "postgresql")
 def main() -> int:
     """Run the benchmarks, print the table; 1 where ``--check`` finds a broken ratio."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end too
     chosen = [name.strip() for name in (options.only or ",".join(MEASURES)).split(",") if name.strip()]
     unknown = [name for name in chosen if name not in MEASURES]
     if unknown:
