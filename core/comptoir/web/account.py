@@ -236,7 +236,10 @@ def account() -> Response:
         errors=tuple(FormError(str(v), f"f-{v.field}" if v.field else "") for v in violations),
     )  # fmt: skip
     return page("records/form.html", model, crumbs=[_("Your account")], status=422 if violations else 200,
-                actions=[Action(str(_("Where I am signed in")), "/account/sessions", "shield")])  # fmt: skip
+                actions=[
+                    Action(str(_("API tokens")), "/account/tokens", "key", hidden_on_phone=True),
+                    Action(str(_("Where I am signed in")), "/account/sessions", "shield"),
+                ])  # fmt: skip
 
 
 def _change_account(violations: list[RuleViolation]) -> None:

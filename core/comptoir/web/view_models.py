@@ -742,6 +742,28 @@ class AdminTable:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLine:
+    name: str
+    prefix: str
+    scopes: str
+    made: str
+    used: str
+    revoke_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokensPage:
+    """One's own tokens; ``plain`` is the one that was just made, which is shown once."""
+
+    title: str
+    url: str
+    tokens: tuple[TokenLine, ...]
+    plain: str
+    fields: tuple[FieldInput, ...]
+    errors: tuple[FormError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class JobRow:
     name: str
     title: str
