@@ -23,7 +23,7 @@ from comptoir.web.health import health_pages
 from comptoir.web.ids import IdConverter
 from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, tokens, users
 from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
-from comptoir.web.themes import StaticFiles, load_theme, template_loader
+from comptoir.web.themes import COMPILED, StaticFiles, load_theme, template_loader
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.auto_reload = False
+    environment.bytecode_cache = COMPILED
     environment.filters.update(
         initials=filters.initials, hue=filters.hue, icon_name=filters.icon_name, code=filters.code
     )

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
+from jinja2 import BaseLoader, BytecodeCache, ChoiceLoader, FileSystemLoader, PrefixLoader
+from jinja2.bccache import Bucket
 
 from comptoir.errors import ConfigurationError
 from comptoir.i18n import _
@@ -61,6 +62,26 @@ def template_loader(theme: Theme, plugins: Iterable[Plugin]) -> BaseLoader:
             PrefixLoader({"core": core}),
         ]
     )
+
+
+class CompiledTemplates(BytecodeCache):
+    """What every generation of a process shares, so that a swap compiles no template that the last one had."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take the compiled form of this very source, when there is one."""
+        held = self._held.get((bucket.key, bucket.checksum))
+        if held is not None:
+            bucket.bytecode_from_string(held)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the compiled form for the next generation."""
+        self._held[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+COMPILED = CompiledTemplates()
 
 
 class StaticFiles:
