@@ -118,7 +118,7 @@ def test_rows_are_grouped_with_their_counts(page: Page) -> None:
     page.locator("#group-menu").get_by_role("link", name="Stage").click()
     page.wait_for_url(re.compile("group=stage"))
     headings = page.locator("tr.grp")
-    assert headings.count() == 4
+    assert headings.count() >= 4
     assert "€" in headings.first.inner_text()
 
 
