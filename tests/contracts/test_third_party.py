@@ -150,7 +150,7 @@ def test_enabled_it_is_everywhere(deployment: Deployment, administrator: Any) ->
     enable_modules(deployment, ["loyalty"])
     contact_id = fill(deployment)
 
-    page = administrator.get(f"/base/contacts/{contact_id}").text
+    page = administrator.get(f"/base/contacts/{contact_id}?whole=1").text
     assert "Loyalty points" in page
     assert '<p class="loyalty-balance">1100 points · gold</p>' in page
     assert f"/base/contacts/{contact_id}?tab=loyalty.rewards" in page.replace("&amp;", "&") or "loyalty.rewards" in page
@@ -193,14 +193,14 @@ def test_paused_it_is_absent_and_resumed_it_is_as_it_was(deployment: Deployment,
     enable_modules(deployment, ["loyalty"])
     contact_id = fill(deployment)
     run_pending(deployment)
-    before, shown = loyalty_rows(deployment), administrator.get(f"/base/contacts/{contact_id}").text
+    before, shown = loyalty_rows(deployment), administrator.get(f"/base/contacts/{contact_id}?whole=1").text
 
     pause_modules(deployment, ["loyalty"])
 
     assert administrator.get("/loyalty/rewards").status_code == 404
     assert administrator.get("/api/v1/loyalty/rewards").status_code == 404
     assert "oyalty" not in administrator.get("/").text
-    page = administrator.get(f"/base/contacts/{contact_id}")
+    page = administrator.get(f"/base/contacts/{contact_id}?whole=1")
     assert page.status_code == 200
     assert "oyalty" not in page.text
     assert "loyalty" not in administrator.json(f"/base/contacts/{contact_id}")
@@ -212,7 +212,7 @@ def test_paused_it_is_absent_and_resumed_it_is_as_it_was(deployment: Deployment,
     resume_modules(deployment, ["loyalty"])
 
     assert loyalty_rows(deployment) == before
-    assert "1100 points" in administrator.get(f"/base/contacts/{contact_id}").text
+    assert "1100 points" in administrator.get(f"/base/contacts/{contact_id}?whole=1").text
     assert "1100 points" in shown
 
 
@@ -229,7 +229,7 @@ def test_contacts_change_and_go_while_it_is_paused(deployment: Deployment, admin
         delete(ctx, [ctx.session.get_one(Contact, gone)])
     resume_modules(deployment, ["loyalty"])
     assert administrator.json("/loyalty/rewards")["meta"]["total"] == 2
-    assert "1100 points" in administrator.get(f"/base/contacts/{kept}").text
+    assert "1100 points" in administrator.get(f"/base/contacts/{kept}?whole=1").text
 
 
 def outside(deployment: Deployment) -> Fingerprint:
@@ -295,4 +295,4 @@ def test_it_can_come_back_after_it_was_uninstalled(deployment: Deployment, admin
     enable_modules(deployment, ["loyalty"])
     assert administrator.json("/loyalty/rewards")["meta"]["total"] == 0
     contact_id = fill(deployment)
-    assert "1100 points" in administrator.get(f"/base/contacts/{contact_id}").text
+    assert "1100 points" in administrator.get(f"/base/contacts/{contact_id}?whole=1").text
