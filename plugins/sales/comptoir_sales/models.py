@@ -247,6 +247,7 @@ class Deal(Record):
     __table_args__ = (
         Index("ix_sales_deal_pipeline_stage", "pipeline_id", "stage"),
         Index("ix_sales_deal_outcome_closed", "outcome", "closed_on"),
+        Index("ix_sales_deal_archived_updated", "archived_at", "updated_at"),
     )
     __record__ = RecordType(_("Deal"), _("Deals"), path="deals", icon="board", workflow=DEALS, contact="contact_id")
 
