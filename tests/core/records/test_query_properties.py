@@ -173,7 +173,7 @@ def _compare(operator: str, held: Any, value: Any) -> bool:
         case "contains":
             return fold(value) in fold(held) if value.strip() == value else value.lower() in held.lower()
         case "starts":
-            return held.lower().startswith(value.lower())
+            return bool(held.lower().startswith(value.lower()))
         case "lt":
             return bool(held < value)
         case "lte":
@@ -188,9 +188,9 @@ def _comparable(node: Filter) -> bool:
     """Whether both engines order the texts alike: the order of marks depends on the database's collation."""
     match node:
         case Compare("name", ("lt" | "lte" | "gt" | "gte"), value):
-            return value == ""
+            return bool(value == "")
         case Compare(_, ("contains" | "starts"), value):
-            return value.strip() == value
+            return bool(value.strip() == value)
         case Compare():
             return True
         case Not(part):
