@@ -158,7 +158,7 @@ def test_fifty_toggles_under_steady_requests(
     assert statuses[404] > 0
     assert sales_rows(deployment) == before
     with deployment.engine.connect() as connection:
-        names = dict(connection.execute(select(Contact.id, Contact.name)).tuples().all())
+        names = dict(connection.execute(select(Contact.id, Contact.name)).all())
     created = [record_id for visitor in visitors for record_id in visitor.created]
     assert set(created) == {record_id for record_id, name in names.items() if name.startswith("Made by")}
     assert len(names) == 40 + len(created)
