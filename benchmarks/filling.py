@@ -25,8 +25,8 @@ from comptoir.context import Context
 from comptoir.db.engine import WRITE
 from comptoir.db.types import Json, fold
 from comptoir.deployment import Deployment
+from comptoir.modules.life_cycle import enable_modules, initialise
 from comptoir.records.history import HistoryEntry
-from comptoir.registry.lifecycle import enable_modules, initialise
 from comptoir.settings import load_settings
 from comptoir_catalog.models import Product
 from comptoir_sales.models import Deal, PipelineStage

@@ -26,7 +26,7 @@ from benchmarks.filling import BUSY_CONTACT, Filled, configure, phone_of
 from benchmarks.results import Result
 from benchmarks.servers import Client, Server
 from comptoir.deployment import Deployment
-from comptoir.registry.lifecycle import initialise, pause_modules, resume_modules
+from comptoir.modules.life_cycle import initialise, pause_modules, resume_modules
 from comptoir.registry.models import ProcessRow
 from comptoir.web.server import open_host
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 import comptoir.toolkit
+from comptoir.base import hooks as base_hooks
 from comptoir.cli.commands import COMMANDS
 from comptoir.cli.commands import comptoir as comptoir_command
 from comptoir.hookspecs import ALL_THEMES
@@ -60,8 +61,9 @@ def _hooks_page() -> Iterator[str]:
     yield "| `choose_*` | at need | the first that is not None | is raised |"
     yield "| `narrow_*`, `forbid_*` | at need | joined by and; the first reason refuses | refuses |"
     yield "| `adapt_*` | at need | may modify | is logged; the page is shown |"
-    for theme in ALL_THEMES:
-        yield from ("", f"## {theme.__name__.rpartition('.')[2].capitalize()}", "", _prose(theme))
+    for theme in (*ALL_THEMES, base_hooks):
+        title = "Owned by base" if theme is base_hooks else theme.__name__.rpartition(".")[2].capitalize()
+        yield from ("", f"## {title}", "", _prose(theme))
         for name, hook in hooks_of(theme):
             yield from ("", f"### `{name}`", "", "```python", _signature(name, hook), "```", "", _prose(hook))
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import SystemAccess, Team, User
@@ -22,8 +22,47 @@ from comptoir.settings import Settings
 
 if TYPE_CHECKING:
     from comptoir.db.workflow import Transition
-    from comptoir.registry.registry import Registry
     from comptoir.values import RecordRef
+
+
+class Registry(Protocol):
+    """What one generation knows, as far as services ask for it: a `comptoir.registry.registry.Registry`."""
+
+    generation: int
+    plugins: Mapping[str, Any]
+    hooks: Any
+
+    @property
+    def models(self) -> Sequence[type[Any]]:
+        """Every mapped class."""
+
+    @property
+    def record_types(self) -> Mapping[str, Any]:
+        """Record types (`comptoir.records.declared.DeclaredType`) by name."""
+
+    @property
+    def permissions(self) -> Mapping[str, Any]:
+        """Every permission that a role can hold, by name."""
+
+    @property
+    def jobs(self) -> Mapping[str, Any]:
+        """Scheduled jobs by name."""
+
+    @property
+    def handlers(self) -> Mapping[str, Callable[..., Any]]:
+        """The functions of deferred work by name."""
+
+    def record_type(self, key: str | type[Record]) -> Any:
+        """The record type with this name or class; `NotFound` when its module is off."""
+
+    def target_of(self, table: str) -> Any:
+        """The record type that a reference to this table points at, or None."""
+
+    def table(self, name: str) -> Table:
+        """A table by name."""
+
+    def permission_label(self, name: str) -> str:
+        """What a permission is called on screens."""
 
 
 class Sessions(Protocol):

@@ -80,7 +80,8 @@ from comptoir.jobs.queue import Recoverable
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
 from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
-from comptoir.records.save import archive, delete, move, restore, save
+from comptoir.records.write import archive, delete, move, restore, save
+from comptoir.registry.people import give_role
 from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
 from comptoir.values import Amount, FieldChange, RecordRef
 from comptoir.web.formats import Formats
@@ -143,6 +144,7 @@ __all__ += [
     "defer",
     "delete",
     "fold",
+    "give_role",
     "history_of",
     "move",
     "of_type",

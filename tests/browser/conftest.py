@@ -88,7 +88,7 @@ def _create(config: Path, folder: Path) -> None:
 
 def _fill(deployment: Any) -> None:
     from comptoir.base.models import Contact
-    from comptoir.records.save import save
+    from comptoir.records.write import save
     from comptoir_sales.models import Deal
 
     with deployment.system_context("demonstration") as ctx:

@@ -16,16 +16,11 @@ from comptoir.access.models import Role, RolePermission
 from comptoir.base.models import Contact
 from comptoir.deployment import Deployment
 from comptoir.errors import ComptoirError, RuleViolation
-from comptoir.records.save import save
-from comptoir.registry.fingerprint import Fingerprint, fingerprint
-from comptoir.registry.lifecycle import (
-    Outcome,
-    enable_modules,
-    pause_modules,
-    resume_modules,
-    states,
-    uninstall_modules,
-)
+from comptoir.modules.fingerprint import Fingerprint, fingerprint
+from comptoir.modules.life_cycle import enable_modules, pause_modules, resume_modules
+from comptoir.modules.plan import Outcome, states
+from comptoir.modules.uninstall import uninstall_modules
+from comptoir.records.write import save
 
 pytestmark = [pytest.mark.usefixtures("stranger"), pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -19,17 +19,12 @@ from comptoir.cli.routes import route_names
 from comptoir.deployment import Deployment
 from comptoir.errors import RuleViolations
 from comptoir.jobs.worker import run_pending
+from comptoir.modules.fingerprint import Fingerprint, fingerprint
+from comptoir.modules.life_cycle import enable_modules, pause_modules, resume_modules
+from comptoir.modules.plan import Plan, plan
+from comptoir.modules.uninstall import uninstall_modules
 from comptoir.records.history import HistoryEntry
-from comptoir.records.save import save
-from comptoir.registry.fingerprint import Fingerprint, fingerprint
-from comptoir.registry.lifecycle import (
-    Plan,
-    enable_modules,
-    pause_modules,
-    plan,
-    resume_modules,
-    uninstall_modules,
-)
+from comptoir.records.write import save
 from comptoir.registry.registry import Registry
 from comptoir.testing.platform import Stage
 
@@ -224,7 +219,7 @@ def test_contacts_change_and_go_while_it_is_paused(deployment: Deployment, admin
         contact = ctx.session.get_one(Contact, kept)
         contact.name = "Renamed"
         save(ctx, [contact])
-        from comptoir.records.save import delete
+        from comptoir.records.write import delete
 
         delete(ctx, [ctx.session.get_one(Contact, gone)])
     resume_modules(deployment, ["loyalty"])

@@ -18,9 +18,9 @@ from sqlalchemy import select, text
 
 from comptoir.base.models import Contact
 from comptoir.deployment import Deployment
-from comptoir.records.save import save
-from comptoir.registry.fingerprint import fingerprint
-from comptoir.registry.lifecycle import pause_modules, resume_modules
+from comptoir.modules.fingerprint import fingerprint
+from comptoir.modules.life_cycle import pause_modules, resume_modules
+from comptoir.records.write import save
 from comptoir.registry.models import ProcessRow
 from comptoir.settings import load_settings
 

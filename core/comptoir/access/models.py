@@ -21,7 +21,7 @@ class Team(Record):
     __record__ = RecordType(_("Team"), _("Teams"), path="teams", icon="users", visible=Public(), timeline=False)
 
     name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, unique=True)
-    parent_id: Mapped[int | None] = reference(_("Part of"), "core_team", ondelete="SET NULL")
+    parent_id: Mapped[int | None] = reference(_("Part of"), "core_team", ondelete="SET NULL", tree=True)
     # a team's leader: without a foreign key, because user and team would point at each other
     owner_id: Mapped[int | None] = mapped_column(
         Id, index=True, info={"field": Field(Kind.REFERENCE, _("Leader"), target="core_user")}

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from comptoir.base.models import Appointment, Contact, ContactAddress, ContactEmail, ContactPhone, Interaction, Task
-from comptoir.base.services import give_role
-from comptoir.toolkit import Context, Team, User, fold, save
+from comptoir.toolkit import Context, Team, User, fold, give_role, save
 
 SEED = 20261122
 

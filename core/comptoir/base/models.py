@@ -144,7 +144,7 @@ class Contact(Record):
     name_key: Mapped[str] = mapped_column(String(255), index=True, default="")
     """The folded name, by which duplicates are found."""
     kind: Mapped[str] = choice(_("Kind"), KINDS, default="company", required=True, index=True)
-    parent_id: Mapped[int | None] = reference(_("Part of"), "base_contact", ondelete="SET NULL")
+    parent_id: Mapped[int | None] = reference(_("Part of"), "base_contact", ondelete="SET NULL", tree=True)
     status: Mapped[str] = choice(_("Status"), STATUSES, default="new", required=True, index=True)
     status_since: Mapped[dt.date | None] = date(_("Status since"), server=True)
     salutation: Mapped[str | None] = text(_("Salutation"), length=40, personal=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
 from comptoir.base import demo, models, screens, services
@@ -11,12 +10,9 @@ from comptoir.toolkit import (
     Base,
     Change,
     Context,
-    Daily,
     Fact,
-    Job,
     Manifest,
     MenuItem,
-    Record,
     RoleTemplate,
     Screens,
     Tab,
@@ -111,7 +107,6 @@ def prepare_records(ctx: Context, changes: Sequence[Change]) -> None:
     services.prepare_interactions(ctx, changes)
     services.prepare_tasks(ctx, changes)
     services.prepare_appointments(ctx, changes)
-    services.prepare_users(ctx, changes)
 
 
 @hookimpl
@@ -121,18 +116,4 @@ def check_records(ctx: Context, changes: Sequence[Change]) -> None:
 
 @hookimpl
 def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
-    services.follow_teams(ctx, changes)
-    services.follow_users(ctx, changes)
     services.announce_interactions(ctx, changes)
-
-
-@hookimpl
-def check_deletion(ctx: Context, records: Sequence[Record]) -> None:
-    services.check_users_leaving(ctx, records)
-
-
-@hookimpl
-def contribute_jobs() -> list[Job]:
-    return [
-        Job("base.forget_sign_ins", services.forget_sign_ins, Daily(dt.time(3, 20)), _("Forget expired sign-ins")),
-    ]

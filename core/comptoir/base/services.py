@@ -1,4 +1,4 @@
-"""The rules of contacts, their history, tasks and appointments, and of the tree of teams."""
+"""The rules of contacts, their history, tasks and appointments."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from typing import Any, cast
 
 from sqlalchemy import func, or_, select
 
-from comptoir.access import throttle
-from comptoir.access.roles import find_role, grant_role
-from comptoir.access.sessions import purge_sessions
-from comptoir.access.teams import rebuild_closure, set_main_team
-from comptoir.access.users import check_leaving, follow_edits
 from comptoir.base.models import (
     Appointment,
     Contact,
@@ -25,13 +20,9 @@ from comptoir.base.phones import DialledNumber, read_number, region_of
 from comptoir.toolkit import (
     Change,
     Context,
-    Record,
     RecordRef,
     RuleViolation,
     RuleViolations,
-    Team,
-    Text,
-    User,
     _,
     changes_of,
     fold,
@@ -45,8 +36,6 @@ def check_changes(ctx: Context, changes: Sequence[Change]) -> None:
     violations = [
         *contact_violations(ctx, changes),
         *appointment_violations(changes),
-        *user_violations(ctx, changes),
-        *team_violations(ctx, changes),
     ]
     if violations:
         raise RuleViolations(violations)
@@ -147,10 +136,7 @@ def _normalise_phone(ctx: Context, phone: ContactPhone) -> None:
 
 
 def contact_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
-    """A contact is no part of itself, not even through others; currencies have three letters."""
-    yield from _cycles(
-        ctx, Contact, changes, "base.contact_cycle", _("A contact cannot be part of itself, nor of one of its parts.")
-    )
+    """Currencies have three letters."""
     for contact, change in changes_of(changes, Contact):
         if change.touches("currency") and contact.currency and not is_currency(contact.currency):
             yield RuleViolation(
@@ -161,30 +147,6 @@ def contact_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[Rule
 def is_currency(code: str) -> bool:
     """Whether a text has the form of an ISO 4217 code."""
     return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
-
-
-def _cycles(
-    ctx: Context, model: type[Contact] | type[Team], changes: Sequence[Change], code: str, message: Text
-) -> Iterator[RuleViolation]:
-    """The records of the batch that would lie below themselves; reads one level of the tree per query."""
-    moved = [r for r, c in changes_of(changes, model) if not c.is_new and c.touches("parent_id")]
-    parents: dict[int, int | None] = {record.id: record.parent_id for record in moved}
-    while level := {parent for parent in parents.values() if parent is not None} - parents.keys():
-        rows = ctx.system_session.execute(select(model.id, model.parent_id).where(model.id.in_(level)))
-        known = dict(rows.all())
-        parents.update({parent: known.get(parent) for parent in level})
-    for record in moved:
-        if _lies_below_itself(record.id, parents):
-            yield RuleViolation(code, message, field="parent_id")
-
-
-def _lies_below_itself(start: int, parents: Mapping[int, int | None]) -> bool:
-    seen: set[int] = set()
-    here: int | None = start
-    while here is not None and here not in seen:
-        seen.add(here)
-        here = parents.get(here)
-    return here == start
 
 
 # -- interactions -----------------------------------------------------------------------------------------------------
@@ -356,78 +318,3 @@ def _moment(value: object) -> dt.datetime | None:
     """A moment that can be compared; before the checks a record may hold nothing or anything."""
     is_told = isinstance(value, dt.datetime) and value.tzinfo is not None and dt.MINYEAR < value.year < dt.MAXYEAR
     return cast("dt.datetime", value) if is_told else None
-
-
-# -- users and teams --------------------------------------------------------------------------------------------------
-
-
-def prepare_users(ctx: Context, changes: Sequence[Change]) -> None:
-    """People sign in by their folded address."""
-    for user, change in changes_of(changes, User):
-        if change.is_new or change.touches("email"):
-            user.email = _trimmed(user.email) or None
-            user.email_key = _key(user.email, 254) or None
-
-
-def user_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
-    """Two people do not share an address, because they sign in with it."""
-    keys = {user.email_key: user for user in of_type(changes, User) if user.email_key}
-    if keys:
-        rows = ctx.system_session.execute(select(User.id, User.email_key).where(User.email_key.in_(keys)))
-        for user_id, key in rows:
-            if keys[str(key)].id != user_id:
-                yield RuleViolation("base.email_taken", _("Another user signs in with this address."), field="email")
-
-
-def team_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
-    """A team is no part of itself, not even through others."""
-    yield from _cycles(
-        ctx, Team, changes, "base.team_cycle", _("A team cannot be part of itself, nor of a team below it.")
-    )
-
-
-def follow_teams(ctx: Context, changes: Sequence[Change]) -> None:
-    """Keep who sees what through teams in step with the tree and with each user's main team."""
-    if any(change.is_new or change.touches("parent_id") for _team, change in changes_of(changes, Team)):
-        rebuild_closure(ctx.system_session)
-    for user, change in changes_of(changes, User):
-        if not change.touches("team_id"):
-            continue
-        held = ctx.system_session.get(User, user.id, populate_existing=True)
-        assert held is not None
-        set_main_team(ctx.system_session, held, previous=change.fields["team_id"].before)
-
-
-def follow_users(ctx: Context, changes: Sequence[Change]) -> None:
-    """Whoever may not enter any more is signed out at once; seats are counted, and an administrator stays."""
-    edited = [
-        user.id
-        for user, change in changes_of(changes, User)
-        if not change.is_new and any(change.touches(name) for name in ("active", "archived_at", "email"))
-    ]
-    if edited:
-        follow_edits(ctx.system_session, edited, seats=ctx.settings.seats)
-
-
-def check_users_leaving(ctx: Context, records: Sequence[Record]) -> None:
-    """Deleting users leaves somebody who administers."""
-    leaving = [record.id for record in records if isinstance(record, User)]
-    if leaving:
-        check_leaving(ctx.system_session, leaving)
-
-
-def forget_sign_ins(ctx: Context) -> None:
-    """Delete expired sessions, and counters of refused sign-ins that no longer matter."""
-    purge_sessions(ctx.system_session, ctx.now())
-    throttle.purge(ctx.system_session, ctx.now())
-
-
-def give_role(ctx: Context, users: Iterable[User], role: str) -> None:
-    """Let users hold a role, named by its name or its template's (``sales.agent``); needs the right to edit users."""
-    ctx.require("base.user.write")
-    session = ctx.system_session
-    held = find_role(session, role)
-    for user in users:
-        found = session.get(User, user.id)
-        assert found is not None
-        grant_role(session, found, held)

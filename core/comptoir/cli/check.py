@@ -136,7 +136,7 @@ def _database(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _migrations(deployment: Deployment) -> Iterator[Finding]:
-    from comptoir.registry.lifecycle import upgrade_all
+    from comptoir.modules.life_cycle import upgrade_all
 
     waiting = upgrade_all(deployment, dry_run=True)
     if waiting:

@@ -19,7 +19,7 @@ def demo() -> None:
 @pass_terminal
 def load(terminal: Terminal) -> None:
     """Let every enabled module that has none yet create its demonstration data."""
-    from comptoir.registry.demo import load_demo
+    from comptoir.modules.demo import load_demo
 
     with progress(_("Loading demonstration data")):
         count = load_demo(terminal.deployment)
@@ -35,7 +35,7 @@ def remove(terminal: Terminal, yes: bool) -> None:
     """Delete every demonstration record with its history; what people made stays."""
     from sqlalchemy.exc import IntegrityError
 
-    from comptoir.registry.demo import remove_demo
+    from comptoir.modules.demo import remove_demo
 
     confirm(_("Delete all demonstration records, with what people changed in them?"), yes=yes)
     try:

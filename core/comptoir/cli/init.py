@@ -175,8 +175,8 @@ def make_key(settings: Settings) -> None:
 
 
 def _build(deployment: Deployment, modules: list[str], administrator: Administrator | None, *, demo: bool) -> None:
-    from comptoir.registry.demo import load_demo
-    from comptoir.registry.lifecycle import enable_modules, initialise
+    from comptoir.modules.demo import load_demo
+    from comptoir.modules.life_cycle import enable_modules, initialise
 
     with progress(_("Creating the tables")) as announce:
         initialise(deployment)

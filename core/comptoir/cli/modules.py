@@ -26,7 +26,7 @@ from comptoir.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from comptoir.deployment import Deployment
-    from comptoir.registry.lifecycle import Plan
+    from comptoir.modules.plan import Plan
 
 names_argument = click.argument("names", nargs=-1, required=True, metavar="NAME…")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would change and change nothing.")
@@ -95,7 +95,7 @@ def show(terminal: Terminal, name: str, as_json: bool) -> None:
 @pass_terminal
 def enable(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool, demo: bool) -> None:
     """Enable modules and what they need."""
-    from comptoir.registry.lifecycle import enable_modules
+    from comptoir.modules.life_cycle import enable_modules
 
     deployment = terminal.deployment
     made = _plan(deployment, "enable", names, dry_run=dry_run)
@@ -124,7 +124,7 @@ def enable(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool,
 @pass_terminal
 def pause(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool, with_dependants: bool) -> None:
     """Silence modules and keep their data; refuses while another enabled module needs them."""
-    from comptoir.registry.lifecycle import pause_modules
+    from comptoir.modules.life_cycle import pause_modules
 
     deployment = terminal.deployment
     made = _plan(deployment, "pause", names, dry_run=dry_run, cascade=with_dependants)
@@ -142,7 +142,7 @@ def pause(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool, 
 @pass_terminal
 def resume(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Bring paused modules back with everything they had."""
-    from comptoir.registry.lifecycle import resume_modules
+    from comptoir.modules.life_cycle import resume_modules
 
     deployment = terminal.deployment
     made = _plan(deployment, "resume", names, dry_run=dry_run)
@@ -160,7 +160,7 @@ def resume(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool)
 @pass_terminal
 def upgrade(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Run the pending migrations of modules, and record their installed version."""
-    from comptoir.registry.lifecycle import upgrade_all
+    from comptoir.modules.life_cycle import upgrade_all
 
     deployment = terminal.deployment
     known = {row["name"]: row["state"] for row in describe_all(deployment)}
@@ -182,7 +182,7 @@ def upgrade(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool
 @pass_terminal
 def uninstall(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Export the data of modules to a file, then drop their tables and all that is kept about them."""
-    from comptoir.registry.lifecycle import uninstall_modules
+    from comptoir.modules.uninstall import uninstall_modules
 
     deployment = terminal.deployment
     made = _plan(deployment, "uninstall", names, dry_run=dry_run)
@@ -237,7 +237,7 @@ def describe_all(deployment: Deployment) -> list[dict[str, Any]]:
 
 
 def _plan(deployment: Deployment, action: str, names: Sequence[str], *, dry_run: bool, cascade: bool = False) -> Plan:
-    from comptoir.registry.lifecycle import plan
+    from comptoir.modules.plan import plan
 
     deployment.refresh()
     listed = (lambda registry: route_names(deployment, registry)) if dry_run else None

@@ -44,7 +44,7 @@ def revision(terminal: Terminal, name: str, message: str) -> None:
 
 
 def _unit(deployment: Deployment, name: str) -> Unit:
-    from comptoir.registry.lifecycle import core_unit, unit_of
+    from comptoir.modules.schema import core_unit, unit_of
     from comptoir.registry.registry import build_registry
 
     if name == "comptoir":

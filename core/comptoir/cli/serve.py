@@ -92,7 +92,7 @@ def _require_ready(path: Path) -> None:
 
     from comptoir.db.migrations import pending
     from comptoir.deployment import Deployment
-    from comptoir.registry.lifecycle import core_unit
+    from comptoir.modules.schema import core_unit
     from comptoir.registry.models import ModuleRow
 
     deployment = Deployment.open(path)

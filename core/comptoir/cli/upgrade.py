@@ -13,7 +13,7 @@ from comptoir.i18n import _, ngettext
 @pass_terminal
 def upgrade(terminal: Terminal, dry_run: bool) -> None:
     """Run the pending migrations of the core and of every enabled or paused module, all or none."""
-    from comptoir.registry.lifecycle import upgrade_all
+    from comptoir.modules.life_cycle import upgrade_all
 
     deployment = terminal.deployment
     deployment.refresh()

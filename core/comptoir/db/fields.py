@@ -64,6 +64,7 @@ class Field:
     """The declaration of one field.
 
     ``name`` is the attribute and wire name (``contact_id``), ``path`` the name in filters and mappings (``contact``).
+    ``tree`` makes a reference to the record's own type one to what it is part of: nothing lies below itself.
     ``read`` and ``write`` name a permission without which the field is absent or locked.  ``grouped`` sets
     thousands apart, which a year does not want.  ``expected`` fields may be empty, and an import mentions each row where
     they are.  ``normalise`` turns what somebody looks for into the form that
@@ -83,6 +84,7 @@ class Field:
     multiline: bool = False
     grouped: bool = True
     expected: bool = False
+    tree: bool = False
     read: str | None = None
     write: str | None = None
     help: Words | None = None

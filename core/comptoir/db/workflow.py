@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comptoir.i18n import Text
-
-if TYPE_CHECKING:
-    from comptoir.db.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +23,6 @@ class Stage:
     won: bool | None = None
     probability: Decimal | None = None
     idle_days: int | None = None
-
-    def __rshift__(self, target: Stage) -> tuple[Stage, Stage]:
-        """``NEW >> WORKING`` reads as the move from one stage to another."""
-        return (self, target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +57,19 @@ class Workflow:
         self._stages = tuple(stages)
         self._transitions = tuple(transitions)
 
-    def stages(self, ctx: Any, record: Record | None = None) -> Sequence[Stage]:
+    def stages(self, ctx: Any, record: Any = None) -> Sequence[Stage]:
         """Every stage in order."""
         return self._stages
 
-    def transitions(self, ctx: Any, record: Record | None = None) -> Sequence[Transition]:
+    def transitions(self, ctx: Any, record: Any = None) -> Sequence[Transition]:
         """Every declared move, whether or not the record stands at its source."""
         return self._transitions
 
-    def stage(self, ctx: Any, name: str, record: Record | None = None) -> Stage | None:
+    def stage(self, ctx: Any, name: str, record: Any = None) -> Stage | None:
         """The stage with this name, or None."""
         return next((s for s in self.stages(ctx, record) if s.name == name), None)
 
-    def moves_from(self, ctx: Any, record: Record) -> list[Transition]:
+    def moves_from(self, ctx: Any, record: Any) -> list[Transition]:
         """The moves that start where the record stands."""
         here = getattr(record, self.field)
         return [t for t in self.transitions(ctx, record) if t.applies_to(here)]

@@ -1,4 +1,4 @@
-"""Contacts and what happens with them: assignment and history."""
+"""Who works with a record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from comptoir.hookspecs.marker import hookspec
 
 if TYPE_CHECKING:
-    from comptoir.base.models import Interaction
     from comptoir.context import Context
     from comptoir.db.record import Record
 
@@ -17,12 +16,4 @@ def choose_owner(ctx: Context, record: Record) -> int | None:
     """The id of the user to whom a new record without an owner goes; the core answers last, with its creator.
 
     Example: ``return services.next_in_rota(ctx, record) if isinstance(record, Lead) else None``
-    """
-
-
-@hookspec
-def on_interaction(ctx: Context, interaction: Interaction) -> None:
-    """A call, mail, meeting, chat or note was added to a contact's history.
-
-    Example: ``services.touch_lead(ctx, interaction.contact_id)``
     """

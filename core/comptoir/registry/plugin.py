@@ -92,8 +92,11 @@ def new_hook_relay() -> pluggy.PluginManager:
     return manager
 
 
-def load_plugin(available: Available, active: Iterable[str]) -> Plugin:
-    """Import a plugin, its glue to the active ones and its own hooks, and collect what it contributes."""
+def load_plugin(available: Available, active: Iterable[str], needed_hooks: Sequence[ModuleType] = ()) -> Plugin:
+    """Import a plugin, its glue to the active ones and its own hooks, and collect what it contributes.
+
+    ``needed_hooks`` are the specifications of the plugins that it needs: it may implement them like the core's.
+    """
     name = available.name
     try:
         module = importlib.import_module(available.target)
@@ -121,7 +124,9 @@ def load_plugin(available: Available, active: Iterable[str]) -> Plugin:
     if package and importlib.util.find_spec(f"{package}.hooks") is not None:
         own_hooks.append(importlib.import_module(f"{package}.hooks"))
     _configure_mappers(name, package or available.target)
-    plugin = Plugin(available, tuple(modules), manifest, _collect(name, modules, own_hooks), tuple(own_hooks))
+    plugin = Plugin(
+        available, tuple(modules), manifest, _collect(name, modules, [*needed_hooks, *own_hooks]), tuple(own_hooks)
+    )
     add_catalogue(plugin.folder / "translations")
     return plugin
 
@@ -138,9 +143,9 @@ def _configure_mappers(name: str, package: str) -> None:
         raise PluginError(name, _("Its models do not fit together: {reason}", reason=readable(error))) from error
 
 
-def _collect(name: str, modules: Sequence[ModuleType], own_hooks: Sequence[ModuleType]) -> dict[str, list[Any]]:
+def _collect(name: str, modules: Sequence[ModuleType], more_hooks: Sequence[ModuleType]) -> dict[str, list[Any]]:
     manager = new_hook_relay()
-    for hooks in own_hooks:
+    for hooks in more_hooks:
         manager.add_hookspecs(hooks)
     found: dict[str, list[Any]] = {}
     try:

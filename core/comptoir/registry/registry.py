@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 from sqlalchemy import Table
 
 from comptoir.access.models import Team, User
-from comptoir.contributions import ACTIONS, Job, List, Permission, RoleTemplate, ScreenAddition, Screens, Section
+from comptoir.context import Context
+from comptoir.contributions import ACTIONS, Job, List, Permission, ScreenAddition, Screens, Section
 from comptoir.contributions import Form as FormScreen
 from comptoir.db.base import Base
 from comptoir.db.record import Extension, Record, module_of
 from comptoir.errors import NotFound, PluginError
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
+from comptoir.registry import people
 from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
-
-if TYPE_CHECKING:
-    from comptoir.context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,7 @@ class Registry:
         for plugin in reversed(plugins):  # pluggy calls the last registered first: base speaks before its dependants
             for position, module in reversed(list(enumerate(plugin.modules))):
                 manager.register(module, name=plugin.name if position == 0 else f"{plugin.name}/{position}")
+        manager.register(people, name="core")
         return manager
 
     def contributions(self, hook: str) -> Iterator[tuple[Plugin, Any]]:
@@ -109,13 +109,6 @@ class Registry:
             raise NotFound(_("There is no record type {name} here. Known: {known}.", name=name, known=known))
         return found
 
-    def type_at(self, module: str, path: str) -> DeclaredType:
-        """The record type whose pages lie at ``/<module>/<path>``."""
-        for declared in self._by_model.values():
-            if declared.module == module and declared.declaration.path == path:
-                return declared
-        raise NotFound(_("There is no page /{module}/{path}.", module=module, path=path))
-
     def target_of(self, table: str) -> DeclaredType | None:
         """The record type that a reference to this table points at, if its module is on."""
         return self.by_table.get(table)
@@ -142,11 +135,6 @@ class Registry:
         """What a permission is called on screens."""
         permission = self.permissions.get(name)
         return str(permission.label) if permission is not None else name
-
-    @cached_property
-    def role_templates(self) -> Sequence[RoleTemplate]:
-        """The ready-made roles of all plugins."""
-        return [template for _plugin, template in self.contributions("contribute_roles")]
 
     # -- screens ------------------------------------------------------------------------------------------------------------
 
@@ -180,16 +168,14 @@ class Registry:
     @cached_property
     def jobs(self) -> Mapping[str, Job]:
         """Scheduled jobs by name."""
-        return {job.name: job for _plugin, job in self.contributions("contribute_jobs")}
+        return {
+            job.name: job for job in (*people.JOBS, *(job for _plugin, job in self.contributions("contribute_jobs")))
+        }
 
     @cached_property
     def handlers(self) -> Mapping[str, Callable[[Context, dict[str, Any]], Any]]:
         """The functions of deferred work by name."""
         return {work.name: work.function for _plugin, work in self.contributions("contribute_deferred_work")}
-
-    def module_of_table(self, table: str) -> str | None:
-        """The enabled plugin that owns a table."""
-        return next((p.name for p in self.plugins.values() if table in p.tables), None)
 
 
 def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *, generation: int = 0) -> Registry:
@@ -203,7 +189,9 @@ def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *
     for name in ordered:
         try:
             _check_requirements(available, name, {p.name for p in plugins})
-            plugin = load_plugin(available[name], [n for n in ordered if n != name])
+            needed = {"base", *available[name].requires}
+            hooks = [module for other in plugins if other.name in needed for module in other.hook_modules]
+            plugin = load_plugin(available[name], [n for n in ordered if n != name], hooks)
             _check_clashes(plugin, plugins)
         except PluginError as error:
             if name == "base":

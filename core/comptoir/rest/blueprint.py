@@ -13,11 +13,9 @@ from comptoir.i18n import _
 from comptoir.rest.call import Answer, Call, Desk
 from comptoir.rest.openapi import build_document
 from comptoir.rest.problems import problem_of
-from comptoir.rest.reader import reader_page
 from comptoir.rest.routes import PREFIX, Route, routes
 from comptoir.rest.schemas import LARGEST_ID
 from comptoir.rest.wire import dump
-from comptoir.web.frame import page
 
 if TYPE_CHECKING:
     from comptoir.deployment import Deployment
@@ -27,7 +25,7 @@ DOCUMENT_PATH = f"{PREFIX}/openapi.json"
 
 
 def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
-    """The API of one generation and the page that explains it, to be registered without a prefix.
+    """The API of one generation, to be registered without a prefix.
 
     What is not here is answered by the application, which knows that paths below ``/api/v1/`` want problems.
     """
@@ -44,10 +42,6 @@ def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
         rule = route.path.replace("{id}", "<record_id>").replace("{action}", "<name>")
         blueprint.add_url_rule(rule, f"r{position}", _view(desk, route), methods=[route.method])
 
-    def reader() -> Response:
-        return page("api_docs.html", reader_page(document(), DOCUMENT_PATH), crumbs=[_("API")])
-
-    blueprint.add_url_rule("/api/docs", "reader", reader)
     return blueprint
 
 

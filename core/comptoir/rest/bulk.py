@@ -13,7 +13,7 @@ from comptoir.context import Context
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, PreconditionFailed, RuleViolation, RuleViolations
 from comptoir.i18n import _
-from comptoir.records import save as saving
+from comptoir.records import write
 from comptoir.rest.call import Answer, Call
 from comptoir.rest.represent import fill
 from comptoir.rest.resources import Resource
@@ -176,10 +176,10 @@ def _run(call: Call, resource: Resource, kind: str, group: Sequence[Operation]) 
             fill(operation.record, operation.values, resource.declared)
         records.append(operation.record)
     works: dict[str, Callable[[Context, list[Record]], object]] = {
-        "save": saving.save,
-        "delete": saving.delete,
-        "archive": saving.archive,
-        "restore": saving.restore,
+        "save": write.save,
+        "delete": write.delete,
+        "archive": write.archive,
+        "restore": write.restore,
     }
     works[kind](ctx, records)
 

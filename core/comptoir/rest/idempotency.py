@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from flask import Response
+from flask import Request, Response
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from comptoir.context import Context
 from comptoir.errors import Conflict, RuleViolation
 from comptoir.i18n import _
 from comptoir.rest.models import IdempotentAnswer
-
-if TYPE_CHECKING:
-    from comptoir.rest.call import Call
 
 HEADER = "Idempotency-Key"
 KEPT = dt.timedelta(days=2)
 LONGEST = 255
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+
+
+class Call(Protocol):
+    """A request with its context: a `comptoir.rest.call.Call`."""
+
+    request: Request
+    context: Context
 
 
 class AnsweredMeanwhile(Conflict):

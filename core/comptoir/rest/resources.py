@@ -10,7 +10,7 @@ from comptoir.db.workflow import Transition, Workflow
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import _
 from comptoir.records import query as queries
-from comptoir.records import save as saving
+from comptoir.records import write
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import history_of
 from comptoir.rest.call import Answer, Call, etag
@@ -111,7 +111,7 @@ class Resource:
         ctx, declared = call.context, self.declared
         ctx.require(declared.permission("create"))
         record = self.built(call, call.body_object())
-        saving.save(ctx, [record])
+        write.save(ctx, [record])
         return self._single(call, record, status=201, is_new=True, headers={"Location": self.place(record)})
 
     def update_record(self, call: Call, record_id: int) -> Answer:
@@ -127,7 +127,7 @@ class Resource:
         call.check_parameters()
         record = self._load(call, record_id)
         call.check_version(record)
-        saving.delete(call.context, [record])
+        write.delete(call.context, [record])
         return Answer(status=204)
 
     def built(self, call: Call, content: dict[str, Any], prefix: str = "") -> Record:
@@ -144,7 +144,7 @@ class Resource:
         call.context.require(self.declared.permission("write"), [record])
         values = self.values(call, content)
         fill(record, values, self.declared)
-        saving.save(call.context, [record])
+        write.save(call.context, [record])
 
     def values(self, call: Call, content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         """The values of an update in Python types, without the version."""
@@ -194,7 +194,7 @@ class Resource:
         if name in ("archive", "restore"):
             _refuse_values(body)
             ctx.require(self.declared.permission("write"), [record])
-            (saving.archive if name == "archive" else saving.restore)(ctx, [record])
+            (write.archive if name == "archive" else write.restore)(ctx, [record])
         elif name in self.actions:
             action = self.actions[name]
             ctx.require(action.permission, [record])
@@ -216,7 +216,7 @@ class Resource:
             raise NotFound(_("There is no action “{name}” here. Known: {known}.", name=name[:60], known=names))
         ctx.require(self.declared.permission("write"), [record])
         values = load(write_schema(self.declared, ctx.actor.grants, with_version=False), body, only=asks)
-        saving.move(ctx, record, name, values)
+        write.move(ctx, record, name, values)
 
     # -- small parts --------------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,8 @@ from comptoir.access.teams import rebuild_closure, set_main_team
 from comptoir.access.users import add_user
 from comptoir.context import Context
 from comptoir.deployment import Deployment
+from comptoir.modules.life_cycle import enable_modules, initialise
 from comptoir.registry.discover import Available, discover_plugins
-from comptoir.registry.lifecycle import enable_modules, initialise
 from comptoir.settings import Settings, settings_from
 from comptoir.testing.postgres import fresh_database, template_database
 

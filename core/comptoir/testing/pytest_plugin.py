@@ -126,7 +126,7 @@ def make_contact(stage: Stage) -> Callable[..., Contact]:
 
     def create(name: str, **values: Any) -> Contact:
         from comptoir.base.models import Contact
-        from comptoir.records.save import save
+        from comptoir.records.write import save
 
         with stage.system() as ctx:
             contact = Contact(name=name, **values)

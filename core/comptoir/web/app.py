@@ -34,6 +34,8 @@ class Generation:
     registry: Registry
     actors: Actors
     static: StaticFiles
+    build: Callable[[Deployment, Registry], Flask]
+    """Makes the application of another generation, for plans that compare the two."""
 
 
 class LazyRule(Rule):
@@ -75,7 +77,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     plugins = list(registry.plugins.values())
     static = StaticFiles(theme, plugins)
     app = WebApp("comptoir.web", static_folder=None, template_folder=None)
-    app.extensions["comptoir"] = Generation(deployment, registry, Actors(registry), static)
+    app.extensions["comptoir"] = Generation(deployment, registry, Actors(registry), static, create_app)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_loader = template_loader(theme, plugins)
     app.url_map.converters["int"] = IdConverter

@@ -16,8 +16,8 @@ from werkzeug.exceptions import NotFound as NoRoute
 from comptoir.db.outages import refusal_of
 from comptoir.errors import ComptoirError, Conflict, SignInRequired
 from comptoir.i18n import Text, _, speaking
+from comptoir.modules.life_cycle import quarantine
 from comptoir.registry.blame import plugin_to_blame
-from comptoir.registry.lifecycle import quarantine
 from comptoir.registry.plugin import readable
 from comptoir.rest.problems import problem_of
 from comptoir.web.frame import frame

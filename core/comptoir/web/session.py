@@ -52,6 +52,11 @@ class Visit:
     formats: Formats
     preferences: dict[str, Any]
 
+    @property
+    def registry(self) -> Registry:
+        """What the generation of this request knows, contributions and screens included."""
+        return cast("Registry", self.context.registry)
+
 
 def public(view: View) -> View:
     """Let everybody see this page, without a session and without a unit of work."""

@@ -10,8 +10,7 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from comptoir.base.models import Contact, Task
-from comptoir.base.services import give_role
-from comptoir.toolkit import Context, User, record_name, save
+from comptoir.toolkit import Context, User, give_role, record_name, save
 from comptoir_catalog.models import Product
 from comptoir_sales.models import DEALS, Deal, Lead, LostReason
 

@@ -335,11 +335,6 @@ def deal_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVio
             )
 
 
-def lose_deal(ctx: Context, deal: Deal, reason: LostReason | None = None) -> None:
-    """Close a deal as lost, with its reason."""
-    move(ctx, deal, "lost", {"lost_reason_id": reason.id} if reason is not None else None)
-
-
 def open_deals_of(ctx: Context, contact: Contact, *, limit: int = 10) -> Sequence[Deal]:
     """A customer's open deals, the most advanced first."""
     query = (

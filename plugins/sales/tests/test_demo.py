@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from comptoir.base.models import Contact
 from comptoir.deployment import Deployment
-from comptoir.registry.demo import load_demo, remove_demo
+from comptoir.modules.demo import load_demo, remove_demo
 from comptoir.toolkit import User
 from comptoir_catalog.models import Product
 from comptoir_sales.models import Deal, Lead

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from comptoir.deployment import Deployment
-from comptoir.registry.demo import load_demo
+from comptoir.modules.demo import load_demo
 from comptoir.testing.platform import PASSWORD, Stage
 
 pytestmark = pytest.mark.modules("catalog", "sales")

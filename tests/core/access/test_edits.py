@@ -10,10 +10,10 @@ import pytest
 from comptoir.access.models import User
 from comptoir.access.sessions import find_session, open_session
 from comptoir.access.throttle import ACCOUNT, reserve
-from comptoir.base.services import forget_sign_ins
 from comptoir.context import Context
 from comptoir.errors import RuleViolation
-from comptoir.records.save import archive, delete, save
+from comptoir.records.write import archive, delete, save
+from comptoir.registry.people import forget_sign_ins
 from comptoir.testing.platform import Clock
 
 MakeUser = Callable[..., User]

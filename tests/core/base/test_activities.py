@@ -18,7 +18,7 @@ from comptoir.base.services import (
 )
 from comptoir.context import Context
 from comptoir.errors import RuleViolations
-from comptoir.records.save import save
+from comptoir.records.write import save
 from comptoir.testing.platform import Clock, Stage
 
 

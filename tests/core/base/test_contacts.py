@@ -10,7 +10,7 @@ from comptoir.base.models import Contact, ContactAddress, ContactEmail, ContactP
 from comptoir.base.services import children_of, duplicates_of, find_by_email, find_by_phone, set_status
 from comptoir.context import Context
 from comptoir.errors import RuleViolations
-from comptoir.records.save import save
+from comptoir.records.write import save
 from comptoir.testing.platform import Clock
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from comptoir.access.models import Team, TeamClosure, TeamMember, User
 from comptoir.context import Context
 from comptoir.errors import RuleViolations
-from comptoir.records.save import save
+from comptoir.records.write import save
 
 
 def team(ctx: Context, name: str, parent: Team | None = None) -> Team:

@@ -126,7 +126,7 @@ def test_models_and_tables_agree(comptoir: CommandLine) -> None:
 
 
 def test_jobs_are_listed_and_unknown_ones_named(comptoir: CommandLine) -> None:
-    assert "base.forget_sign_ins" in [row["name"] for row in comptoir.done("jobs", "list", "--json").rows]
+    assert "core.forget_sign_ins" in [row["name"] for row in comptoir.done("jobs", "list", "--json").rows]
     assert comptoir.done("jobs", "runs", "--json").rows == []
     assert comptoir.done("jobs", "dead", "--json").rows == []
     for action in ("run", "pause", "resume"):

@@ -42,7 +42,7 @@ from comptoir.db.fields import (
 from comptoir.db.record import Extension, Line, Record, RecordType, belongs_to, extends
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.db.workflow import Stage, Workflow
-from comptoir.records.save import search_key
+from comptoir.records.search_key import search_key
 from comptoir.registry.discover import Available
 from comptoir.registry.plugin import Plugin
 from comptoir.registry.policies import policy_for

@@ -18,7 +18,7 @@ from comptoir.context import Context
 from comptoir.deployment import Deployment
 from comptoir.errors import ComptoirError, Conflict, NotAllowed, NotFound, RuleViolation, RuleViolations
 from comptoir.records.history import HistoryEntry, history_of
-from comptoir.records.save import archive, delete, move, restore, save
+from comptoir.records.write import archive, delete, move, restore, save
 from comptoir.testing.platform import Clock, Stage
 from comptoir_catalog.models import PriceList, PriceListLine, Product
 from comptoir_sales.models import Deal, LostReason

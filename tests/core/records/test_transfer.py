@@ -19,7 +19,6 @@ from comptoir.context import Context
 from comptoir.errors import RuleViolation
 from comptoir.records.history import HistoryEntry
 from comptoir.records.query import parse
-from comptoir.records.save import save
 from comptoir.records.transfer import (
     ImportReport,
     Problem,
@@ -28,6 +27,7 @@ from comptoir.records.transfer import (
     parse_mapping,
     read_table,
 )
+from comptoir.records.write import save
 from comptoir.testing.platform import Stage
 from comptoir_catalog.models import Product
 

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from comptoir.deployment import Deployment
+from comptoir.modules.life_cycle import enable_modules, initialise, pause_modules
 from comptoir.registry.discover import Available, discover_plugins
-from comptoir.registry.lifecycle import enable_modules, initialise, pause_modules
 from comptoir.registry.models import QuarantineRow
 from comptoir.testing import platform
 from comptoir.testing.platform import PASSWORD, Clock, Stage

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from comptoir.records.save import save
+from comptoir.records.write import save
 from comptoir.testing.platform import Stage
 
 pytestmark = pytest.mark.modules("catalog", "sales")

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from comptoir.base.models import Contact
-from comptoir.records.save import save
+from comptoir.records.write import save
 from comptoir.testing.platform import Stage
 
 pytestmark = pytest.mark.modules("catalog", "sales")

@@ -15,12 +15,12 @@ from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.changes import change_of
 from comptoir.records.declared import DeclaredType
-from comptoir.records.save import save
 from comptoir.records.transfer.mapping import Mapping, Target
 from comptoir.records.transfer.parsing import parse_cell
 from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
 from comptoir.records.validate import reader_of
+from comptoir.records.write import save
 
 if TYPE_CHECKING:
     from comptoir.context import Context

@@ -3,79 +3,86 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Blueprint, Response
 
 from comptoir.i18n import _
 from comptoir.rest import routes
+from comptoir.rest.blueprint import DOCUMENT_PATH
 from comptoir.rest.openapi import build_document
 from comptoir.web.frame import page
 from comptoir.web.session import current_visit
 from comptoir.web.view_models import ApiDocsPage, ApiGroup, ApiOperation, ApiParameter
 
 pages = Blueprint("api_docs", __name__)
-
-METHODS = ("get", "post", "patch", "put", "delete")
+Json = dict[str, Any]
 
 
 @pages.get("/api/docs")
 def docs() -> Response:
     """What the API of the enabled modules offers, by record type."""
-    registry = current_visit().context.registry
-    document = build_document(registry, routes(registry))
-    groups: dict[str, list[ApiOperation]] = {}
-    for path, item in document.get("paths", {}).items():
-        for method in METHODS:
-            if method in item:
-                made = _operation(method, path, item[method], item.get("parameters", []))
-                groups.setdefault((item[method].get("tags") or ["core"])[0], []).append(made)
-    facts = document.get("info", {})
-    model = ApiDocsPage(
-        str(facts.get("title", "API")),
-        str(facts.get("version", "")),
-        str(facts.get("description", "")),
-        "/api/v1/openapi.json",
-        tuple(ApiGroup(name, "g-" + _anchor(name), tuple(found)) for name, found in groups.items()),
-        tuple(
-            (name, "s-" + _anchor(name), json.dumps(schema, indent=2, ensure_ascii=False))
-            for name, schema in document.get("components", {}).get("schemas", {}).items()
-        ),
-    )
-    return page("api_docs.html", model, crumbs=[_("API")])
+    registry = current_visit().registry
+    return page("api_docs.html", _reader(build_document(registry, routes(registry))), crumbs=[_("API")])
 
 
-def _anchor(text: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in text)
-
-
-def _operation(method: str, path: str, found: Mapping[str, Any], shared: list[Mapping[str, Any]]) -> ApiOperation:
-    body = found.get("requestBody", {}).get("content", {})
-    schema = next((content.get("schema", {}) for content in body.values()), None)
-    return ApiOperation(
-        method.upper(),
-        path,
-        str(found.get("summary", "")),
-        str(found.get("description", "")),
-        f"o-{method}-{_anchor(path)}",
-        tuple(_parameters([*shared, *found.get("parameters", [])])),
-        json.dumps(schema, indent=2, ensure_ascii=False) if schema else "",
-        tuple(
-            (str(status), str(answer.get("description", ""))) for status, answer in found.get("responses", {}).items()
-        ),
-    )
-
-
-def _parameters(found: list[Mapping[str, Any]]) -> Iterator[ApiParameter]:
-    for parameter in found:
-        if "name" not in parameter:
-            continue
-        kind = parameter.get("schema", {}).get("type", "")
-        yield ApiParameter(
-            str(parameter["name"]),
-            str(parameter.get("in", "")),
-            ", ".join(kind) if isinstance(kind, list) else str(kind),
-            bool(parameter.get("required")),
-            str(parameter.get("description", "")),
+def _reader(document: Json) -> ApiDocsPage:
+    """Operations by record type, then the schemas."""
+    groups = []
+    for tag in document["tags"]:
+        operations = tuple(
+            _operation(document, path, method, operation, item.get("parameters", []))
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+            if method != "parameters" and tag["name"] in operation["tags"]
         )
+        groups.append(ApiGroup(f"{tag['description']} ({tag['name']})", _anchor(tag["name"]), operations))
+    schemas = tuple(
+        (name, _anchor("schema", name), _text(schema)) for name, schema in document["components"]["schemas"].items()
+    )
+    info = document["info"]
+    return ApiDocsPage(info["title"], info["version"], info["description"], DOCUMENT_PATH, tuple(groups), schemas)
+
+
+def _anchor(*parts: str) -> str:
+    return "-".join(parts).replace(".", "-")
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def _operation(document: Json, path: str, method: str, operation: Json, shared: list[Json]) -> ApiOperation:
+    parameters = [_resolved(document, p) for p in [*shared, *operation.get("parameters", [])]]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    return ApiOperation(
+        method=method.upper(),
+        path=path,
+        summary=operation["summary"],
+        description=operation.get("description", ""),
+        anchor=_anchor(operation["operationId"]),
+        parameters=tuple(
+            ApiParameter(p["name"], p["in"], _type(p["schema"]), bool(p.get("required")), p.get("description", ""))
+            for p in parameters
+        ),
+        body=_text(body) if body is not None else "",
+        answers=tuple(
+            (status, _resolved(document, answer)["description"]) for status, answer in operation["responses"].items()
+        ),
+    )
+
+
+def _resolved(document: Json, value: Json) -> Json:
+    """The component that a reference names, or the value itself."""
+    if "$ref" not in value:
+        return value
+    found: Any = document
+    for step in value["$ref"].removeprefix("#/").split("/"):
+        found = found[step]
+    resolved: Json = found
+    return resolved
+
+
+def _type(schema: Json) -> str:
+    kind = schema.get("type", "")
+    return " | ".join(kind) if isinstance(kind, list) else str(kind)

@@ -16,7 +16,7 @@ from comptoir.errors import ComptoirError, Conflict, NotFound, RuleViolation, Ru
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Filter, Query, aggregate, and_also, load, run
-from comptoir.records.save import move
+from comptoir.records.write import move
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens import lists
@@ -42,7 +42,7 @@ def show(declared: DeclaredType) -> Response:
 
 
 def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
-    ctx, registry = visit.context, visit.context.registry
+    ctx, registry = visit.context, visit.registry
     screens = registry.screens(declared)
     workflow = declared.declaration.workflow
     if workflow is None:
@@ -113,12 +113,12 @@ def _pairs_of_form() -> lists.Pairs:
 
 def _group(visit: Visit, declared: DeclaredType, pairs: lists.Pairs) -> tuple[Any, int | None, tuple[Choice, ...]]:
     """The reference that chooses the set of stages, such as a pipeline, the chosen one and all of them."""
-    board = visit.context.registry.screens(declared).board
+    board = visit.registry.screens(declared).board
     group = board.group if board is not None else None
     if group is None:
         return None, None, ()
     field = declared.fields[wire_name(group)]
-    target = visit.context.registry.target_of(str(field.target))
+    target = visit.registry.target_of(str(field.target))
     if target is None:
         return None, None, ()
     found = run(visit.context, target, Query(fields=(target.title,), size=50), total=False).rows
@@ -284,7 +284,7 @@ def _reasons(visit: Visit, declared: DeclaredType, name: str) -> Iterable[Option
         for choice in field.choices:
             yield Option(choice.value, str(choice.label))
     elif field.kind is Kind.REFERENCE:
-        target = visit.context.registry.target_of(str(field.target))
+        target = visit.registry.target_of(str(field.target))
         if target is not None:
             for row in run(visit.context, target, Query(fields=(target.title,), size=100), total=False).rows:
                 yield Option(str(row["id"]), str(row.get(target.title) or row["id"]))

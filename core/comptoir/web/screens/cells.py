@@ -121,7 +121,7 @@ class Cells:
             return Cell("…", note=str(_("hidden from you")))
         if table in PEOPLE:
             return Cell(title, "person")
-        target = self.visit.context.registry.target_of(table)
+        target = self.visit.registry.target_of(table)
         return Cell(title, "link", url=f"{target.url}/{record_id}" if target is not None else "")
 
     def column(self, name: str, field: Field, **options: Any) -> Column:
@@ -133,7 +133,7 @@ class Cells:
     def module(self, name: str) -> Module | None:
         """The module that added a field to another's record."""
         module, dot, _rest = name.partition(".")
-        return module_view(self.visit.context.registry, module) if dot else None
+        return module_view(self.visit.registry, module) if dot else None
 
 
 def stage_tone(stage: Any) -> str:

@@ -35,7 +35,7 @@ def start() -> Response:
     home = visit.context.hooks.choose_home(ctx=visit.context)
     if home and home != "/" and "dashboard" not in request.args:
         return redirect_with(home)
-    registry, grants = visit.context.registry, visit.context.actor.grants
+    registry, grants = visit.registry, visit.context.actor.grants
     period = request.args.get("period", "all")
     if period not in dict(PERIODS):
         period = "all"

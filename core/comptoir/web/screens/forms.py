@@ -19,7 +19,7 @@ from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import load, titles
-from comptoir.records.save import save
+from comptoir.records.write import save
 from comptoir.web.frame import module_of, page, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens.cells import Cells, look_up_titles, value_of, wire_name
@@ -87,7 +87,7 @@ class Sent:
 
 def sections_of(visit: Visit, declared: DeclaredType) -> list[tuple[Module | None, Section]]:
     """The record type's own sections, then those that other modules add."""
-    registry = visit.context.registry
+    registry = visit.registry
     found: list[tuple[Module | None, Section]] = [(None, s) for s in registry.screens(declared).form.sections]
     for name, addition in registry.additions.get(declared.model, ()):
         if addition.section is not None:
@@ -315,7 +315,7 @@ def _field_input(
     value = typed if typed is not None else input_text(visit, described, item.value)
     display, search_url = "", ""
     if described.kind is Kind.REFERENCE:
-        target = visit.context.registry.target_of(str(described.target))
+        target = visit.registry.target_of(str(described.target))
         search_url = f"{target.url}/options" if target is not None else ""
         value = str(item.value) if isinstance(item.value, int) else ""
         display = names.get(str(described.target), {}).get(item.value, "") if item.value else (typed or "")
@@ -490,7 +490,7 @@ def _reference(visit: Visit, described: Field, text: str) -> int:
         return spelled
     from comptoir.records.query import Query, run, where
 
-    target = visit.context.registry.target_of(str(described.target))
+    target = visit.registry.target_of(str(described.target))
     if target is None:
         raise ValueError(text)
     found = run(

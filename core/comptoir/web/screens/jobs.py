@@ -25,7 +25,7 @@ LOG_LINES = 200
 
 
 def _module(visit: Visit, name: str) -> Module:
-    plugin = visit.context.registry.plugins.get(name)
+    plugin = visit.registry.plugins.get(name)
     return Module(name, str(plugin.manifest.title) if plugin is not None else name)
 
 

@@ -19,8 +19,8 @@ from comptoir.i18n import _, ngettext
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import All, Compare, Query, aggregate, and_also, count, load_many, parse, run
 from comptoir.records.query.tree import comparisons
-from comptoir.records.save import archive, restore, save
 from comptoir.records.transfer.exporting import export_records
+from comptoir.records.write import archive, restore, save
 from comptoir.web.account import remember
 from comptoir.web.frame import page, part, redirect_with
 from comptoir.web.ids import id_of
@@ -79,7 +79,7 @@ def visible_columns(visit: Visit, declared: DeclaredType, screens: Screens) -> t
     """The wire names shown now, and all that may be chosen; what the reader may not see is in neither."""
     hidden = declared.hidden_fields(visit.context.actor.grants)
     listed: List = screens.list
-    additions = visit.context.registry.additions.get(declared.model, ())
+    additions = visit.registry.additions.get(declared.model, ())
     standard = [wire_name(c) for c in listed.columns]
     offered = [*standard, *(wire_name(c) for c in listed.more)]
     for _module, addition in additions:
@@ -109,7 +109,7 @@ def parsed_query(visit: Visit, declared: DeclaredType, screens: Screens, pairs: 
 def show_list(declared: DeclaredType) -> Response:
     """The list page."""
     visit = current_visit()
-    ctx, registry = visit.context, visit.context.registry
+    ctx, registry = visit.context, visit.registry
     ctx.require(declared.permission("read"))
     screens = registry.screens(declared)
     pairs = given_pairs()
@@ -300,7 +300,7 @@ def show_totals(declared: DeclaredType) -> Response:
     """The row of totals of a list too long to be summed before it is shown."""
     visit = current_visit()
     visit.context.require(declared.permission("read"))
-    screens = visit.context.registry.screens(declared)
+    screens = visit.registry.screens(declared)
     query = parsed_query(visit, declared, screens, given_pairs())
     shown, _offered = visible_columns(visit, declared, screens)
     whole, _capped = count(visit.context, declared, query)
@@ -332,7 +332,7 @@ def _group_of(visit: Visit, declared: DeclaredType, pairs: Pairs) -> str:
     if not wished:
         return ""
     name = declared.by_path.get(wished, wished)
-    if name not in _groupable(visit, declared, visit.context.registry.screens(declared)):
+    if name not in _groupable(visit, declared, visit.registry.screens(declared)):
         raise RuleViolation("core.unknown_group", _("These rows cannot be grouped by {name}.", name=wished[:60]))
     return name
 
@@ -460,7 +460,7 @@ def show_filters(declared: DeclaredType) -> Response:
     """The filter panel with its counts, which is asked for after the first paint of the list."""
     visit = current_visit()
     visit.context.require(declared.permission("read"))
-    screens = visit.context.registry.screens(declared)
+    screens = visit.registry.screens(declared)
     query = parsed_query(visit, declared, screens, given_pairs())
     groups = tuple(_filter_panel(visit, Cells(visit, declared, {}), declared, screens, query))
     return part(
@@ -707,7 +707,7 @@ def export(declared: DeclaredType) -> Response:
     visit = current_visit()
     ctx = visit.context
     ctx.require(declared.permission("read"))
-    query = parsed_query(visit, declared, ctx.registry.screens(declared), given_pairs())
+    query = parsed_query(visit, declared, visit.registry.screens(declared), given_pairs())
     target = SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115 -- closed once it is sent
     export_records(ctx, declared, query, cast("IO[bytes]", target))
     target.seek(0)

@@ -12,7 +12,10 @@ from comptoir.access.permissions import ADMINISTER
 from comptoir.access.users import seats_taken
 from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import Text, _, ngettext
-from comptoir.registry import lifecycle
+from comptoir.modules import life_cycle
+from comptoir.modules.plan import plan as plan_action
+from comptoir.modules.plan import states as module_states
+from comptoir.modules.uninstall import uninstall_modules
 from comptoir.registry.discover import Available, dependants
 from comptoir.registry.models import QuarantineRow, State
 from comptoir.registry.registry import Registry, build_registry
@@ -49,8 +52,8 @@ def modules() -> Response:
     """Every module, installed or not."""
     visit, deployment = current_visit(), current_deployment()
     available = deployment.available()
-    states = lifecycle.states(visit.context.system_session)
-    registry = visit.context.registry
+    states = module_states(visit.context.system_session)
+    registry = visit.registry
     # faults of hooks and migrations, which do not keep a module from being built
     faults = {row.module: row.reason for row in visit.context.system_session.scalars(select(QuarantineRow))}
     rows = [
@@ -153,7 +156,7 @@ def _adds(plugin: Any) -> str:
 
 
 def _title(name: str) -> str:
-    registry = current_visit().context.registry
+    registry = current_visit().registry
     plugin = registry.plugins.get(name) or _off_plugin(current_deployment().available(), name)
     return str(plugin.manifest.title) if plugin is not None else name
 
@@ -168,11 +171,9 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
         "title": str(question.format(name=title)), "url": url, "keep_label": str(keep), "cancel_url": "/settings/modules",
         "danger": action in {"pause", "uninstall"}, "error": str(error),
     }  # fmt: skip
-    needing = [
-        n for n in dependants(current_deployment().available(), name) if n in current_visit().context.registry.plugins
-    ]
+    needing = [n for n in dependants(current_deployment().available(), name) if n in current_visit().registry.plugins]
     try:
-        plan = lifecycle.plan(current_deployment(), action, [name], routes=routes_of, cascade=action == "pause")
+        plan = plan_action(current_deployment(), action, [name], routes=routes_of, cascade=action == "pause")
     except ComptoirError as refused:
         return PlanPage(text=str(TEXTS[action]), submit_label=str(deed), refused=str(refused), **common)
     others = [n for n in plan.modules if n != name]
@@ -207,9 +208,7 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
 
 def routes_of(registry: Registry) -> Iterable[str]:
     """Every address of a generation, for plans."""
-    from comptoir.web.app import create_app
-
-    app = create_app(current_deployment(), registry)
+    app = current_app.extensions["comptoir"].build(current_deployment(), registry)
     for rule in app.url_map.iter_rules():
         methods = ",".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
         yield f"{methods} {rule.rule}"
@@ -255,13 +254,13 @@ def _switch_after_commit(name: str, action: str) -> Response:
 
     def follow_up() -> Response:
         if action == "enable":
-            lifecycle.enable_modules(deployment, [name], actor=actor)
+            life_cycle.enable_modules(deployment, [name], actor=actor)
         elif action == "resume":
-            lifecycle.resume_modules(deployment, [name], actor=actor)
+            life_cycle.resume_modules(deployment, [name], actor=actor)
         elif action == "pause":
-            lifecycle.pause_modules(deployment, [name], actor=actor, cascade=True)
+            life_cycle.pause_modules(deployment, [name], actor=actor, cascade=True)
         else:
-            lifecycle.uninstall_modules(deployment, [name], actor=actor)
+            uninstall_modules(deployment, [name], actor=actor)
         host = current_app.extensions.get("comptoir_host")
         if host is not None:  # the browser's next request finds the new generation served
             host.swap()

@@ -22,7 +22,7 @@ from comptoir.errors import NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, load, run
-from comptoir.records.save import archive, delete, move, restore, save
+from comptoir.records.write import archive, delete, move, restore, save
 from comptoir.values import Amount
 from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
 from comptoir.web.ids import id_of
@@ -173,7 +173,7 @@ def _meta(cells: Cells, declared: DeclaredType, record: Record) -> Iterator[Meta
 
 def _own_facts(visit: Visit, cells: Cells, declared: DeclaredType, record: Record) -> Iterator[Fact]:
     hidden = declared.hidden_fields(visit.context.actor.grants)
-    for column in visit.context.registry.screens(declared).facts:
+    for column in visit.registry.screens(declared).facts:
         name = wire_name(column)
         if name in hidden or name not in declared.fields:
             continue
@@ -182,7 +182,7 @@ def _own_facts(visit: Visit, cells: Cells, declared: DeclaredType, record: Recor
 
 
 def _added_facts(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Fact]:
-    registry, grants = visit.context.registry, visit.context.actor.grants
+    registry, grants = visit.registry, visit.context.actor.grants
     contributed: list[tuple[str, FactOf]] = [
         (plugin.name, fact)
         for plugin, fact in registry.contributions("contribute_facts")
@@ -264,7 +264,7 @@ def _own_panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Reco
 
 
 def _added_panels(visit: Visit, record: Record, declared: DeclaredType) -> Iterator[PanelView]:
-    registry, grants = visit.context.registry, visit.context.actor.grants
+    registry, grants = visit.registry, visit.context.actor.grants
     contributed: list[tuple[str, Panel]] = [
         (plugin.name, panel)
         for plugin, panel in registry.contributions("contribute_panels")
@@ -275,7 +275,7 @@ def _added_panels(visit: Visit, record: Record, declared: DeclaredType) -> Itera
 
 
 def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> PanelView:
-    module = module_of(visit.context.registry, plugin_name)
+    module = module_of(visit.registry, plugin_name)
     try:
         values = panel.values(visit.context, record)
         html = Markup(render_template(panel.template, record=record, formats=visit.formats, **values))  # noqa: S704
@@ -308,7 +308,7 @@ def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str)
 def _tabs(
     visit: Visit, declared: DeclaredType, record: Record, *, counted: bool
 ) -> tuple[tuple[Tab, ...], tuple[str, TabOf] | None]:
-    registry, grants = visit.context.registry, visit.context.actor.grants
+    registry, grants = visit.registry, visit.context.actor.grants
     wanted = request.args.get("tab", "")
     found: list[tuple[str, TabOf]] = [
         (plugin.name, tab)
@@ -339,7 +339,7 @@ def _tab_counts(visit: Visit, record: Record, tabs: Sequence[TabOf]) -> dict[str
     """How many records each tab holds; one statement for all of them."""
     parts = []
     for tab in tabs:
-        table = visit.context.registry.record_type(tab.model).table
+        table = visit.registry.record_type(tab.model).table
         column = table.c[wire_name(tab.reference)]
         parts.append(
             select(literal(tab.name).label("t"), func.count().label("n"))
@@ -365,7 +365,7 @@ def _tab_panel(visit: Visit, record: Record, chosen: tuple[str, TabOf]) -> tuple
     return (
         PanelView(
             str(tab.label), table=table, width="full", count=visit.formats.integer(total), actions=actions,
-            module=module_of(ctx.registry, plugin_name), empty=str(_("None yet.")),
+            module=module_of(visit.registry, plugin_name), empty=str(_("None yet.")),
         ),
     )  # fmt: skip
 
@@ -435,7 +435,7 @@ def _deeds(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Act
 
 
 def _contributed(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[tuple[str, Deed]]:
-    for plugin, deed in visit.context.registry.contributions("contribute_actions"):
+    for plugin, deed in visit.registry.contributions("contribute_actions"):
         if deed.on is not declared.model or not visit.context.may(deed.permission, record):
             continue
         if deed.shown is not None and not _guarded(plugin.name, lambda deed=deed: deed.shown(visit.context, record)):
@@ -557,7 +557,7 @@ def _contact_of(declared: DeclaredType, record: Record) -> int | None:
 
 
 def _composers(visit: Visit, declared: DeclaredType, record: Record) -> tuple[Composer, ...]:
-    interaction = visit.context.registry.record_types.get(INTERACTION)
+    interaction = visit.registry.record_types.get(INTERACTION)
     if interaction is None or _contact_of(declared, record) is None:
         return ()
     if not visit.context.may(interaction.permission("create")):

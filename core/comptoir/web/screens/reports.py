@@ -39,7 +39,7 @@ def _reports(visit: Visit) -> list[tuple[str, Report]]:
     grants = visit.context.actor.grants
     found = [
         (plugin.name, report)
-        for plugin, report in visit.context.registry.contributions("contribute_reports")
+        for plugin, report in visit.registry.contributions("contribute_reports")
         if grants.scope(report.permission) is not None
     ]
     return sorted(found, key=lambda pair: (pair[0], pair[1].order))
@@ -58,7 +58,7 @@ def first() -> Response:
 def report(name: str) -> Response:
     """One report with the filters and options of the address."""
     visit = current_visit()
-    ctx, registry = visit.context, visit.context.registry
+    ctx, registry = visit.context, visit.registry
     known = _reports(visit)
     chosen = next(((p, r) for p, r in known if r.name == name), None)
     if chosen is None:
@@ -118,7 +118,7 @@ def _shown(visit: Visit, column: ReportColumn, value: Any, currency: str) -> str
 
 
 def _table(visit: Visit, result: ReportResult) -> Table:
-    target = visit.context.registry.record_type(result.drill_model) if result.drill_model is not None else None
+    target = visit.registry.record_type(result.drill_model) if result.drill_model is not None else None
     columns = tuple(
         Column(c.name, str(c.label), KINDS.get(c.kind, "text"), right=c.kind in KINDS) for c in result.columns
     )

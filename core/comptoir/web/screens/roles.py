@@ -125,7 +125,7 @@ def _editor(role: Role | None) -> Response:
         )
     title = role.name if role is not None else str(_("New role"))
     model = RoleEditor(
-        title, url, BASE, fields, () if is_administrator else tuple(_groups(ctx.registry, held)),
+        title, url, BASE, fields, () if is_administrator else tuple(_groups(visit.registry, held)),
         (Option("", str(_("No"))), Option("own", str(_("Own"))), Option("team", str(_("Team"))), Option("all", str(_("All")))),
         (FormError(str(trouble), f"f-{trouble.field}" if trouble.field == "name" else ""),) if trouble is not None else (),
         delete,

@@ -30,7 +30,7 @@ def search() -> Response:
 def _groups(visit: Visit, text: str) -> list[SearchGroup]:
     found = []
     grants = visit.context.actor.grants
-    for declared in visit.context.registry.record_types.values():
+    for declared in visit.registry.record_types.values():
         if grants.scope(declared.permission("read")) is None or not any(f.search for f in declared.fields.values()):
             continue
         hits = _hits(visit, declared, text)

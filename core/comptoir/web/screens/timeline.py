@@ -67,7 +67,7 @@ def happenings(
 def _related_types(visit: Visit, declared: DeclaredType) -> Iterable[tuple[DeclaredType, str, str]]:
     """The record types that appear in this one's history, the reference that leads here and the time to sort by."""
     grants = visit.context.actor.grants
-    for related in visit.context.registry.record_types.values():
+    for related in visit.registry.record_types.values():
         reference = related.declaration.contact
         if reference is None or grants.scope(related.permission("read")) is None:
             continue

@@ -34,7 +34,7 @@ def make() -> Response:
         with visit.context.unit_of_work.savepoint():
             plain, _row = create_token(
                 visit.context.system_session, visit.user, name, scopes, visit.context.now(),
-                known=visit.context.registry.permissions,
+                known=visit.registry.permissions,
             )  # fmt: skip
     except RuleViolation as refused:
         return _page(refused)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from comptoir.db.base import Base
+from comptoir.deployment import Deployment
 from comptoir.records.history import as_json
-
-if TYPE_CHECKING:
-    from comptoir.deployment import Deployment
-    from comptoir.registry.registry import Registry
+from comptoir.registry.registry import Registry
 
 VOLATILE = frozenset(
     {

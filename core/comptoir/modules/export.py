@@ -7,7 +7,6 @@ import hashlib
 import json
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import Connection, inspect, select
@@ -16,9 +15,7 @@ from comptoir.db.base import Base
 from comptoir.errors import Unavailable
 from comptoir.i18n import _
 from comptoir.records.history import as_json
-
-if TYPE_CHECKING:
-    from comptoir.registry.registry import Registry
+from comptoir.registry.registry import Registry
 
 
 def export_module(connection: Connection, registry: Registry, name: str, target: Path, now: dt.datetime) -> Path:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
 from comptoir.access.permissions import Actor, system_actor
+from comptoir.deployment import Deployment
 from comptoir.records.history import HistoryEntry
 from comptoir.registry.models import DemoRecord, ModuleRow
-
-if TYPE_CHECKING:
-    from comptoir.deployment import Deployment
 
 
 def load_demo(deployment: Deployment, *, actor: Actor | None = None) -> int:

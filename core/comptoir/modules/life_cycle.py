@@ -1,0 +1,183 @@
+"""The life of a module in a deployment: enabled, paused, resumed; each in one transaction, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
+from comptoir.access.roles import copy_templates
+from comptoir.context import Context
+from comptoir.db.migrations import pending, schema_change, upgrade
+from comptoir.db.outages import outage_of
+from comptoir.deployment import Deployment
+from comptoir.errors import ComptoirError, PluginError
+from comptoir.i18n import Text, _
+from comptoir.modules.demo import load_demo
+from comptoir.modules.plan import Outcome, current_states, plan
+from comptoir.modules.schema import core_unit, raise_generation, schema_context, unit_of
+from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
+from comptoir.registry.plugin import readable
+from comptoir.registry.registry import Registry, build_registry
+
+
+def initialise(deployment: Deployment) -> None:
+    """Create the core's and base's tables, roles and first generation in an empty database; harmless when repeated."""
+    registry = build_registry(deployment.available(), [], generation=1)
+    with schema_change(deployment.engine) as connection:
+        upgrade(connection, core_unit())
+        upgrade(connection, unit_of(registry, "base"))
+        with schema_context(deployment, connection, registry, system_actor("comptoir init")) as ctx:
+            session = ctx.system_session
+            if session.get(Generation, 1) is None:
+                session.add(Generation(id=1, number=1))
+            if session.get(ModuleRow, "base") is None:
+                _record_state(ctx, "base", State.ENABLED)
+                raise_access_stamp(session)
+                _seed(ctx, "base")
+                copy_templates(session, [t for _plugin, t in registry.contributions("contribute_roles")])
+    deployment.refresh(force=True)
+
+
+def upgrade_all(deployment: Deployment, modules: Collection[str] | None = None, *, dry_run: bool = False) -> list[str]:
+    """Run the pending migrations of the core and of every enabled or paused module, or of ``modules`` alone; returns the revisions."""
+    with deployment.engine.connect() as connection:
+        session = Session(connection)
+        names = list(session.scalars(select(ModuleRow.name)))
+        registry = build_registry(deployment.available(), names)
+        units = [unit_of(registry, name) for name in registry.plugins if modules is None or name in modules]
+        if modules is None:
+            units.insert(0, core_unit())
+        steps = [revision for unit in units for revision in pending(connection, unit)]
+    if dry_run or not steps:
+        return steps
+    with schema_change(deployment.engine) as connection:
+        for unit in units:
+            upgrade(connection, unit)
+        session = Session(connection)
+        for name, plugin in registry.plugins.items():
+            session.execute(update(ModuleRow).where(ModuleRow.name == name).values(version=plugin.available.version))
+        raise_generation(session)
+        session.flush()
+    deployment.refresh()
+    return steps
+
+
+def enable_modules(
+    deployment: Deployment,
+    names: Sequence[str],
+    *,
+    actor: Actor | None = None,
+    demo: bool = False,
+    progress: Callable[[Text], None] | None = None,
+) -> Outcome:
+    """Enable modules and what they need: migrate, copy role templates, seed, raise the generation; all or nothing."""
+    made = plan(deployment, "enable", names)
+    if made.modules:
+        current = current_states(deployment)
+        enabled = [n for n, s in current.items() if s is State.ENABLED]
+        registry = build_registry(deployment.available(), [*enabled, *made.modules])
+        for name in made.modules:
+            _migrate_and_seed(deployment, registry, name, actor, current.get(name), progress)
+    if demo:
+        load_demo(deployment, actor=actor)
+    deployment.refresh()
+    return Outcome(made)
+
+
+def _migrate_and_seed(
+    deployment: Deployment,
+    registry: Registry,
+    name: str,
+    actor: Actor | None,
+    was: State | None,
+    progress: Callable[[Text], None] | None,
+) -> None:
+    if progress is not None:
+        progress(_("Enabling {name}", name=name))
+    try:
+        with schema_change(deployment.engine) as connection:
+            upgrade(connection, unit_of(registry, name))
+            with schema_context(deployment, connection, registry, actor) as ctx:
+                _record_state(ctx, name, State.ENABLED)
+                if was is None:
+                    copy_templates(
+                        ctx.system_session,
+                        [t for p, t in registry.contributions("contribute_roles") if p.name == name],
+                    )
+                    _seed(ctx, name)
+                raise_access_stamp(ctx.system_session)
+                registry.hooks.on_module_enabled(ctx=ctx, name=name)
+                raise_generation(ctx.system_session)
+    except ComptoirError:
+        raise
+    except Exception as error:
+        if (outage := outage_of(error)) is not None:  # not the module's fault
+            raise outage from error
+        quarantine(deployment, name, "migration", readable(error))
+        raise PluginError(
+            name, _("It cannot be enabled: {reason}. Nothing was changed.", reason=readable(error))
+        ) from error
+
+
+def pause_modules(
+    deployment: Deployment, names: Sequence[str], *, actor: Actor | None = None, cascade: bool = False
+) -> Outcome:
+    """Silence modules and keep their data."""
+    made = plan(deployment, "pause", names, cascade=cascade)
+    with deployment.context(actor or system_actor("comptoir"), registry=deployment.registry) as outer:
+        ctx = outer.as_system(f"pause {', '.join(made.modules)}")
+        for name in made.modules:
+            ctx.hooks.on_module_paused(ctx=ctx, name=name)
+            _record_state(ctx, name, State.PAUSED, by=outer.actor)
+        raise_generation(ctx.system_session)
+    deployment.refresh()
+    return Outcome(made)
+
+
+def resume_modules(deployment: Deployment, names: Sequence[str], *, actor: Actor | None = None) -> Outcome:
+    """Bring paused modules back with everything they had; runs migrations that were released meanwhile."""
+    made = plan(deployment, "resume", names)
+    enabled = [n for n, s in current_states(deployment).items() if s is State.ENABLED]
+    registry = build_registry(deployment.available(), [*enabled, *made.modules])
+    with schema_change(deployment.engine) as connection:
+        for name in made.modules:
+            upgrade(connection, unit_of(registry, name))
+        with schema_context(deployment, connection, registry, actor) as ctx:
+            for name in made.modules:
+                _record_state(ctx, name, State.ENABLED)
+                registry.hooks.on_module_resumed(ctx=ctx, name=name)
+            raise_generation(ctx.system_session)
+    deployment.refresh()
+    return Outcome(made)
+
+
+def quarantine(deployment: Deployment, name: str, phase: str, reason: str) -> None:
+    """Remember why a module does not run, for the modules page and ``comptoir check``."""
+    with deployment.engine.connect().execution_options(comptoir_write=True) as connection, connection.begin():
+        session = Session(connection)
+        row = session.get(QuarantineRow, name) or QuarantineRow(module=name)
+        row.phase, row.reason, row.at = phase, reason, deployment.clock()
+        session.add(row)
+        session.flush()
+
+
+def _record_state(ctx: Context, name: str, state: State, by: Actor | None = None) -> None:
+    session, now = ctx.system_session, ctx.now()
+    session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
+    row = session.get(ModuleRow, name)
+    if row is None:
+        row = ModuleRow(name=name, enabled_at=now)
+        session.add(row)
+    plugin = ctx.registry.plugins.get(name)
+    row.state, row.changed_at, row.changed_by = state, now, (by or ctx.actor).name[:255]
+    row.version = plugin.available.version if plugin is not None else row.version
+    session.flush()
+
+
+def _seed(ctx: Context, name: str) -> None:
+    for implementation in ctx.hooks.seed_module.get_hookimpls():
+        if implementation.plugin_name.partition("/")[0] == name:
+            implementation.function(ctx=ctx)

@@ -1,0 +1,78 @@
+"""The schemas of a deployment: of the core and of each plugin, and the context of a change to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, update
+from sqlalchemy.orm import Session
+
+from comptoir.access.permissions import Actor, system_actor
+from comptoir.context import Context
+from comptoir.db.base import Base
+from comptoir.db.migrations import Unit
+from comptoir.deployment import Deployment
+from comptoir.i18n import speaking
+from comptoir.registry.models import Generation
+from comptoir.registry.registry import Registry
+
+CORE_FOLDER = Path(__file__).parent.parent / "migrations"
+
+
+def core_unit() -> Unit:
+    """The schema of the core itself."""
+    return Unit("comptoir", CORE_FOLDER, frozenset(name for name in Base.metadata.tables if name.startswith("core_")))
+
+
+def unit_of(registry: Registry, name: str) -> Unit:
+    """The schema of an enabled plugin."""
+    plugin = registry.plugins[name]
+    return Unit(name, plugin.folder / "migrations", frozenset(plugin.tables))
+
+
+class _JoinedUnit:
+    """The system half of a unit of work, on a connection that somebody else commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._session = Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
+
+    @property
+    def system(self) -> Session:
+        """The unrestricted session."""
+        return self._session
+
+    @property
+    def user(self) -> Session:
+        """There is no user in a schema change: the same session."""
+        return self._session
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the change that is undone alone when it raises."""
+        with self._session.begin_nested():
+            yield
+
+
+@contextmanager
+def schema_context(
+    deployment: Deployment, connection: Connection, registry: Registry, actor: Actor | None
+) -> Iterator[Context]:
+    """A system context on the connection of a schema change; the change commits, not the context.
+
+    What it stores for everyone, such as the names of roles and stages, is in the deployment's language.
+    """
+    unit = _JoinedUnit(connection)
+    chosen = actor or system_actor("comptoir")
+    context = deployment.context_in(unit, Actor(chosen.id, chosen.name, chosen.grants, is_system=True), registry)
+    with unit.system, speaking(deployment.settings.language):
+        yield context
+        context.write_outbox()
+        unit.system.flush()
+
+
+def raise_generation(session: Session) -> None:
+    """Have every process build the application anew."""
+    session.execute(update(Generation).where(Generation.id == 1).values(number=Generation.number + 1))
+    session.flush()

@@ -1,0 +1,1 @@
+"""Record types and what happens to records: declared, changed, read, moved in and out."""

@@ -1,0 +1,1 @@
+"""What one generation knows: the plugins found, loaded, checked, and all they contribute."""

@@ -1,0 +1,95 @@
+"""The core's own rules of users and teams, on the same hooks that plugins have; always on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import select
+
+from comptoir.access import throttle
+from comptoir.access.models import Team, User
+from comptoir.access.roles import find_role, grant_role
+from comptoir.access.sessions import purge_sessions
+from comptoir.access.teams import rebuild_closure, set_main_team
+from comptoir.access.users import check_leaving, email_key, follow_edits
+from comptoir.context import Context
+from comptoir.contributions import Job
+from comptoir.db.record import Record
+from comptoir.errors import RuleViolation, RuleViolations
+from comptoir.hookspecs.marker import hookimpl
+from comptoir.i18n import _
+from comptoir.records.changes import Change, changes_of, of_type
+from comptoir.schedules import Daily
+
+
+@hookimpl
+def prepare_records(changes: Sequence[Change]) -> None:
+    """People sign in by their folded address."""
+    for user, change in changes_of(changes, User):
+        if change.is_new or change.touches("email"):
+            typed: object = user.email
+            if isinstance(typed, str):  # anything else is for the checks to refuse
+                user.email = " ".join(typed.split()) or None
+                user.email_key = email_key(user.email)
+
+
+@hookimpl
+def check_records(ctx: Context, changes: Sequence[Change]) -> None:
+    """Two people do not share an address, because they sign in with it."""
+    if taken := list(_shared_addresses(ctx, changes)):
+        raise RuleViolations(taken)
+
+
+def _shared_addresses(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
+    keys = {user.email_key: user for user in of_type(changes, User) if user.email_key}
+    rows = ctx.system_session.execute(select(User.id, User.email_key).where(User.email_key.in_(keys))) if keys else ()
+    for user_id, key in rows:
+        if keys[str(key)].id != user_id:
+            yield RuleViolation("core.email_taken", _("Another user signs in with this address."), field="email")
+
+
+@hookimpl
+def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
+    """Who sees what follows the tree of teams; whoever may not enter any more is signed out at once."""
+    if any(change.is_new or change.touches("parent_id") for _team, change in changes_of(changes, Team)):
+        rebuild_closure(ctx.system_session)
+    edited = []
+    for user, change in changes_of(changes, User):
+        if change.touches("team_id"):
+            held = ctx.system_session.get(User, user.id, populate_existing=True)
+            assert held is not None
+            set_main_team(ctx.system_session, held, previous=change.fields["team_id"].before)
+        if not change.is_new and change.touches("active", "archived_at", "email"):
+            edited.append(user.id)
+    if edited:
+        follow_edits(ctx.system_session, edited, seats=ctx.settings.seats)
+
+
+@hookimpl
+def check_deletion(ctx: Context, records: Sequence[Record]) -> None:
+    """Deleting users leaves somebody who administers."""
+    leaving = [record.id for record in records if isinstance(record, User)]
+    if leaving:
+        check_leaving(ctx.system_session, leaving)
+
+
+def forget_sign_ins(ctx: Context) -> None:
+    """Delete expired sessions, and counters of refused sign-ins that no longer matter."""
+    purge_sessions(ctx.system_session, ctx.now())
+    throttle.purge(ctx.system_session, ctx.now())
+
+
+JOBS = (Job("core.forget_sign_ins", forget_sign_ins, Daily(dt.time(3, 20)), _("Forget expired sign-ins")),)
+"""Scheduled work of the core itself."""
+
+
+def give_role(ctx: Context, users: Iterable[User], role: str) -> None:
+    """Let users hold a role, named by its name or its template's (``sales.agent``); needs the right to edit users."""
+    ctx.require("base.user.write")
+    session = ctx.system_session
+    held = find_role(session, role)
+    for user in users:
+        found = session.get(User, user.id)
+        assert found is not None
+        grant_role(session, found, held)
