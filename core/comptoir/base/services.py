@@ -22,24 +22,12 @@ from comptoir.toolkit import (
     Context,
     RecordRef,
     RuleViolation,
-    RuleViolations,
     _,
     changes_of,
     fold,
     of_type,
     save,
 )
-
-
-def check_changes(ctx: Context, changes: Sequence[Change]) -> None:
-    """Refuse what breaks a rule of this module, everything at once."""
-    violations = [
-        *contact_violations(ctx, changes),
-        *appointment_violations(changes),
-    ]
-    if violations:
-        raise RuleViolations(violations)
-
 
 # -- contacts ---------------------------------------------------------------------------------------------------------
 
@@ -300,7 +288,7 @@ def prepare_appointments(ctx: Context, changes: Sequence[Change]) -> None:
             appointment.ends_at = starts_at + dt.timedelta(hours=1)
 
 
-def appointment_violations(changes: Sequence[Change]) -> Iterator[RuleViolation]:
+def appointment_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """An appointment ends after it starts."""
     for appointment, change in changes_of(changes, Appointment):
         if change.touches("starts_at", "ends_at") and _ends_early(appointment):

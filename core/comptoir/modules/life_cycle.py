@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
 from comptoir.context import Context
+from comptoir.contributions import RoleTemplate
 from comptoir.db.migrations import pending, schema_change, upgrade
 from comptoir.db.outages import outage_of
 from comptoir.deployment import Deployment
@@ -37,7 +38,7 @@ def initialise(deployment: Deployment) -> None:
                 _record_state(ctx, "base", State.ENABLED)
                 raise_access_stamp(session)
                 _seed(ctx, "base")
-                copy_templates(session, [t for _plugin, t in registry.contributions("contribute_roles")])
+                copy_templates(session, [t for _plugin, t in registry.contributions(RoleTemplate)])
     deployment.refresh(force=True)
 
 
@@ -105,7 +106,7 @@ def _migrate_and_seed(
                 if was is None:
                     copy_templates(
                         ctx.system_session,
-                        [t for p, t in registry.contributions("contribute_roles") if p.name == name],
+                        [t for p, t in registry.contributions(RoleTemplate) if p.name == name],
                     )
                     _seed(ctx, name)
                 raise_access_stamp(ctx.system_session)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 from sqlalchemy import Table
 
 from comptoir.access.models import Team, User
+from comptoir.access.permissions import Grants
 from comptoir.context import Context
-from comptoir.contributions import ACTIONS, Job, List, Permission, ScreenAddition, Screens, Section
+from comptoir.contributions import (
+    ACTIONS,
+    Contribution,
+    DeferredWork,
+    Job,
+    List,
+    Permission,
+    Rules,
+    ScreenAddition,
+    Screens,
+    Section,
+)
 from comptoir.contributions import Form as FormScreen
 from comptoir.db.base import Base
 from comptoir.db.record import Extension, Record, module_of
@@ -22,6 +34,9 @@ from comptoir.records.declared import DeclaredType
 from comptoir.registry import people
 from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
+from comptoir.registry.rules import Followed
+
+C = TypeVar("C", bound=Contribution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +77,19 @@ class Registry:
         for plugin in reversed(plugins):  # pluggy calls the last registered first: base speaks before its dependants
             for position, module in reversed(list(enumerate(plugin.modules))):
                 manager.register(module, name=plugin.name if position == 0 else f"{plugin.name}/{position}")
+            if rules := plugin.of(Rules):
+                manager.register(Followed(rules), name=f"{plugin.name}/rules")
         manager.register(people, name="core")
         return manager
 
-    def contributions(self, hook: str) -> Iterator[tuple[Plugin, Any]]:
-        """Every contributed value of a hook with the plugin that brought it, in dependency order."""
-        for plugin in self.plugins.values():
-            for value in plugin.contributions.get(hook, ()):
-                yield plugin, value
+    def contributions(self, kind: type[C]) -> list[tuple[Plugin, C]]:
+        """Every contribution of a kind with the plugin that brought it, in dependency order."""
+        return [(plugin, value) for plugin in self.plugins.values() for value in plugin.of(kind)]
+
+    def offered(self, kind: type[C], grants: Grants) -> list[tuple[Plugin, C]]:
+        """The contributions of a kind that somebody with these rights sees, in the order in which they are shown."""
+        shown = [(plugin, value) for plugin, value in self.contributions(kind) if value.is_for(grants)]
+        return sorted(shown, key=lambda pair: getattr(pair[1], "order", 0))
 
     # -- record types ---------------------------------------------------------------------------------------------------
 
@@ -127,7 +147,7 @@ class Registry:
             for action, verb in ACTIONS:
                 name = declared.permission(action)
                 found[name] = Permission(name, _("{verb} {plural}", verb=verb, plural=declared.declaration.plural))
-        for _plugin, permission in self.contributions("contribute_permissions"):
+        for _plugin, permission in self.contributions(Permission):
             found[permission.name] = permission
         return found
 
@@ -140,13 +160,13 @@ class Registry:
 
     @cached_property
     def _screens(self) -> Mapping[type[Record], Screens]:
-        return {screens.model: screens for _plugin, screens in self.contributions("contribute_screens")}
+        return {screens.model: screens for _plugin, screens in self.contributions(Screens)}
 
     @cached_property
     def additions(self) -> Mapping[type[Record], Sequence[tuple[str, ScreenAddition]]]:
         """What plugins add to the screens of each record type, with the plugin's name."""
         found: dict[type[Record], list[tuple[str, ScreenAddition]]] = {}
-        for plugin, addition in self.contributions("contribute_screen_additions"):
+        for plugin, addition in self.contributions(ScreenAddition):
             found.setdefault(addition.model, []).append((plugin.name, addition))
         return found
 
@@ -168,14 +188,12 @@ class Registry:
     @cached_property
     def jobs(self) -> Mapping[str, Job]:
         """Scheduled jobs by name."""
-        return {
-            job.name: job for job in (*people.JOBS, *(job for _plugin, job in self.contributions("contribute_jobs")))
-        }
+        return {job.name: job for job in (*people.JOBS, *(job for _plugin, job in self.contributions(Job)))}
 
     @cached_property
     def handlers(self) -> Mapping[str, Callable[[Context, dict[str, Any]], Any]]:
         """The functions of deferred work by name."""
-        return {work.name: work.function for _plugin, work in self.contributions("contribute_deferred_work")}
+        return {work.name: work.function for _plugin, work in self.contributions(DeferredWork)}
 
 
 def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *, generation: int = 0) -> Registry:

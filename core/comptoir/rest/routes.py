@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from comptoir.contributions import Action
 from comptoir.rest.bulk import run_bulk
 from comptoir.rest.call import Answer
 from comptoir.rest.resources import Resource
@@ -44,7 +45,7 @@ class Route:
 def resources(registry: Registry) -> list[Resource]:
     """One resource per record type, with the actions that plugins contribute to it."""
     actions: dict[Any, dict[str, Any]] = {}
-    for _plugin, action in registry.contributions("contribute_actions"):
+    for _plugin, action in registry.contributions(Action):
         actions.setdefault(action.on, {})[action.name] = action
     return [Resource(declared, actions.get(declared.model, {})) for declared in registry.record_types.values()]
 

@@ -17,6 +17,7 @@ from comptoir.toolkit import (
     List,
     MenuItem,
     Panel,
+    Record,
     Report,
     Saved,
     Screens,
@@ -333,3 +334,11 @@ REPORTS = (
         order=50,
     ),
 )
+
+ALL = (*SCREENS, *MENU, *FACTS, *TABS, *PANELS, *ACTIONS, *REPORTS)
+
+
+def explain_amount(form: Any, record: Record) -> None:
+    """Say on the form of a new deal what becomes of an empty value."""
+    if isinstance(record, Deal) and record.id is None and "amount" in form.inputs:
+        form.inputs["amount"].help = _("Left empty, it is the list price of the product.")

@@ -138,7 +138,7 @@ def test_jobs_are_listed_and_unknown_ones_named(comptoir: CommandLine) -> None:
 
 PLUGIN = '''
 import click
-from comptoir.toolkit import Manifest, hookimpl, Job
+from comptoir.toolkit import Command, Job, Manifest, hookimpl
 from comptoir.schedules import Daily
 import datetime as dt
 
@@ -152,10 +152,6 @@ def greet(terminal, name):
     with terminal.context("greet") as ctx:
         click.echo(f"Hello {name} from {ctx.settings.name}")
 
-@hookimpl
-def contribute_commands():
-    return [greet]
-
 def work(ctx):
     pass
 
@@ -163,8 +159,8 @@ def fail(ctx):
     raise RuntimeError("no power")
 
 @hookimpl
-def contribute_jobs():
-    return [Job("greeter.work", work, Daily(dt.time(7))), Job("greeter.fail", fail, Daily(dt.time(7)))]
+def contribute():
+    return [Command(greet), Job("greeter.work", work, Daily(dt.time(7))), Job("greeter.fail", fail, Daily(dt.time(7)))]
 '''
 
 

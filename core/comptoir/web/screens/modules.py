@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from comptoir.access.permissions import ADMINISTER
 from comptoir.access.users import seats_taken
+from comptoir.contributions import Job, Report, Tab
 from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import Text, _, ngettext
 from comptoir.modules import life_cycle
@@ -146,9 +147,9 @@ def _adds(plugin: Any) -> str:
     parts = []
     for one, many, count in (
         (_("{count} table"), _("{count} tables"), len(plugin.tables)),
-        (_("{count} tab"), _("{count} tabs"), len(plugin.contributions.get("contribute_tabs", ()))),
-        (_("{count} report"), _("{count} reports"), len(plugin.contributions.get("contribute_reports", ()))),
-        (_("{count} job"), _("{count} jobs"), len(plugin.contributions.get("contribute_jobs", ()))),
+        (_("{count} tab"), _("{count} tabs"), len(plugin.of(Tab))),
+        (_("{count} report"), _("{count} reports"), len(plugin.of(Report))),
+        (_("{count} job"), _("{count} jobs"), len(plugin.of(Job))),
     ):
         if count:
             parts.append(str((one if count == 1 else many).format(count=count)))

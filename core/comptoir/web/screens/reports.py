@@ -36,13 +36,8 @@ KINDS: Mapping[str, CellKind] = {"integer": "number", "money": "money", "percent
 
 
 def _reports(visit: Visit) -> list[tuple[str, Report]]:
-    grants = visit.context.actor.grants
-    found = [
-        (plugin.name, report)
-        for plugin, report in visit.registry.contributions("contribute_reports")
-        if grants.scope(report.permission) is not None
-    ]
-    return sorted(found, key=lambda pair: (pair[0], pair[1].order))
+    offered = visit.registry.offered(Report, visit.context.actor.grants)
+    return sorted(((plugin.name, report) for plugin, report in offered), key=lambda pair: pair[0])
 
 
 @pages.get("/reports")

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from comptoir.context import Context
-from comptoir.contributions import DeferredWork, Job, Manifest
+from comptoir.contributions import Contribution, DeferredWork, Job, Manifest
 from comptoir.errors import RuleViolation
 from comptoir.hookspecs.marker import hookimpl
 from comptoir.jobs.queue import Recoverable
@@ -63,16 +63,14 @@ def fall(ctx: Context, args: dict[str, Any]) -> None:
 
 
 @hookimpl
-def contribute_jobs() -> list[Job]:
+def contribute() -> list[Contribution]:
     return [
         Job("shop.count", count, Every(minutes=15), title="Count the shelves"),
         Job("shop.breathe", lambda ctx: note(ctx, "breathed"), Every(seconds=1)),
+        DeferredWork("shop.tell", tell),
+        DeferredWork("shop.stumble", stumble),
+        DeferredWork("shop.fall", fall),
     ]
-
-
-@hookimpl
-def contribute_deferred_work() -> list[DeferredWork]:
-    return [DeferredWork("shop.tell", tell), DeferredWork("shop.stumble", stumble), DeferredWork("shop.fall", fall)]
 
 
 @hookimpl
