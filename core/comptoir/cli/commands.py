@@ -86,7 +86,7 @@ def _plugin_group(ctx: click.Context, name: str) -> click.Command | None:
         raise PluginError(name, registry.quarantined[name].reason)
     if name not in registry.plugins:
         raise NotFound(_("The module {name} is not enabled. Enable it with: comptoir modules enable {name}", name=name))
-    commands = {c.only_once: c.command for c in registry.plugins[name].of(Command)}
+    commands = {str(c.command.name): c.command for c in registry.plugins[name].of(Command)}
     if not commands:
         raise NotFound(_("The module {name} has no commands.", name=name))
     return click.Group(name, commands=commands, help=str(registry.plugins[name].manifest.summary))

@@ -22,6 +22,7 @@ from comptoir.modules.schema import core_unit, raise_generation, schema_context,
 from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
 from comptoir.registry.plugin import readable
 from comptoir.registry.registry import Registry, build_registry
+from comptoir.registry.schema import table_fault
 
 
 def initialise(deployment: Deployment) -> None:
@@ -101,6 +102,8 @@ def _migrate_and_seed(
     try:
         with schema_change(deployment.engine) as connection:
             upgrade(connection, unit_of(registry, name))
+            if (fault := table_fault(connection, registry.plugins[name])) is not None:
+                raise PluginError(name, fault)
             with schema_context(deployment, connection, registry, actor) as ctx:
                 _record_state(ctx, name, State.ENABLED)
                 if was is None:
@@ -110,7 +113,6 @@ def _migrate_and_seed(
                     )
                     _seed(ctx, name)
                 raise_access_stamp(ctx.system_session)
-                registry.hooks.on_module_enabled(ctx=ctx, name=name)
                 raise_generation(ctx.system_session)
     except ComptoirError:
         raise
@@ -131,7 +133,6 @@ def pause_modules(
     with deployment.context(actor or system_actor("comptoir"), registry=deployment.registry) as outer:
         ctx = outer.as_system(f"pause {', '.join(made.modules)}")
         for name in made.modules:
-            ctx.hooks.on_module_paused(ctx=ctx, name=name)
             _record_state(ctx, name, State.PAUSED, by=outer.actor)
         raise_generation(ctx.system_session)
     deployment.refresh()

@@ -21,6 +21,8 @@ from comptoir.modules.schema import unit_of
 from comptoir.registry.discover import dependants, with_requirements
 from comptoir.registry.models import ModuleRow, State
 from comptoir.registry.registry import Registry, build_registry
+from comptoir.registry.schema import missing_migration
+from comptoir.registry.trial import try_out
 
 SHOWN: tuple[tuple[Text, type[Contribution]], ...] = (
     (_("menu entries"), MenuItem),
@@ -123,11 +125,16 @@ def plan(
             after_states[name] = State.PAUSED if action == "pause" else State.ENABLED
             if action == "uninstall":
                 del after_states[name]
+        if action in ("enable", "resume"):
+            for name in modules:
+                if name in available:
+                    try_out(available[name])
         before = build_registry(available, [n for n, s in current.items() if s is State.ENABLED])
         after = build_registry(available, [n for n, s in after_states.items() if s is State.ENABLED])
         with_module = build_registry(available, [*current, *modules])
         if action in ("enable", "resume"):
             _refuse_broken(after, modules)
+            _refuse_tableless(after, modules)
         small, large = (before, after) if action in ("enable", "resume") else (after, with_module)
         tables: dict[str, int] = {}
         kept: dict[str, int] = {}
@@ -250,6 +257,12 @@ def _refuse_broken(registry: Registry, names: Iterable[str]) -> None:
         fault = registry.quarantined.get(name)
         if fault is not None:
             raise PluginError(name, fault.reason)
+
+
+def _refuse_tableless(registry: Registry, names: Iterable[str]) -> None:
+    for name in names:
+        if (fault := missing_migration(registry.plugins[name])) is not None:
+            raise PluginError(name, fault)
 
 
 def current_states(deployment: Deployment) -> dict[str, State]:

@@ -15,6 +15,7 @@ from comptoir.db.base import Base
 from comptoir.db.migrations import Unit
 from comptoir.deployment import Deployment
 from comptoir.i18n import speaking
+from comptoir.registry import schema
 from comptoir.registry.models import Generation
 from comptoir.registry.registry import Registry
 
@@ -28,8 +29,7 @@ def core_unit() -> Unit:
 
 def unit_of(registry: Registry, name: str) -> Unit:
     """The schema of an enabled plugin."""
-    plugin = registry.plugins[name]
-    return Unit(name, plugin.folder / "migrations", frozenset(plugin.tables))
+    return schema.unit_of(registry.plugins[name])
 
 
 class _JoinedUnit:

@@ -50,8 +50,6 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
     with schema_change(deployment.engine) as connection:
         exported = export_module(connection, registry, name, export_path(deployment, name), deployment.clock())
         with schema_context(deployment, connection, registry, actor) as ctx:
-            for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
-                outcome()
             session = ctx.system_session
             _forget(session, registry, name, types)
             raise_generation(session)

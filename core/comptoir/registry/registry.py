@@ -34,7 +34,7 @@ from comptoir.records.declared import DeclaredType
 from comptoir.registry import people
 from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
-from comptoir.registry.rules import Followed
+from comptoir.registry.rules import Followed, Guard
 
 C = TypeVar("C", bound=Contribution)
 
@@ -59,17 +59,18 @@ class Registry:
         generation: int = 0,
         available: Mapping[str, Available] | None = None,
         quarantined: Sequence[Quarantined] = (),
+        guards: Sequence[Guard] = (),
     ) -> None:
         self.generation = generation
         self.available = dict(available or {})
         self.plugins: Mapping[str, Plugin] = {plugin.name: plugin for plugin in plugins}
         self.quarantined: Mapping[str, Quarantined] = {fault.name: fault for fault in quarantined}
-        self.manager = self._relay(plugins)
+        self.manager = self._relay(plugins, guards)
         self.hooks = self.manager.hook
         self._policies: dict[Any, Any] = {}
 
     @staticmethod
-    def _relay(plugins: Sequence[Plugin]) -> pluggy.PluginManager:
+    def _relay(plugins: Sequence[Plugin], guards: Sequence[Guard]) -> pluggy.PluginManager:
         manager = new_hook_relay()
         for plugin in plugins:
             for hooks in plugin.hook_modules:
@@ -79,6 +80,8 @@ class Registry:
                 manager.register(module, name=plugin.name if position == 0 else f"{plugin.name}/{position}")
             if rules := plugin.of(Rules):
                 manager.register(Followed(rules), name=f"{plugin.name}/rules")
+        for guard in guards:
+            manager.register(guard, name=f"{guard.name}/guard")
         manager.register(people, name="core")
         return manager
 
@@ -196,11 +199,22 @@ class Registry:
         return {work.name: work.function for _plugin, work in self.contributions(DeferredWork)}
 
 
-def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *, generation: int = 0) -> Registry:
-    """Load the enabled plugins in the order of their needs; what fails is set aside with its reason, the rest is built."""
+def build_registry(
+    available: Mapping[str, Available],
+    enabled: Iterable[str],
+    *,
+    generation: int = 0,
+    set_aside: Mapping[str, Quarantined] | None = None,
+) -> Registry:
+    """Load the enabled plugins in the order of their needs; what fails is set aside with its reason, the rest is built.
+
+    ``set_aside`` are enabled plugins that do not run although they load: what their indispensable rules guard is refused.
+    """
     names = list(dict.fromkeys(["base", *enabled]))
     faults: list[Quarantined] = []
     plugins: list[Plugin] = []
+    guards: list[Guard] = []
+    aside = set_aside or {}
     missing = str(_("Its distribution is not installed. Install it, or pause the module."))
     faults += [Quarantined(name, "import", missing) for name in names if name not in available]
     ordered = [name for name in in_order(available, names) if name in names]
@@ -211,6 +225,12 @@ def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *
             hooks = [module for other in plugins if other.name in needed for module in other.hook_modules]
             plugin = load_plugin(available[name], [n for n in ordered if n != name], hooks)
             _check_clashes(plugin, plugins)
+            if name in aside:
+                faults.append(aside[name])
+                guards += [
+                    Guard(plugin, rules) for rules in [[r for r in plugin.of(Rules) if r.indispensable]] if rules
+                ]
+                continue
         except PluginError as error:
             if name == "base":
                 raise
@@ -219,7 +239,7 @@ def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *
         plugins.append(plugin)
     while True:
         try:
-            return Registry(plugins, generation=generation, available=available, quarantined=faults)
+            return Registry(plugins, generation=generation, available=available, quarantined=faults, guards=guards)
         except (pluggy.PluginValidationError, ValueError) as error:
             culprit = plugins.pop()
             faults.append(Quarantined(culprit.name, "build", readable(error)))

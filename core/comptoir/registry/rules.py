@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from comptoir.contributions import Rules
-from comptoir.errors import RuleViolation, RuleViolations
+from comptoir.errors import RuleViolation, RuleViolations, SetAside
 from comptoir.hookspecs.marker import hookimpl
+from comptoir.i18n import _
 
 if TYPE_CHECKING:
     from comptoir.context import Context
     from comptoir.db.record import Record
     from comptoir.db.workflow import Transition
     from comptoir.records.changes import Change
+    from comptoir.registry.plugin import Plugin
     from comptoir.values import RecordRef
 
 
@@ -77,6 +79,40 @@ class Followed:
         for rule in self._rules:
             if rule.moved is not None and isinstance(record, rule.model):
                 rule.moved(ctx, record, transition)
+
+
+class Guard:
+    """Stands for a plugin that is set aside: what its indispensable rules would have checked is refused."""
+
+    def __init__(self, plugin: Plugin, rules: Sequence[Rules]) -> None:
+        self.name = plugin.name
+        self._title = plugin.manifest.title
+        self._models = tuple(rule.model for rule in rules)
+
+    @hookimpl
+    def check_records(self, changes: Sequence[Change]) -> None:
+        """Refuse to save unchecked."""
+        self._refuse(change.record for change in changes)
+
+    @hookimpl
+    def check_deletion(self, records: Sequence[Record]) -> None:
+        """Refuse to delete unchecked."""
+        self._refuse(records)
+
+    @hookimpl
+    def check_transition(self, record: Record) -> None:
+        """Refuse to move unchecked."""
+        self._refuse([record])
+
+    def _refuse(self, records: Iterable[Record]) -> None:
+        if any(isinstance(record, self._models) for record in records):
+            raise SetAside(
+                _(
+                    "This cannot be changed for now: the module {name}, which checks it, is set aside. "
+                    "An administrator sees why on the modules page and brings it back.",
+                    name=self._title,
+                )
+            )
 
 
 def _of(rule: Rules, changes: Sequence[Change]) -> list[Change]:

@@ -16,6 +16,7 @@ from comptoir.context import Context
 from comptoir.db.unit_of_work import UnitOfWork, is_busy
 from comptoir.errors import Conflict, PreconditionFailed, RuleViolation
 from comptoir.i18n import _, speaking
+from comptoir.modules.crashes import plugin_failure
 from comptoir.registry.policies import policy_for
 from comptoir.rest import idempotency
 from comptoir.rest.authentication import Callers
@@ -118,7 +119,8 @@ class Desk:
                 content = read_json(request, optional=body == "optional") if body != "none" else None
                 return self._try(request, handler, values, content, stack)
             except Exception as error:  # noqa: BLE001 - the last resort, which logs what nobody foresaw
-                return problem_of(error).response()
+                failed = plugin_failure(self.deployment, self.registry, error)
+                return problem_of(failed or error).response()
 
     def _try(
         self, request: Request, handler: Handler, values: Mapping[str, Any], body: Any, stack: ExitStack

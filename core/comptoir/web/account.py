@@ -142,8 +142,6 @@ def sign_in() -> Response:
 
 
 def _refused(email: str, refusal: Refusal) -> Response:
-    with current_deployment().system_context("sign-in refused", registry=current_registry()) as ctx:
-        ctx.hooks.on_login_refused(ctx=ctx, identifier=email, reason=refusal.code)
     answer = _sign_in_page(refusal.message, email, 429 if refusal.wait is not None else 422)
     if refusal.wait is not None:
         answer.headers["Retry-After"] = str(int(refusal.wait.total_seconds()) + 1)

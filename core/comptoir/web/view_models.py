@@ -669,6 +669,7 @@ class ModuleRow:
     locked: bool = False
     update: str = ""
     uninstall_url: str = ""
+    back_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
