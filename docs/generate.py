@@ -53,7 +53,7 @@ def _hooks_page() -> Iterator[str]:
     yield ""
     yield "| family | called | result | an exception … |"
     yield "|---|---|---|---|"
-    yield "| `contribute_*` | once, when the application is built | lists of frozen values, joined | refuses the plugin |"
+    yield "| `contribute` | once, when the application is built | frozen values of any kind, in one list | refuses the plugin |"
     yield "| `prepare_*` | in the transaction, with the whole batch | may modify | rolls back |"
     yield "| `check_*` | in the transaction | may not modify | violations are gathered and shown together |"
     yield "| `on_*` | in the transaction | – | rolls back |"

@@ -19,9 +19,9 @@ from comptoir.hookspecs import ALL_THEMES
 from comptoir_sales.models import Deal, Lead
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-FAMILIES = ("contribute_", "prepare_", "check_", "on_", "after_", "choose_", "narrow_", "forbid_", "adapt_")
-# They act for a module as a whole, or extend the application object, and are documented one by one.
-OTHERS = {"seed_module", "seed_demo", "configure_app", "export_personal_data", "erase_personal_data"}
+FAMILIES = ("prepare_", "check_", "on_", "after_", "choose_", "narrow_", "forbid_", "adapt_")
+# They act for a module as a whole, and are documented one by one.
+OTHERS = {"contribute", "seed_module", "seed_demo", "export_personal_data", "erase_personal_data"}
 
 
 def load_generator() -> ModuleType:
@@ -87,7 +87,7 @@ def test_the_example_of_a_hook_uses_what_there_is(name: str, hook: Any) -> None:
 
 @pytest.mark.parametrize(
     "name, hook",
-    [pair for pair in HOOKS if pair[0].startswith("contribute_")],
+    [pair for pair in HOOKS if pair[0] == "contribute"],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_example_of_a_contribution_runs(name: str, hook: Any) -> None:

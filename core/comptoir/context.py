@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, insert, select
@@ -23,6 +23,9 @@ from comptoir.settings import Settings
 if TYPE_CHECKING:
     from comptoir.db.workflow import Transition
     from comptoir.values import RecordRef
+
+
+T = TypeVar("T")
 
 
 class Registry(Protocol):
@@ -111,6 +114,7 @@ class Context:
         self._moving: dict[int, Transition] = {}
         self._teams: dict[int, int | None] = {}
         self._known: dict[str, set[int]] = {}
+        self._computed: dict[Hashable, Any] = {}
 
     @property
     def session(self) -> Session:
@@ -245,6 +249,16 @@ class Context:
     def is_moving(self, record: Record) -> bool:
         """Whether the record goes through a transition right now."""
         return id(record) in self._moving
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """A value computed once in this context and then remembered; the key begins with the plugin's name.
+
+        ``as_system`` gives a context of its own, because its rights differ.
+        """
+        if key not in self._computed:
+            self._computed[key] = compute()
+        found: T = self._computed[key]
+        return found
 
     # -- small facts that saves need again and again ------------------------------------------------------------------------
 

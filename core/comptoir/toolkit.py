@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from comptoir.access.guard import me as reader_id
 from comptoir.access.models import Team, User
 from comptoir.context import Context
@@ -67,15 +70,12 @@ from comptoir.db.record import (
     extends,
     record_name,
 )
-from comptoir.db.types import Json, MoneyType, UtcDateTime, average, fold
+from comptoir.db.types import Json, MoneyType, UtcDateTime, fold
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import (
-    ComptoirError,
-    ConfigurationError,
     Conflict,
     NotAllowed,
     NotFound,
-    PluginError,
     RuleViolation,
     RuleViolations,
 )
@@ -85,12 +85,41 @@ from comptoir.jobs.outbox import defer
 from comptoir.jobs.queue import Recoverable
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
-from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
+from comptoir.records.query import (
+    All,
+    Any_,
+    Compare,
+    Filter,
+    Not,
+    Query,
+    aggregate,
+    and_also,
+    count,
+    load,
+    run,
+    titles,
+    to_pairs,
+    where,
+)
 from comptoir.records.write import archive, delete, move, restore, save
 from comptoir.registry.people import give_role
-from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
-from comptoir.values import Amount, FieldChange, RecordRef
+from comptoir.schedules import Daily, Every, Monthly, Weekly
+from comptoir.values import Amount, RecordRef
 from comptoir.web.formats import Formats
+
+if TYPE_CHECKING:
+    from comptoir.web.session import Visit
+    from comptoir.web.views import PublicVisit, page, part, redirect
+
+PAGES = {"Visit": "session", "PublicVisit": "views", "page": "views", "part": "views", "redirect": "views"}
+"""What is imported from `comptoir.web` at its first use: work and commands, which show no page, start sooner without it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PAGES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"comptoir.web.{PAGES[name]}"), name)
+
 
 # declaring: tables, fields, stages
 __all__ = [
@@ -145,17 +174,19 @@ __all__ += [
     "aggregate",
     "and_also",
     "archive",
-    "average",
     "changes_of",
+    "count",
     "defer",
     "delete",
     "fold",
     "give_role",
     "history_of",
+    "load",
     "move",
     "of_type",
     "reader_id",
     "restore",
+    "run",
     "save",
     "titles",
     "to_pairs",
@@ -168,7 +199,6 @@ __all__ += [
     "Board",
     "Command",
     "Contribution",
-    "Cron",
     "Daily",
     "DeferredWork",
     "Every",
@@ -190,7 +220,6 @@ __all__ += [
     "Route",
     "Rules",
     "Saved",
-    "Schedule",
     "ScreenAddition",
     "Screens",
     "Section",
@@ -202,18 +231,23 @@ __all__ += [
     "hookspec",
 ]
 
+# pages
+__all__ += [
+    "Formats",
+    "PublicVisit",
+    "Visit",
+    "page",
+    "part",
+    "redirect",
+]
+
 # errors, values, words
 __all__ += [
     "LANGUAGES",
     "Amount",
-    "ComptoirError",
-    "ConfigurationError",
     "Conflict",
-    "FieldChange",
-    "Formats",
     "NotAllowed",
     "NotFound",
-    "PluginError",
     "RecordRef",
     "Recoverable",
     "RuleViolation",

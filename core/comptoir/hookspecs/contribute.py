@@ -18,5 +18,5 @@ def contribute() -> list[Contribution | type[Base]]:  # type: ignore[empty-body]
     Called once per generation, while the application is built: no context, no database, no request.  Values are frozen,
     and each checks itself; one that is wrong refuses the plugin with a sentence that says what to mend.
 
-    Example: ``return [*models.ALL, *screens.ALL, Rules(Order, check=services.check_orders)]``
+    Example: ``return [models.Order, Rules(Contact, check=services.check), Job("sales.find_idle", jobs.find_idle, Daily(time(7)))]``
     """

@@ -27,7 +27,7 @@ ALLOWED = 2
 WINDOW = dt.timedelta(minutes=1)
 
 
-def plugin_failure(deployment: Deployment, registry: Registry, error: BaseException) -> PluginFailed | None:
+def plugin_failure(deployment: Deployment, registry: Registry, error: Exception) -> PluginFailed | None:
     """The answer to an error that a plugin's code did not foresee, after it was counted; None where no plugin is to blame."""
     if isinstance(error, ComptoirError | HTTPException) or refusal_of(error) is not None:
         return None

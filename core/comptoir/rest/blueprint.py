@@ -40,6 +40,7 @@ def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
     for position, route in enumerate([*table, _document_route(registry, document)]):
         # a converter would fail on a number of thousands of digits
         rule = route.path.replace("{id}", "<record_id>").replace("{action}", "<name>")
+        rule = rule.replace("{", "<").replace("}", ">")
         blueprint.add_url_rule(rule, f"r{position}", _view(desk, route), methods=[route.method])
 
     return blueprint

@@ -26,6 +26,7 @@ from comptoir.web.ids import IdConverter
 from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, tokens, users
 from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
 from comptoir.web.themes import COMPILED, StaticFiles, load_theme, template_loader
+from comptoir.web.views import add_views
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
         app.register_blueprint(screen.pages)
     for declared in registry.record_types.values():
         records.add_record_type(app, declared)
+    add_views(app, registry)
     _answer_for_absent(app, registry)
 
     @app.after_request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from comptoir.toolkit import Base, Context, Contribution, Manifest, Permission, RoleTemplate, Rules, _, hookimpl
-from comptoir_catalog import demo, models, screens, services
+from comptoir_catalog import demo, models, rest, screens, services, views
 from comptoir_catalog.models import PriceList, Product
 
 manifest = Manifest(_("Catalogue"), _("Products, units and price lists."), category="sales", icon="box")
@@ -31,7 +31,7 @@ RULES = (
 
 @hookimpl
 def contribute() -> list[Contribution | type[Base]]:
-    return [*models.ALL, *RIGHTS, *screens.ALL, *RULES]
+    return [*models.ALL, *RIGHTS, *screens.ALL, *views.VIEWS, *rest.ROUTES, *RULES]
 
 
 @hookimpl

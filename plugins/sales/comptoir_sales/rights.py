@@ -17,8 +17,7 @@ NAMES = {
 }
 """What everyone in sales needs to read to understand a deal."""
 
-ALL = (
-    Permission(models.REOPEN, _("Reopen a closed deal")),
+ROLES = (
     RoleTemplate(
         "sales.agent",
         _("Sales agent"),
@@ -53,3 +52,5 @@ ALL = (
         _("Sees and edits every deal of the team and the teams below it."),
     ),
 )
+
+ALL = (Permission(models.REOPEN, _("Reopen a closed deal")), *ROLES)

@@ -98,7 +98,7 @@ def test_a_new_rest_gives_a_new_task(ctx: Context, stage: Stage, clock: Clock) -
 
 
 def test_an_agent_works_with_the_role_that_sales_brings(stage: Stage) -> None:
-    agent_role = next(role for role in rights.ALL if role.name == "sales.agent")
+    agent_role = next(role for role in rights.ROLES if role.name == "sales.agent")
     agent = stage.user("Radu", grants=dict(agent_role.permissions))
     with stage.acting(agent) as acting:
         contact = Contact(name="Mega Fruct SRL", phones=[ContactPhone(number="0744 123 456")])
