@@ -70,10 +70,9 @@ from comptoir.db.record import (
     extends,
     record_name,
 )
-from comptoir.db.types import Json, MoneyType, UtcDateTime, fold
+from comptoir.db.types import Json, UtcDateTime, fold
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import (
-    Conflict,
     NotAllowed,
     NotFound,
     RuleViolation,
@@ -128,7 +127,6 @@ __all__ = [
     "Extension",
     "Json",
     "Line",
-    "MoneyType",
     "Public",
     "Record",
     "RecordType",
@@ -245,7 +243,6 @@ __all__ += [
 __all__ += [
     "LANGUAGES",
     "Amount",
-    "Conflict",
     "NotAllowed",
     "NotFound",
     "RecordRef",

@@ -11,7 +11,7 @@ from comptoir.errors import PluginError
 from comptoir.i18n import Text, _
 from comptoir.registry.discover import Available
 
-SECONDS = 15.0
+SECONDS = 30.0
 """How long the import of a plugin may take before it is refused."""
 
 REMEMBERED = 60.0
@@ -22,7 +22,9 @@ DONE = "the trial is over"
 TRIAL = f"""
 import importlib, json, sys
 sys.path[:] = json.loads(sys.argv[1])
+import comptoir.toolkit
 from comptoir.registry.plugin import readable
+print("ready", flush=True)
 try:
     getattr(importlib.import_module(sys.argv[2]), "contribute", list)()
 except BaseException as error:
@@ -52,13 +54,17 @@ def try_out(available: Available) -> None:
 
 def _fault_of(available: Available) -> Text | None:
     command = [sys.executable, "-c", TRIAL, json.dumps(sys.path), available.target]
-    try:
-        ran = subprocess.run(
-            command, check=False, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL
-        )
-    except subprocess.TimeoutExpired:
-        return _("It cannot be imported: it does not come to an end within {seconds} s.", seconds=round(SECONDS))
-    if ran.returncode == 0 and ran.stdout.rstrip().endswith(DONE):
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # our own code is loaded: from here on it is the plugin that takes time
+        try:
+            told, complaint = child.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return _("It cannot be imported: it does not come to an end within {seconds} s.", seconds=round(SECONDS))
+    if child.returncode == 0 and told.rstrip().endswith(DONE):
         return None
-    lines = ran.stderr.strip().splitlines()
+    lines = complaint.strip().splitlines()
     return _("It cannot be imported: {reason}", reason=lines[-1][:300] if lines else _("it ends the process"))
