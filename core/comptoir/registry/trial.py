@@ -54,8 +54,9 @@ def try_out(available: Available) -> None:
 
 def _fault_of(available: Available) -> Text | None:
     command = [sys.executable, "-c", TRIAL, json.dumps(sys.path), available.target]
+    # unbuffered, so that the first line is read and nothing of what follows it
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()  # our own code is loaded: from here on it is the plugin that takes time
@@ -64,7 +65,7 @@ def _fault_of(available: Available) -> Text | None:
         except subprocess.TimeoutExpired:
             child.kill()
             return _("It cannot be imported: it does not come to an end within {seconds} s.", seconds=round(SECONDS))
-    if child.returncode == 0 and told.rstrip().endswith(DONE):
+    if child.returncode == 0 and told.rstrip().endswith(DONE.encode()):
         return None
-    lines = complaint.strip().splitlines()
+    lines = complaint.decode(errors="replace").strip().splitlines()
     return _("It cannot be imported: {reason}", reason=lines[-1][:300] if lines else _("it ends the process"))
