@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import NUMERIC, Kind, fields_of
 from comptoir.db.record import Record
 from comptoir.db.types import fold
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
@@ -23,12 +23,16 @@ from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
 from comptoir.records.transfer.report import ImportReport, Listener, Problem, Progress
 from comptoir.records.transfer.waiting import Row, needs_of
-from comptoir.records.validate import is_dialable, reader_of
+from comptoir.records.validate import check_value, is_dialable, reader_of
 
 if TYPE_CHECKING:
     from comptoir.context import Context
 
 BATCH = 500
+PARTS = 8
+"""Into how many a refused batch is cut: few, and much is checked again; many, and much is saved in small pieces."""
+FINAL = NUMERIC | {Kind.EMAIL, Kind.URL}
+"""Kinds whose values no plugin prepares any further: what is wrong with one is said before its batch is refused for it."""
 REMEMBERED = 50_000
 """Cells whose value is remembered; beyond that they are read again, so that memory stays bounded."""
 
@@ -197,6 +201,9 @@ class _Importer:
                 continue
             if value is not None:
                 values.append((target, value))
+                if target.field.kind in FINAL:
+                    found = check_value(target.field, value, target.field.name)
+                    violations += [(target.column, violation) for violation in found]
             elif target.field.expected and notices is not None and not any(t is target for t, _text in row.waits_for):
                 told = _(
                     "{column} is empty: the {type} is kept without {label}. Fill the cell and import again.",
@@ -378,22 +385,23 @@ class _Importer:
                 self._notice(Problem(row.line, target.column, str(message), is_notice=True), row)
 
     def _save_apart(self, rows: Sequence[Row], error: ComptoirError) -> None:
-        """After a batch was refused: save it in halves, and these in halves, so that only the rows at fault fail."""
+        """After a batch was refused: save it in parts, and a refused part in parts, so that only the rows at fault fail."""
         if len(rows) == 1:
             found = (
                 error.violations if isinstance(error, RuleViolations) else [RuleViolation(error.code, error.message)]
             )
             self._fail(rows[0], [(self._column_of(violation), violation) for violation in found])
             return
-        for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
-            existing = self._existing(half, anew=True)
+        size = -(-len(rows) // PARTS)
+        for part in (rows[begin : begin + size] for begin in range(0, len(rows), size)):
+            existing = self._existing(part, anew=True)
             try:
                 with self.ctx.session.begin_nested(), self.ctx.session.no_autoflush:
-                    for row in half:
+                    for row in part:
                         self._put_all(row, existing, self._values(row, None, last=True)[0])
-                    self._save(half)
+                    self._save(part)
             except ComptoirError as refused:
-                self._save_apart(half, refused)
+                self._save_apart(part, refused)
 
     def _column_of(self, violation: RuleViolation) -> str:
         for target in self.mapping.targets:
