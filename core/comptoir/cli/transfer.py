@@ -64,7 +64,7 @@ def import_command(
     report: ImportReport | None = None
     shown: list[Problem] = []
     with ExitStack() as stack:
-        failed_rows = _RowFile(stack, errors, table.columns)
+        failed_rows = _RowFile(stack, errors, table.columns, once=True)
         noticed_rows = _RowFile(stack, notices, table.columns)
 
         def listen(problem: Problem, cells: dict[str, Any]) -> None:
@@ -95,13 +95,14 @@ def import_command(
 
 
 class _RowFile:
-    """Rows of the source with what is wrong beside them, written as they come; nothing without a path.
+    """Rows of the source with what is said of them beside them, written as they come; nothing without a path.
 
-    Each row stands once, with all that is said of it, so that the file can be corrected and imported as it is.
+    With ``once`` a row stands once for all that is said of it, so that the file can be corrected and imported as it is.
     """
 
-    def __init__(self, stack: ExitStack, path: Path | None, columns: tuple[str, ...]) -> None:
+    def __init__(self, stack: ExitStack, path: Path | None, columns: tuple[str, ...], *, once: bool = False) -> None:
         self._writer: Any = None
+        self._once = once
         self._columns = columns
         self._line = 0
         self._row: dict[str, Any] = {}
@@ -119,7 +120,7 @@ class _RowFile:
         """Note a problem; the row is written once another one has its turn."""
         if self._writer is None:
             return
-        if problem.line != self._line:
+        if problem.line != self._line or not self._once:
             self._finish_row()
         self._line, self._row = problem.line, cells
         self._told.append(problem)

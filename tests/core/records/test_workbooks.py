@@ -95,6 +95,15 @@ def test_a_reader_that_takes_too_much_is_ended(
     assert "too large" in str(refused.value)
 
 
+def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook, "UNPACKED", 1000)
+    with pytest.raises(RuleViolation) as refused:
+        read_table(book(tmp_path / "table.xlsx", "A1"))
+    assert "unpacked it has" in str(refused.value)
+
+
 def test_formats_without_content_right_of_the_table_do_no_harm(tmp_path: Path) -> None:
     path = book(tmp_path / "table.xlsx", "A1", "A2")
     with zipfile.ZipFile(path) as old:
