@@ -19,13 +19,13 @@ from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import as_json
 from comptoir.records.query import Query, run, titles
+from comptoir.records.transfer.formulas import neutralised
 
 if TYPE_CHECKING:
     from comptoir.context import Context
 
 PAGE = 500
 FORMATS = ("csv", "xlsx", "json")
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_records(
@@ -85,10 +85,7 @@ def _rows(ctx: Context, declared: DeclaredType, query: Query, names: Sequence[st
 
 
 def _safe(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula gets an apostrophe, which the import takes off again."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(DANGEROUS):
-        return "'" + value
-    return value
+    return neutralised(value) if isinstance(value, str) else value
 
 
 def _write_csv(target: IO[bytes], names: Sequence[str], declared: DeclaredType, rows: Iterable[dict[str, Any]]) -> int:
