@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
+from werkzeug.routing import BaseConverter
 
 from comptoir.errors import NotFound
 from comptoir.i18n import _
@@ -14,7 +15,7 @@ from comptoir.rest.call import Answer, Call, Desk
 from comptoir.rest.openapi import build_document
 from comptoir.rest.problems import problem_of
 from comptoir.rest.reader import reader_page
-from comptoir.rest.routes import PREFIX, Route, routes
+from comptoir.rest.routes import OF_COLLECTION, PREFIX, Route, routes
 from comptoir.rest.schemas import LARGEST_ID
 from comptoir.rest.wire import dump
 from comptoir.web.frame import page
@@ -26,12 +27,23 @@ if TYPE_CHECKING:
 DOCUMENT_PATH = f"{PREFIX}/openapi.json"
 
 
+class RecordConverter(BaseConverter):
+    """Anything in the place of a record's number but the names that a collection keeps for itself.
+
+    Those answer 405 to a method they do not know.  Whether the rest is a number is looked at later: a converter would
+    fail on one of thousands of digits.
+    """
+
+    regex = rf"(?!(?:{'|'.join(OF_COLLECTION)})\Z)[^/]+"
+
+
 def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
     """The API of one generation and the page that explains it, to be registered without a prefix.
 
     What is not here is answered by the application, which knows that paths below ``/api/v1/`` want problems.
     """
     blueprint = Blueprint("api", __name__)
+    blueprint.record(lambda state: state.app.url_map.converters.update(record=RecordConverter))
     desk = Desk(deployment, registry)
     table = routes(registry)
 
@@ -40,8 +52,7 @@ def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
         return build_document(registry, table)
 
     for position, route in enumerate([*table, _document_route(registry, document)]):
-        # a converter would fail on a number of thousands of digits
-        rule = route.path.replace("{id}", "<record_id>").replace("{action}", "<name>")
+        rule = route.path.replace("{id}", "<record:record_id>").replace("{action}", "<name>")
         blueprint.add_url_rule(rule, f"r{position}", _view(desk, route), methods=[route.method])
 
     def reader() -> Response:

@@ -448,7 +448,7 @@ def _operation(route: Route) -> Json:
             found["parameters"] = _shared("IdempotencyKey")
             found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "bulk")))}
             answers = {"200": _success(_bulk_result(), "What was done")}
-            refusals += [400, 409, 412, 413, 415]
+            refusals += [400, 409, 412, 413, 415, 428]
         case "read":
             found["summary"] = f"{label}: read"
             found["parameters"] = [*_include_parameter(declared), *_shared("IfNoneMatch")]
@@ -459,12 +459,12 @@ def _operation(route: Route) -> Json:
             found["parameters"] = [*_include_parameter(declared), *_shared("IfMatch")]
             found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "update")))}
             answers = {"200": one}
-            refusals += [400, 404, 409, 412, 413, 415]
+            refusals += [400, 404, 409, 412, 413, 415, 428]
         case "delete":
             found["summary"] = f"{label}: delete"
             found["parameters"] = _shared("IfMatch")
             answers = {"204": {"description": "Deleted"}}
-            refusals += [404, 409, 412]
+            refusals += [404, 409, 412, 428]
         case "history":
             found["summary"] = f"{label}: who changed what"
             found["parameters"] = [
@@ -488,7 +488,7 @@ def _operation(route: Route) -> Json:
             found["parameters"] = [*_include_parameter(declared), *_shared("IfMatch", "IdempotencyKey")]
             found["requestBody"] = {"required": False, "content": _json({"type": "object"})}
             answers = {"200": _success({"type": "object"}, "The record, or the one that the action made")}
-            refusals += [400, 404, 409, 412, 413, 415]
+            refusals += [400, 404, 409, 412, 413, 415, 428]
     found["responses"] = {**answers, **{str(s): _ref("responses", f"Problem{s}") for s in sorted(refusals)}}
     return found
 
