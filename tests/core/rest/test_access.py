@@ -148,6 +148,35 @@ def test_a_hidden_field_is_nowhere(api: Any, blind: Any) -> None:
     assert api.get(path).json[HIDDEN] == "6.00"
 
 
+def test_a_change_of_hidden_fields_alone_leaves_no_trace_in_the_history(api: Any, blind: Any) -> None:
+    made = api.made("/shop/orders", number="A-1", margin="5", lines=[{"product": "Tea", "cost": "1"}])
+    path = f"/shop/orders/{made['id']}"
+    for margin in range(6, 12):
+        assert api.patch(path, {"margin": str(margin)}).status_code == 200
+    assert api.patch(path, {"lines": [{"product": "Tea", "cost": "2"}]}).status_code == 200
+    assert api.patch(path, {"amount": "1", "margin": "1"}).status_code == 200
+
+    def changes(reader: Any, query: str = "") -> list[list[str]]:
+        return [sorted(entry["changes"]) for entry in reader.get(f"{path}/history{query}").json["data"]]
+
+    assert changes(blind)[0] == ["amount"]
+    assert len(changes(blind)) == 2
+    assert len(changes(api)) == 9
+    page = blind.get(f"{path}/history?page[size]=1").json
+    assert [sorted(entry["changes"]) for entry in page["data"]] == [["amount"]]
+    assert len(changes(blind, f"?page[size]=1&page[after]={page['meta']['page']['next']}")) == 1
+    assert "cost" not in str(blind.get(f"{path}/history").json)
+    assert "cost" in str(api.get(f"{path}/history").json)
+
+
+def test_the_description_of_the_api_names_no_field_that_its_reader_may_not_see(api: Any, blind: Any) -> None:
+    whole, narrow = api.get("/openapi.json"), blind.get("/openapi.json")
+    for name in (HIDDEN, "cost"):
+        assert f'"{name}"' in whole.text
+        assert name not in narrow.text.lower()
+    assert whole.headers["ETag"] != narrow.headers["ETag"]
+
+
 def test_a_locked_field_is_read_and_never_loads(api: Any, blind: Any) -> None:
     made = blind.made("/shop/orders", number="A-1")
     path = f"/shop/orders/{made['id']}"

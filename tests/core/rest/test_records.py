@@ -16,7 +16,7 @@ def test_a_created_record_is_answered_with_its_place_and_version(api: Any) -> No
     assert answer.json["amount"] == "1250.50"
     assert answer.json["stage"] == "draft"
     assert answer.json["owner_id"] == api.user.id
-    assert answer.json["lines"] == [{"product": "Tea", "quantity": 1, "price": None}]
+    assert answer.json["lines"] == [{"product": "Tea", "quantity": 1, "price": None, "cost": None}]
     assert api.get(f"/shop/orders/{answer.json['id']}").json == answer.json
 
 
@@ -39,8 +39,8 @@ def test_lines_are_replaced_as_a_list(api: Any) -> None:
     lines = [{"product": "Cup", "quantity": 3}, {"product": "Tea", "price": "2.5"}]
     answer = api.patch(f"/shop/orders/{made['id']}", {"lines": lines})
     assert answer.json["lines"] == [
-        {"product": "Cup", "quantity": 3, "price": None},
-        {"product": "Tea", "quantity": 1, "price": "2.50"},
+        {"product": "Cup", "quantity": 3, "price": None, "cost": None},
+        {"product": "Tea", "quantity": 1, "price": "2.50", "cost": None},
     ]
     assert api.get(f"/shop/orders/{made['id']}").json["lines"] == answer.json["lines"]
 

@@ -23,8 +23,8 @@ METHODS = ("get", "post", "patch", "put", "delete")
 @pages.get("/api/docs")
 def docs() -> Response:
     """What the API of the enabled modules offers, by record type."""
-    registry = current_visit().context.registry
-    document = build_document(registry, routes(registry))
+    ctx = current_visit().context
+    document = build_document(ctx.registry, routes(ctx.registry), ctx.actor.grants)
     groups: dict[str, list[ApiOperation]] = {}
     for path, item in document.get("paths", {}).items():
         for method in METHODS:

@@ -49,6 +49,7 @@ class OrderLine(Line):
     product: Mapped[str] = text(_("Product"), required=True)
     quantity: Mapped[int] = integer(_("Quantity"), minimum=1, maximum=10_000, default=1, required=True)
     price: Mapped[Decimal | None] = money(_("Price"))
+    cost: Mapped[Decimal | None] = money(_("Cost"), read="shop.order.see_margin")
 
 
 class Order(Record):
