@@ -68,6 +68,7 @@ class Order(Record):
     paid_at: Mapped[dt.datetime | None] = moment(_("Paid"))
     reason: Mapped[str | None] = text(_("Reason"))
     margin: Mapped[Decimal | None] = money(_("Margin"), read="shop.order.see_margin")
+    commission: Mapped[Decimal | None] = money(_("Commission"), read="shop.order.see_margin", server=True)
     checked: Mapped[bool] = boolean(_("Checked"), write="shop.order.check")
     lines: Mapped[list[OrderLine]] = lines(_("Lines"), "OrderLine")
 
