@@ -10,11 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from comptoir.access.models import SystemAccess, Team, User
+from comptoir.access.models import Team, User
 from comptoir.access.permissions import Actor, system_actor
+from comptoir.access.security_log import ACTED_AS_SYSTEM, record_event
 from comptoir.db.record import Public, Record
 from comptoir.errors import NotAllowed
 from comptoir.i18n import _
@@ -153,12 +154,10 @@ class Context:
         return scope == "team" and record.team_id is not None and record.team_id in self.actor.team_ids
 
     def as_system(self, reason: str) -> Context:
-        """A context with every right in the same transaction; the reason is written to the audit."""
+        """A context with every right in the same transaction; the reason is written to the security log."""
         if self.actor.is_system:
             return self
-        self.system_session.execute(
-            insert(SystemAccess), [{"at": self.now(), "user_id": self.actor.id, "reason": reason[:255]}]
-        )
+        record_event(self.system_session, ACTED_AS_SYSTEM, about=reason)
         return self._twin(system_actor(self.actor.name))
 
     def _twin(self, actor: Actor) -> Context:

@@ -167,7 +167,8 @@ class Deployment:
 
     def context_in(self, uow: Sessions, actor: Actor, registry: Registry | None = None) -> Context:
         """A context within a unit of work that somebody else commits (after `Context.write_outbox`)."""
-        uow.system.info["clock"] = self.clock  # deferred work is due by it
+        # deferred work is due by this clock; the security log names this actor
+        uow.system.info.update(clock=self.clock, actor=actor)
         return Context(
             unit_of_work=uow,
             registry=registry or self.registry,

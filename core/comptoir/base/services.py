@@ -12,7 +12,7 @@ from comptoir.access import throttle
 from comptoir.access.roles import find_role, grant_role
 from comptoir.access.sessions import purge_sessions
 from comptoir.access.teams import rebuild_closure, set_main_team
-from comptoir.access.users import check_leaving, follow_edits
+from comptoir.access.users import check_leaving, follow_additions, follow_edits
 from comptoir.base.models import (
     Appointment,
     Contact,
@@ -400,11 +400,15 @@ def follow_teams(ctx: Context, changes: Sequence[Change]) -> None:
 
 def follow_users(ctx: Context, changes: Sequence[Change]) -> None:
     """Whoever may not enter any more is signed out at once; seats are counted, and an administrator stays."""
-    edited = [
-        user.id
-        for user, change in changes_of(changes, User)
-        if not change.is_new and any(change.touches(name) for name in ("active", "archived_at", "email"))
-    ]
+    edited, added = {}, []
+    for user, change in changes_of(changes, User):
+        touched = [name for name in ("active", "archived_at", "email") if change.touches(name)]
+        if change.is_new:
+            added.append(user.id)
+        elif touched:
+            edited[user.id] = touched
+    if added:
+        follow_additions(ctx.system_session, added)
     if edited:
         follow_edits(ctx.system_session, edited, seats=ctx.settings.seats)
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
+from comptoir.access.security_log import MODULE_CHANGED, record_event
 from comptoir.context import Context
 from comptoir.db.base import Base
 from comptoir.db.migrations import Unit, pending, remove, schema_change, upgrade
@@ -445,6 +446,7 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
             for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
                 outcome()
             session = ctx.system_session
+            record_event(session, MODULE_CHANGED, about=name, state="uninstalled", export=exported.name)
             _forget(session, registry, name, types)
             _raise_generation(session)
             raise_access_stamp(session)
@@ -539,6 +541,7 @@ def _record_state(ctx: Context, name: str, state: State, by: Actor | None = None
     row.state, row.changed_at, row.changed_by = state, now, (by or ctx.actor).name[:255]
     row.version = plugin.available.version if plugin is not None else row.version
     session.flush()
+    record_event(session, MODULE_CHANGED, about=name, state=str(state), version=row.version)
 
 
 def _seed(ctx: Context, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 from werkzeug.routing import BaseConverter
 
+from comptoir.access.permissions import ADMINISTER
 from comptoir.db.fields import fields_of
 from comptoir.errors import NotFound
 from comptoir.i18n import _
@@ -17,6 +18,7 @@ from comptoir.rest.openapi import build_document
 from comptoir.rest.problems import problem_of
 from comptoir.rest.routes import OF_COLLECTION, PREFIX, Route, routes
 from comptoir.rest.schemas import LARGEST_ID
+from comptoir.rest.security import security_route
 from comptoir.rest.wire import dump
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
     desk = Desk(deployment, registry)
     table = routes(registry)
 
-    for position, route in enumerate([*table, _document_route(registry, table)]):
+    for position, route in enumerate([*table, security_route(), _document_route(registry, table)]):
         rule = route.path.replace("{id}", "<record:record_id>").replace("{action}", "<name>")
         blueprint.add_url_rule(rule, f"r{position}", _view(desk, route), methods=[route.method])
     return blueprint
@@ -92,7 +94,7 @@ def _document_route(registry: Registry, table: Sequence[Route]) -> Route:
 
 
 def _rights_to_read(registry: Registry) -> frozenset[str]:
-    """The permissions that single fields and fields of lines ask for: callers who hold the same ones see one document."""
+    """The permissions by which the document differs, those of single fields above all: callers who hold the same ones see one document."""
     fields = [field for declared in registry.record_types.values() for field in declared.fields.values()]
     fields += [inner for field in fields if field.line is not None for inner in fields_of(field.line).values()]
-    return frozenset(field.read for field in fields if field.read is not None)
+    return frozenset({ADMINISTER, *(field.read for field in fields if field.read is not None)})

@@ -53,6 +53,7 @@ class Call:
 
     request: Request
     context: Context
+    credential: str
     body: Any = None
 
     def body_object(self, *, optional: bool = False) -> dict[str, Any]:
@@ -158,12 +159,13 @@ class Desk:
     ) -> Response:
         write = request.method not in READS
         with UnitOfWork(self.deployment.engine, write=write) as uow:
-            actor = self.callers.identify(request, uow)
+            actor, credential = self.callers.identify(request, uow)
             stack.enter_context(speaking(actor.language))
             # the policy follows from the credentials that the same connection just looked up
             uow.policy, uow.user_id = policy_for(self.registry, actor.grants), actor.id
             ctx = self.deployment.context_in(uow, actor, self.registry)
-            call = Call(request, ctx, body)
+            uow.system.info["address"] = request.remote_addr or ""
+            call = Call(request, ctx, credential, body)
             response = idempotency.replayed(call) if request.method == "POST" else None
             if response is None:
                 response = handler(call, **values).response()

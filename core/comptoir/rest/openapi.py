@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from comptoir import __version__
+from comptoir.access.permissions import ADMINISTER
 from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind
 from comptoir.db.workflow import Workflow
 from comptoir.records.declared import DeclaredType
@@ -15,6 +16,8 @@ from comptoir.rest.problems import MEDIA_TYPE, TITLES
 from comptoir.rest.represent import PLAIN
 from comptoir.rest.resources import HISTORY_LIMIT, Resource
 from comptoir.rest.schemas import LARGEST_ID, LINES_LIMIT, NEVER_NULL, line_fields
+from comptoir.rest.security import PATH as SECURITY_PATH
+from comptoir.rest.security import description as describe_security
 
 if TYPE_CHECKING:
     from comptoir.access.permissions import Grants
@@ -49,6 +52,8 @@ def build_document(registry: Registry, table: Iterable[Route], grants: Grants | 
         if "{" in route.path and "parameters" not in item:
             item["parameters"] = _path_parameters(route)
         item[route.method.lower()] = _operation(route, grants)
+    if grants is None or grants.scope(ADMINISTER) is not None:
+        paths[SECURITY_PATH] = describe_security()
     return {
         "openapi": "3.1.0",
         "info": {"title": "Comptoir", "version": __version__, "description": DESCRIPTION},
@@ -57,7 +62,8 @@ def build_document(registry: Registry, table: Iterable[Route], grants: Grants | 
         "tags": [
             {"name": declared.name, "description": str(declared.declaration.plural)}
             for declared in registry.record_types.values()
-        ],
+        ]
+        + ([{"name": "core", "description": "Platform"}] if SECURITY_PATH in paths else []),
         "paths": paths,
         "components": {
             "schemas": schemas,

@@ -742,6 +742,39 @@ class AdminTable:
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityPage:
+    """The security log: what to look for, and what was found."""
+
+    title: str
+    url: str
+    filters: tuple[FieldInput, ...]
+    table: Table
+    pager: Pager
+    empty: Empty
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A browser that is signed in; the present one has nothing to end it with but signing out."""
+
+    browser: str
+    agent: str
+    address: str
+    since: str
+    used: str
+    end_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """Where somebody is signed in."""
+
+    title: str
+    sessions: tuple[SessionLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TokenLine:
     name: str
     prefix: str

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 import xlsxwriter
 
+from comptoir.access.security_log import DATA_EXPORTED, record_event
 from comptoir.db.fields import Kind
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
@@ -31,20 +32,29 @@ FORMATS = ("csv", "xlsx", "json")
 def export_records(
     ctx: Context, declared: DeclaredType, query: Query, target: IO[bytes], *, format: str = "csv"
 ) -> int:
-    """Write the records that a query finds and the actor may see; returns their number. Memory does not grow with it."""
+    """Write the records that a query finds and the actor may see; returns their number. Memory does not grow with it.
+
+    The security log keeps who took which fields of how many.
+    """
     names = _names(ctx, declared, query)
     rows = _rows(ctx, declared, replace(query, fields=("id", *names), size=PAGE, number=1), names)
     if format == "csv":
-        return _write_csv(target, names, declared, rows)
-    if format == "xlsx":
-        return _write_xlsx(target, names, declared, rows)
-    if format == "json":
-        return _write_json(target, names, rows)
-    raise RuleViolation(
-        "core.unknown_format",
-        _("There is no format {name}. Known: {known}.", name=format, known=", ".join(FORMATS)),
-        field="format",
-    )
+        count = _write_csv(target, names, declared, rows)
+    elif format == "xlsx":
+        count = _write_xlsx(target, names, declared, rows)
+    elif format == "json":
+        count = _write_json(target, names, rows)
+    else:
+        raise RuleViolation(
+            "core.unknown_format",
+            _("There is no format {name}. Known: {known}.", name=format, known=", ".join(FORMATS)),
+            field="format",
+        )
+    record_event(
+        ctx.system_session, DATA_EXPORTED, about=declared.name, records=count, format=format, fields=names,
+        filtered=query.where is not None or bool(query.text),
+    )  # fmt: skip
+    return count
 
 
 def _names(ctx: Context, declared: DeclaredType, query: Query) -> list[str]:
