@@ -56,6 +56,7 @@ class Deployment:
         self._discover = discover
         self._building = threading.Lock()
         self._registry: Registry | None = None
+        self._with_paused: Registry | None = None
         self.build_fault: str | None = None
         """Why the newest generation could not be built, while the last good one serves."""
 
@@ -130,6 +131,16 @@ class Deployment:
             self._registry = built
             self._report(built)
             return True
+
+    def registry_with_paused(self) -> Registry:
+        """A registry that knows the paused modules too, for reading and exporting what they keep; it serves no request."""
+        served = self.registry
+        if self._with_paused is None or self._with_paused.generation != served.generation:
+            with Session(self.engine) as session:
+                paused = session.scalars(select(ModuleRow.name).where(ModuleRow.state == State.PAUSED)).all()
+            names = [name for name in served.plugins if name != "base"]
+            self._with_paused = build_registry(self.available(), [*names, *paused], generation=served.generation)
+        return self._with_paused
 
     def _report(self, registry: Registry) -> None:
         """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them."""

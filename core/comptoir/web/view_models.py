@@ -669,6 +669,8 @@ class ModuleRow:
     locked: bool = False
     update: str = ""
     uninstall_url: str = ""
+    data_url: str = ""
+    """Where an administrator reads and exports what a module keeps while it is paused."""
 
 
 @dataclass(frozen=True, slots=True)
