@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 import click
 
 from comptoir.cli.terminal import Terminal, as_json, pass_terminal, print_rows
 from comptoir.i18n import _
+
+LINE = 120
+"""How much of the details stands in a line of the table; JSON has all of them."""
 
 
 @click.group()
@@ -31,7 +36,7 @@ def list_(terminal: Terminal, person: str, kind: str, first: str, last: str, lim
         rows = [
             {
                 "at": event.at, "kind": event.kind, "actor": event.actor, "about": event.about, "address": event.address,
-                "details": event.details if as_json else described(event.details),
+                "details": event.details if as_json else shorten(described(event.details), LINE, placeholder=" …"),
             }
             for event in found
         ]  # fmt: skip

@@ -36,7 +36,7 @@ def upgrade() -> None:
     # what was noted so far of work as the system goes on in the log
     op.execute(
         "INSERT INTO core_security_event (at, kind, user_id, actor, about, address, details, search_key)"
-        " SELECT at, 'acted_as_system', user_id, '', reason, '', '{}', reason FROM core_system_access ORDER BY id"
+        " SELECT at, 'acted_as_system', user_id, '', reason, '', '{}', lower(reason) FROM core_system_access ORDER BY id"
     )
     _append_only()
     with op.batch_alter_table("core_system_access", schema=None) as batch_op:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from textwrap import shorten
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +25,7 @@ from comptoir.access.security_log import (
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _, ngettext
 from comptoir.records.transfer.formulas import neutralised
+from comptoir.web.browsers import browser_name
 from comptoir.web.frame import page, settings_side
 from comptoir.web.ids import id_of
 from comptoir.web.session import current_visit, requires
@@ -43,6 +45,7 @@ from comptoir.web.view_models import (
 pages = Blueprint("security", __name__)
 BASE = "/settings/security"
 SIZE = 50
+LINE = 120
 EXPORT_SIZE = 1_000
 COLUMNS = ("id", "at", "kind", "actor", "about", "address", "details")
 
@@ -65,7 +68,7 @@ def security() -> Response:
         Row(str(event.id), "", "", (
             Cell(formats.moment(event.at), "moment"),
             Cell(str(KINDS.get(event.kind, event.kind)), "title"),
-            Cell(event.actor), Cell(event.about), Cell(event.address), Cell(described(event.details)),
+            Cell(event.actor), Cell(event.about), Cell(event.address), Cell(_told(event)),
         ))
         for event in found[:SIZE]
     )  # fmt: skip
@@ -90,6 +93,14 @@ def security() -> Response:
         actions=[Action(str(_("Export")), _address(kept, f"{BASE}/export"), "down")],
         status=422 if trouble is not None else 200,
     )  # fmt: skip
+
+
+def _told(event: SecurityEvent) -> str:
+    """The details as far as a line holds them; the export has all of them."""
+    details = dict(event.details)
+    if "browser" in details:
+        details["browser"] = str(browser_name(details["browser"]))
+    return shorten(described(details), LINE, placeholder=" …")
 
 
 def _address(arguments: dict[str, str], path: str = BASE) -> str:
