@@ -138,8 +138,10 @@ class Deployment:
         if self._with_paused is None or self._with_paused.generation != served.generation:
             with Session(self.engine) as session:
                 paused = session.scalars(select(ModuleRow.name).where(ModuleRow.state == State.PAUSED)).all()
-            names = [name for name in served.plugins if name != "base"]
-            self._with_paused = build_registry(self.available(), [*names, *paused], generation=served.generation)
+            names = [*(name for name in served.plugins if name != "base"), *paused]
+            self._with_paused = (
+                build_registry(self.available(), names, generation=served.generation) if paused else served
+            )
         return self._with_paused
 
     def _report(self, registry: Registry) -> None:

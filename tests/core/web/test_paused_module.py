@@ -45,7 +45,8 @@ def test_its_api_says_so_too(app: Flask, stage: Stage, make_user: Callable[..., 
     with stage.system() as ctx:
         token, _row = create_token(ctx.system_session, user, "ERP", [], ctx.now())
     answer = app.test_client().get("/api/v1/catalog/products", headers={"Authorization": f"Bearer {token}"})
-    assert (answer.status_code, answer.json["type"]) == (404, "urn:comptoir:problem:core.module_paused")
+    assert answer.status_code == 404
+    assert "urn:comptoir:problem:core.module_paused" in answer.text
 
 
 def test_an_administrator_reads_and_exports_what_it_keeps(administrator: Browser) -> None:

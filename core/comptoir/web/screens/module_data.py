@@ -15,7 +15,7 @@ from comptoir.access.permissions import ADMINISTER
 from comptoir.db.fields import Kind
 from comptoir.db.record import module_of
 from comptoir.errors import NotFound
-from comptoir.i18n import _, ngettext
+from comptoir.i18n import Text, _, ngettext
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Query, run
 from comptoir.records.transfer import export_records
@@ -119,7 +119,9 @@ def records(name: str, type_name: str) -> Response:
         )
         table = Table(tuple(cells.column(n, field) for n, field in shown.items()), rows)
         model = AdminTable(plural, table, pager=pager, empty=Empty(str(_("There are none"))))
-        crumbs = [(_("Modules"), "/settings/modules"), (name, f"/settings/modules/{name}/data"), plural]
+        crumbs: list[tuple[Text, str] | Text] = [
+            (_("Modules"), "/settings/modules"), (name, f"/settings/modules/{name}/data"), plural,
+        ]  # fmt: skip
         exports = [Action(f.upper(), f"{url}/export?format={f}", "down") for f in FORMATS]
         return page("admin/table.html", model, crumbs=crumbs, side=settings_side(), actions=exports)
 
