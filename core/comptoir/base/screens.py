@@ -190,7 +190,6 @@ SCREENS = (
             User.email,
             User.team_id,
             User.active,
-            User.last_seen_at,
             sort=("name",),
             facets=(User.active, User.team_id),
         ),

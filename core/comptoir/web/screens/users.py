@@ -11,6 +11,7 @@ from sqlalchemy import select
 from comptoir.access.models import Role, Team, User, UserRole
 from comptoir.access.permissions import ADMINISTER
 from comptoir.access.roles import grant_role, list_roles, revoke_role, roles_of
+from comptoir.access.sessions import last_seen
 from comptoir.access.teams import set_main_team
 from comptoir.access.users import (
     ACCOUNTS,
@@ -25,7 +26,8 @@ from comptoir.access.users import (
 )
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
-from comptoir.i18n import LANGUAGES, _
+from comptoir.i18n import LANGUAGES, Text, _
+from comptoir.web.account import tokens_revoked
 from comptoir.web.frame import page, redirect_with, settings_side
 from comptoir.web.ids import id_of
 from comptoir.web.session import current_visit, requires
@@ -62,7 +64,7 @@ def users() -> Response:
         select(UserRole.user_id, Role.name).join(Role, Role.id == UserRole.role_id).order_by(Role.name)
     ):
         held[user_id].append(name)
-    teams = dict(session.execute(select(Team.id, Team.name)).all())
+    teams, seen = dict(session.execute(select(Team.id, Team.name)).all()), last_seen(session)
     found = [
         u for u in list_users(session)
         if (everyone or u.active) and (not text or fold(text) in fold(f"{u.name} {u.email or ''}"))
@@ -74,7 +76,7 @@ def users() -> Response:
             Cell("", "tags", tags=tuple(held[u.id])),
             Cell(teams.get(u.team_id or 0, "")),
             Cell(str(_("Active") if u.active else _("Disabled")), "status", tone="ok" if u.active else "off"),
-            Cell(formats.moment(u.last_seen_at) if u.last_seen_at else "", "moment"),
+            Cell(formats.moment(seen[u.id]) if u.id in seen else "", "moment"),
         ))
         for u in found
     )  # fmt: skip
@@ -118,9 +120,12 @@ def _form(user: User | None) -> Response:
     if request.method == "POST":
         try:
             with ctx.savepoint():
-                saved = _save(user)
+                saved, revoked = _save(user)
                 name = saved.name
-            return redirect_with(BASE, Toast(str(_("{name} is saved", name=name))))
+            told: list[Text] = [_("{name} is saved", name=name)]
+            if revoked:
+                told.append(tokens_revoked(revoked))
+            return redirect_with(BASE, Toast(". ".join(map(str, told))))
         except RuleViolation as refused:
             trouble = refused
     roles = [role for role, _count in list_roles(session)]
@@ -143,7 +148,7 @@ def _form(user: User | None) -> Response:
               options=tuple(Option(c, n) for c, n in LANGUAGES.items())),
         FieldInput("active", str(_("May sign in")), "bool", "1" if (user is None or user.active) else "", 4),
         field("password", _("New password") if user else _("Password"), "password", autocomplete="new-password",
-              required=user is None, hint=str(_("At least ten characters. Empty keeps the old one.") if user else _("At least ten characters."))),
+              required=user is None, hint=str(_("At least ten characters. Empty keeps the old one; a new one ends their sessions and API tokens.") if user else _("At least ten characters."))),
     ))  # fmt: skip
     permitted = FormSection(str(_("Roles")), (
         FieldInput("roles", str(_("Holds")), "many", width=12,
@@ -161,7 +166,8 @@ def _form(user: User | None) -> Response:
     )
 
 
-def _save(user: User | None) -> User:
+def _save(user: User | None) -> tuple[User, int]:
+    """The user as the form has them, and how many tokens a new password ended."""
     ctx = current_visit().context
     session, now, form = ctx.bookkeeping("users"), ctx.now(), request.form
     wanted = {id_ for text in form.getlist("roles") if (id_ := id_of(text)) is not None}
@@ -169,11 +175,12 @@ def _save(user: User | None) -> User:
     team_id = id_of(form.get("team_id", ""))
     team = session.get(Team, team_id) if team_id is not None else None
     if user is None:
-        return add_user(
+        added = add_user(
             session, name=form.get("name", ""), email=form.get("email"), now=now, password=form.get("password") or "",
             roles=[roles[i] for i in wanted if i in roles], team=team, language=form.get("language", "en"),
             seats=ctx.settings.seats, created_by=ctx.actor.id,
         )  # fmt: skip
+        return added, 0
     user.updated_at, user.updated_by = now, ctx.actor.id
     rename_user(user, form.get("name", ""))
     if form.get("language") in LANGUAGES:
@@ -196,6 +203,7 @@ def _save(user: User | None) -> User:
         disable_user(session, user, now)
     elif not user.active and form.get("active"):
         enable_user(session, user, now, seats=ctx.settings.seats)
-    if form.get("password"):
-        set_password(session, user, form["password"], now, seats=ctx.settings.seats)
-    return user
+    revoked = (
+        set_password(session, user, form["password"], now, seats=ctx.settings.seats) if form.get("password") else 0
+    )
+    return user, revoked
