@@ -23,6 +23,8 @@ GROUPS: tuple[tuple[str, Text], ...] = (
     ("insight", _("Insight")),
 )
 TOAST_COOKIE = "comptoir-toast"
+UNKEPT = ("/account", "/settings")
+"""Pages that no browser keeps: sessions, tokens, users, rights."""
 
 
 def module_of(registry: Registry, name: str) -> Module | None:
@@ -38,7 +40,11 @@ def page(
 ) -> Response:  # fmt: skip
     """A whole page in its frame."""
     html = render_template(template, shell=frame(crumbs=crumbs, actions=actions, side=side), page=model, **more)
-    return Response(html, status=status, mimetype="text/html")
+    answer = Response(html, status=status, mimetype="text/html")
+    if status == 200 and not request.path.startswith(UNKEPT):
+        # the browser may hold the page while its person is on the next one, so that the way back leads to the same place
+        answer.headers["Cache-Control"] = "private, no-cache"
+    return answer
 
 
 def part(template: str, model: Any, *, status: int = 200, toast: Toast | None = None) -> Response:
