@@ -29,8 +29,8 @@ from comptoir.access.users import rename_user, set_password
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, speaking
-from comptoir.web.frame import frame, page, redirect_with
-from comptoir.web.security import require_csrf_token, require_own_origin
+from comptoir.web.frame import frame, is_kept_form, is_partial, page, redirect_with
+from comptoir.web.security import mask_token, require_csrf_token, require_own_origin
 from comptoir.web.session import (
     COOKIE,
     FORM_COOKIE,
@@ -79,7 +79,10 @@ def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Respo
     g.pop("visit", None)
     with speaking(preferred_language()):
         model = SignInPage("/login", email=email, error=str(error), next=request.values.get("next", ""))
-        html = render_template("sign_in.html", shell=frame(crumbs=()), page=model)
+        if is_kept_form() or is_partial():
+            html = render_template("_sign_in_again.html", page=model)
+        else:
+            html = render_template("sign_in.html", shell=frame(crumbs=()), page=model)
     answer = Response(html, status=status, mimetype="text/html")
     set_cookie(answer, FORM_COOKIE, form_token())
     return answer
@@ -95,6 +98,29 @@ def sign_in_form() -> Response:
             if find_session(uow.system, token, deployment.clock()) is not None:
                 return redirect_with(_own_path(request.args.get("next", "/")))
     return _sign_in_page()
+
+
+@pages.get("/login/again")
+@public
+def sign_in_again() -> Response:
+    """What a page asks for whose session ended: the form to sign in without leaving it, or a fresh token for its forms.
+
+    Somebody may have signed in meanwhile in another tab.
+    """
+    deployment, token = current_deployment(), request.cookies.get(cookie_name(COOKIE))
+    if token:
+        with UnitOfWork(deployment.engine) as uow:
+            found = find_session(uow.system, token, deployment.clock())
+            if found is not None:
+                return _welcome(Response(status=204), found.user, found.row)
+    return _sign_in_page(email=request.args.get("email", "")[:320]) if is_partial() else redirect_with("/login")
+
+
+def _welcome(answer: Response, user: User, row: SignInSession) -> Response:
+    """Tell a page whose session is renewed whose it is, and what its forms carry from now on."""
+    answer.headers["Comptoir-User"] = str(user.id)
+    answer.headers["Comptoir-Token"] = mask_token(row.csrf_token)
+    return answer
 
 
 @pages.post("/login")
@@ -117,14 +143,14 @@ def sign_in() -> Response:
     if isinstance(attempt, Refusal):
         return _refused(email, attempt)
     right, renewed = compare(attempt, secret)
-    stay, token = bool(request.form.get("stay")), ""
+    stay, token, row = bool(request.form.get("stay")), "", None
     with deployment.system_context("sign-in", registry=current_registry()) as ctx:
         user = finish_sign_in(ctx.system_session, attempt, right=right, renewed=renewed)
         if isinstance(user, User):
             old = request.cookies.get(cookie_name(COOKIE))
             if old:
                 end_session(ctx.system_session, old)
-            token, _row = open_session(
+            token, row = open_session(
                 ctx.system_session,
                 user,
                 now,
@@ -138,7 +164,7 @@ def sign_in() -> Response:
     answer = redirect_with(_own_path(request.form.get("next", "/")))
     set_cookie(answer, COOKIE, token, ABSOLUTE if stay else None)
     answer.delete_cookie(cookie_name(FORM_COOKIE), path="/", secure=request.is_secure)
-    return answer
+    return answer if row is None or not is_kept_form() else _welcome(answer, user, row)
 
 
 def _refused(email: str, refusal: Refusal) -> Response:
@@ -156,6 +182,7 @@ def sign_out() -> Response:
     token = request.cookies.get(cookie_name(COOKIE), "")
     end_session(current_context().system_session, token)
     answer = redirect_with("/login")
+    answer.headers["Clear-Site-Data"] = '"cache"'
     answer.delete_cookie(cookie_name(COOKIE), path="/", secure=request.is_secure)
     return answer
 

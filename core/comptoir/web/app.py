@@ -19,7 +19,7 @@ from comptoir.rest import create_blueprint
 from comptoir.web import account, charts, faults, filters, security
 from comptoir.web.cell_html import cell_writer, icon_writer, rows_writer
 from comptoir.web.delivery import install_compression, serve_static
-from comptoir.web.frame import TOAST_COOKIE
+from comptoir.web.frame import TOAST_COOKIE, heard
 from comptoir.web.health import health_pages
 from comptoir.web.ids import IdConverter
 from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, tokens, users
@@ -122,6 +122,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
             response.delete_cookie(TOAST_COOKIE, path="/")
         return response
 
+    app.after_request(heard)
     app.register_blueprint(create_blueprint(deployment, registry))
     registry.hooks.configure_app(app=app)
     # the first sign-in need not wait for the hash that stands in for unknown users

@@ -23,6 +23,7 @@ GROUPS: tuple[tuple[str, Text], ...] = (
     ("insight", _("Insight")),
 )
 TOAST_COOKIE = "comptoir-toast"
+FORM_HEADER, LOCATION_HEADER = "Comptoir-Form", "Comptoir-Location"
 UNKEPT = ("/account", "/settings")
 """Pages that no browser keeps: sessions, tokens, users, rights."""
 
@@ -68,6 +69,19 @@ def is_partial() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
+def is_kept_form() -> bool:
+    """Whether a script sent a form and keeps what was typed until it hears that all is well."""
+    return request.headers.get(FORM_HEADER) == "true"
+
+
+def heard(response: Response) -> Response:
+    """The answer to a form that a script sent: where to go instead of going there, because it first lets go of its draft."""
+    if is_kept_form() and response.status_code in (302, 303):
+        response.headers[LOCATION_HEADER] = response.headers.pop("Location")
+        response.status_code = 204
+    return response
+
+
 def redirect_with(location: str, toast: Toast | None = None) -> Response:
     """Go on to another page after a change, and say there what was done."""
     answer = Response(status=303, headers={"Location": location})
@@ -107,7 +121,7 @@ def frame(
     preferences = visit.preferences
     return Shell(
         deployment=deployment.name,
-        user=UserView(visit.user.name, visit.user.email or ""),
+        user=UserView(visit.user.name, visit.user.email or "", id=visit.user.id),
         groups=groups,
         foot=_foot(visit),
         side=side,

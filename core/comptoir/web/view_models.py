@@ -96,6 +96,7 @@ class UserView:
     name: str
     email: str
     detail: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -510,6 +511,36 @@ class Composer:
 
 
 @dataclass(frozen=True, slots=True)
+class StageStep:
+    """One stage of a record: where it stands, and whether one may go there from here.
+
+    A move that asks for something leads to a form at ``asks_url`` instead of happening at once.
+    """
+
+    key: str
+    label: str
+    state: Literal["", "done", "now"] = ""
+    outcome: Literal["", "won", "lost"] = ""
+    asks_url: str = ""
+    reachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveForm:
+    """What a move to another stage asks for; with ``steps``, which moves there are."""
+
+    title: str
+    subject: str
+    url: str
+    fields: tuple[FieldInput, ...] = ()
+    steps: tuple[StageStep, ...] = ()
+    keep: tuple[tuple[str, str], ...] = ()
+    danger: bool = False
+    cancel_url: str = ""
+    errors: tuple[FormError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MetaLine:
     text: str
     icon: str = ""
@@ -528,6 +559,8 @@ class RecordPage:
     icon: str = ""
     actions: tuple[Action, ...] = ()
     more: tuple[Action, ...] = ()
+    steps: tuple[StageStep, ...] = ()
+    version: int = 0
     facts: tuple[Fact, ...] = ()
     tabs: tuple[Tab, ...] = ()
     panels: tuple[PanelView, ...] = ()
@@ -590,8 +623,8 @@ class BoardPage:
     views: tuple[Choice, ...] = ()
     boards: tuple[Choice, ...] = ()
     figures: tuple[tuple[str, str], ...] = ()
-    lost_field: str = "lost_reason"
-    lost_reasons: tuple[Option, ...] = ()
+    here: str = ""
+    """The address of this board with its filters, to return to."""
     empty: Empty | None = None
 
 

@@ -112,7 +112,7 @@ def show_new(declared: DeclaredType) -> Response:
     for name, text in request.args.items():
         wire = declared.by_path.get(name)
         if wire is not None:
-            value, problem = _read(visit, declared.fields[wire], text, wire)
+            value, problem = read_text(visit, declared.fields[wire], text, wire)
             if problem is None:
                 sent.values[wire] = value
                 sent.texts[wire] = text
@@ -141,7 +141,7 @@ def create(declared: DeclaredType) -> Response:
                 save(ctx, [record])
             return _saved(declared, record, is_new=True)
         except (RuleViolation, RuleViolations) as refused:
-            sent.violations += _each(refused)
+            sent.violations += each_violation(refused)
             record = declared.model()
     return _page(visit, declared, record, sent)
 
@@ -162,14 +162,15 @@ def update(declared: DeclaredType, record_id: int) -> Response:
                 save(ctx, [record])
             return _saved(declared, record, is_new=False)
         except (RuleViolation, RuleViolations) as refused:
-            sent.violations += _each(refused)
+            sent.violations += each_violation(refused)
         except Stale:
             ctx.session.refresh(record)
             return _page(visit, declared, record, sent, stale=True)
     return _page(visit, declared, record, sent)
 
 
-def _each(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+def each_violation(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+    """What one refusal or several say."""
     return refused.violations if isinstance(refused, RuleViolations) else [refused]
 
 
@@ -433,7 +434,7 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
             text = request.form[f"{name}.text"].strip()
         if item.declared.kind is not Kind.BOOLEAN and name not in request.form:
             continue
-        value, problem = _read(visit, item.declared, text, name)
+        value, problem = read_text(visit, item.declared, text, name)
         sent.texts[name] = text
         if problem is not None:
             sent.violations.append(problem)
@@ -450,7 +451,7 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     return sent
 
 
-def _read(visit: Visit, described: Field, text: str, name: str) -> tuple[Any, RuleViolation | None]:
+def read_text(visit: Visit, described: Field, text: str, name: str) -> tuple[Any, RuleViolation | None]:
     """The value that a text means, or what is wrong with it."""
     stripped = text.strip()
     if described.kind is Kind.BOOLEAN:
@@ -516,7 +517,7 @@ def _sent_lines(visit: Visit, item: Input, name: str, violations: list[RuleViola
             continue
         values: dict[str, Any] = {}
         for own, described in fields.items():
-            value, problem = _read(visit, described, texts[own], f"{name}.{position}.{own}")
+            value, problem = read_text(visit, described, texts[own], f"{name}.{position}.{own}")
             values[own] = value
             if problem is not None:
                 violations.append(problem)

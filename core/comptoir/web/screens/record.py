@@ -22,12 +22,11 @@ from comptoir.errors import NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, load, run
-from comptoir.records.save import archive, delete, move, restore, save
+from comptoir.records.save import archive, delete, restore, save
 from comptoir.values import Amount
 from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
 from comptoir.web.ids import id_of
-from comptoir.web.screens import timeline
-from comptoir.web.screens.boards import undo_of
+from comptoir.web.screens import moves, timeline
 from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wanted_titles, wire_name
 from comptoir.web.screens.forms import sections_of
 from comptoir.web.screens.lists import url_with
@@ -86,6 +85,8 @@ def show(declared: DeclaredType, record_id: int) -> Response:
         icon="" if declared.name == "base.contact" else declared.declaration.icon,
         actions=tuple(_deeds(visit, declared, record)),
         more=tuple(_more(visit, declared, record)),
+        steps=moves.steps(visit, declared, record),
+        version=record.version,
         facts=(*facts, *_added_facts(visit, declared, record)) if whole else facts,
         tabs=tabs,
         panels=(*own, *added),
@@ -413,20 +414,6 @@ def _deeds(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Act
             yield Action(str(_("Call")), f"tel:{lines[0].number}", "phone")
         if lines and line_field == "emails":
             yield Action(str(_("Mail")), f"mailto:{lines[0].address}", "mail")
-    workflow = declared.declaration.workflow
-    if workflow is not None and record.archived_at is None and ctx.may(declared.permission("write"), record):
-        stages = {s.name: s for s in workflow.stages(ctx, record)}
-        for transition in workflow.moves_from(ctx, record):
-            if transition.asks or (transition.permission is not None and not ctx.may(transition.permission, record)):
-                continue
-            target = stages.get(transition.target)
-            if target is None or not (target.closes or len(stages) <= 4):
-                continue
-            icon = ("check" if target.won is not False else "x") if target.closes else "ar"
-            yield Action(
-                str(transition.label), f"{base}/move", icon, post=True,
-                fields=(("transition", transition.name), ("version", str(record.version))),
-            )  # fmt: skip
     for plugin_name, deed in _contributed(visit, declared, record):
         del plugin_name
         yield Action(str(deed.label), f"{base}/actions/{deed.name}", deed.icon, post=True, tone="primary")
@@ -485,18 +472,6 @@ def remove(declared: DeclaredType, record_id: int) -> Response:
     title = declared.title_of(record)
     delete(ctx, [record])
     return redirect_with(declared.url, Toast(str(_("{title} deleted", title=title))))
-
-
-def move_record(declared: DeclaredType, record_id: int) -> Response:
-    """Take a record through a transition."""
-    visit = current_visit()
-    record = load(visit.context, declared.model, record_id)
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    before = getattr(record, workflow.field)
-    values = {n: request.form[n] for n in request.form if n in declared.fields and n != workflow.field}
-    move(visit.context, record, request.form.get("transition", ""), values)
-    return redirect_with(f"{declared.url}/{record_id}", undo_of(visit, declared, record, before))
 
 
 def act(declared: DeclaredType, record_id: int, name: str) -> Response:
