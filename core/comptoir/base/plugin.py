@@ -10,6 +10,7 @@ from comptoir.toolkit import (
     Action,
     Base,
     Change,
+    Composer,
     Context,
     Daily,
     Fact,
@@ -88,6 +89,11 @@ def contribute_facts() -> list[Fact]:
 @hookimpl
 def contribute_tabs() -> list[Tab]:
     return list(screens.TABS)
+
+
+@hookimpl
+def contribute_composers() -> list[Composer]:
+    return list(screens.COMPOSERS)
 
 
 @hookimpl

@@ -352,6 +352,13 @@ class FieldInput:
     rows: int = 4
     key: str = ""
     """Tells inputs apart that share a name because they stand in several forms of one page."""
+    shown_by: str = ""
+    shown_for: tuple[str, ...] = ()
+    """The choice that this input depends on, and the values for which it is asked."""
+    is_away: bool = False
+    """Whether that choice has another value now."""
+    suggestions: tuple[str, ...] = ()
+    """Values offered while one types."""
 
     @property
     def id(self) -> str:
@@ -497,8 +504,8 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Composer:
-    """One kind of thing that can be written onto the timeline."""
+class ComposerView:
+    """One kind of thing that can be written onto the timeline, as it was typed where it was refused."""
 
     name: str
     label: str
@@ -508,6 +515,10 @@ class Composer:
     submit_label: str
     fields: tuple[FieldInput, ...] = ()
     body_name: str = "body"
+    typed: str = ""
+    error: str = ""
+    draft_key: str = ""
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,7 +577,7 @@ class RecordPage:
     panels: tuple[PanelView, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     timeline_next_url: str = ""
-    composers: tuple[Composer, ...] = ()
+    composers: tuple[ComposerView, ...] = ()
     archived: bool = False
     rest_url: str = ""
     whole_url: str = ""

@@ -79,4 +79,3 @@ def test_after_ten_minutes_a_move_is_no_slip_any_more(stage: Stage, agent: User,
     clock.advance(minutes=11)
     with stage.acting(agent) as ctx, pytest.raises(Conflict, match="too long ago"):
         take_back(ctx, ctx.session.get_one(Deal, lost))
-

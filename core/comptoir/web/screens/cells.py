@@ -105,6 +105,8 @@ class Cells:
                 return Cell(formats.moment(value), "moment", iso=value.isoformat())
             case Kind.URL:
                 return Cell(str(value).removeprefix("https://").removeprefix("http://").rstrip("/"), "link", url=value)
+            case Kind.PHONE if not any(character.isdigit() for character in str(value)):
+                return Cell(str(value), note=str(_("no number to dial")))
             case Kind.PHONE:
                 return Cell(phone_in_groups(str(value)), "phone", url=str(value))
             case Kind.EMAIL:

@@ -18,15 +18,14 @@ from comptoir.contributions import Panel
 from comptoir.contributions import Tab as TabOf
 from comptoir.db.fields import Kind, fields_of
 from comptoir.db.record import Record
-from comptoir.errors import NotFound, RuleViolation, RuleViolations
-from comptoir.i18n import Text, _
+from comptoir.errors import NotFound, RuleViolation
+from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, load, run
-from comptoir.records.save import archive, delete, restore, save
+from comptoir.records.save import archive, delete, restore
 from comptoir.values import Amount
 from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
-from comptoir.web.ids import id_of
-from comptoir.web.screens import moves, timeline
+from comptoir.web.screens import composing, moves, timeline
 from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wanted_titles, wire_name
 from comptoir.web.screens.forms import sections_of
 from comptoir.web.screens.lists import url_with
@@ -36,11 +35,8 @@ from comptoir.web.view_models import (
     Action,
     Cell,
     Column,
-    Composer,
     Fact,
-    FieldInput,
     MetaLine,
-    Option,
     Pair,
     PanelView,
     RecordPage,
@@ -53,7 +49,6 @@ from comptoir.web.view_models import (
 
 log = logging.getLogger("comptoir.web")
 TAB_ROWS = 50
-INTERACTION = "base.interaction"
 
 
 def show(declared: DeclaredType, record_id: int) -> Response:
@@ -63,9 +58,15 @@ def show(declared: DeclaredType, record_id: int) -> Response:
     the address says ``whole=1``.
     """
     visit = current_visit()
-    ctx = visit.context
-    record = load(ctx, declared.model, record_id)
-    ctx.require(declared.permission("read"))
+    record = load(visit.context, declared.model, record_id)
+    visit.context.require(declared.permission("read"))
+    return show_page(visit, declared, record)
+
+
+def show_page(
+    visit: Visit, declared: DeclaredType, record: Record, refused: composing.Refused | None = None
+) -> Response:
+    """The page of a loaded record, with what was refused in its composer."""
     base, title = f"{declared.url}/{record.id}", declared.title_of(record)
     whole = request.args.get("whole") == "1"
     happened = _happened(visit, declared, record) if whole else []
@@ -92,12 +93,15 @@ def show(declared: DeclaredType, record_id: int) -> Response:
         panels=(*own, *added),
         timeline=entries,
         timeline_next_url=_next_part(base, happened, entries),
-        composers=_composers(visit, declared, record) if declared.declaration.timeline else (),
+        composers=composing.composers(visit, declared, record, refused),
         archived=record.archived_at is not None,
         rest_url="" if whole else url_with(f"{base}/rest", where),
         whole_url=url_with(base, [*where, ("whole", "1")]),
     )  # fmt: skip
-    return page("records/record.html", model, crumbs=[(declared.declaration.plural, declared.url), title])
+    return page(
+        "records/record.html", model, crumbs=[(declared.declaration.plural, declared.url), title],
+        status=200 if refused is None else 422,
+    )  # fmt: skip
 
 
 def show_rest(declared: DeclaredType, record_id: int) -> Response:
@@ -302,6 +306,8 @@ def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str)
             continue
         if shown[0].kind in ("phone", "email"):
             yield dataclasses.replace(shown[0], note=note)
+        elif len(shown) == 1 and shown[0].note:
+            yield shown[0]
         else:
             yield Cell(", ".join(c.text for c in shown), note=note)
 
@@ -362,7 +368,8 @@ def _tab_panel(visit: Visit, record: Record, chosen: tuple[str, TabOf]) -> tuple
     actions: tuple[Action, ...] = ()
     if ctx.may(target.permission("create")):
         label = str(_("New {label}", label=str(target.declaration.label).lower()))
-        actions = (Action(label, url_with(f"{target.url}/new", [(reference, str(record.id))]), "plus", tone="quiet"),)
+        begins = [(reference, str(record.id)), *tab.given.items()]
+        actions = (Action(label, url_with(f"{target.url}/new", begins), "plus", tone="quiet"),)
     return (
         PanelView(
             str(tab.label), table=table, width="full", count=visit.formats.integer(total), actions=actions,
@@ -411,7 +418,9 @@ def _deeds(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Act
     for line_field in ("phones", "emails"):
         lines = getattr(record, line_field, None) if line_field in declared.fields else None
         if lines and line_field == "phones":
-            yield Action(str(_("Call")), f"tel:{lines[0].number}", "phone")
+            dialled = next((line.number for line in lines if any(c.isdigit() for c in line.number)), None)
+            if dialled is not None:
+                yield Action(str(_("Call")), f"tel:{dialled}", "phone")
         if lines and line_field == "emails":
             yield Action(str(_("Mail")), f"mailto:{lines[0].address}", "mail")
     for plugin_name, deed in _contributed(visit, declared, record):
@@ -487,7 +496,9 @@ def act(declared: DeclaredType, record_id: int, name: str) -> Response:
             if isinstance(found, Record):
                 ctx.session.flush()
                 target = f"{ctx.registry.record_type(type(found)).url}/{found.id}"
-            return redirect_with(target, Toast(str(_("Done: {deed}", deed=deed.label))))
+            said = deed.said(ctx, record, found) if deed.said is not None else _("Done: {deed}", deed=deed.label)
+            undo = f"{declared.url}/{record_id}/actions/{deed.undo}" if deed.undo else ""
+            return redirect_with(target, Toast(str(said), undo))
     raise NotFound(_("There is no action {name} here.", name=name[:60]))
 
 
@@ -521,67 +532,3 @@ def more_timeline(declared: DeclaredType, record_id: int) -> Response:
     if request.headers.get("HX-Request") != "true":
         return redirect_with(base)
     return part("records/_timeline.html", model)
-
-
-def _contact_of(declared: DeclaredType, record: Record) -> int | None:
-    """The contact in whose history a note about this record belongs."""
-    if declared.name == "base.contact":
-        return record.id
-    reference = declared.declaration.contact
-    return getattr(record, reference, None) if reference is not None else None
-
-
-def _composers(visit: Visit, declared: DeclaredType, record: Record) -> tuple[Composer, ...]:
-    interaction = visit.context.registry.record_types.get(INTERACTION)
-    if interaction is None or _contact_of(declared, record) is None:
-        return ()
-    if not visit.context.may(interaction.permission("create")):
-        return ()
-    url = f"{declared.url}/{record.id}/notes"
-
-    def direction(key: str) -> FieldInput:
-        options = (Option("in", str(_("From them"))), Option("out", str(_("From us"))))
-        return FieldInput("direction", str(_("Direction")), "choice", "out", 6, options=options, key=f"{key}-direction")
-
-    def minutes(key: str) -> FieldInput:
-        return FieldInput("minutes", str(_("Minutes")), "number", width=6, key=f"{key}-minutes")
-
-    def composer(kind: str, label: Text, icon: str, hint: Text, deed: Text, *fields: FieldInput) -> Composer:
-        return Composer(kind, str(label), icon, f"{url}?kind={kind}", str(hint), str(deed), fields)
-
-    return (
-        composer("note", _("Note"), "note", _("What should the next person know?"), _("Save note")),
-        composer("call", _("Call"), "phone", _("What was said?"), _("Save call"), direction("call"), minutes("call")),
-        composer("mail", _("Mail"), "mail", _("What was written?"), _("Save mail"), direction("mail")),
-        composer("meeting", _("Meeting"), "users", _("What came of it?"), _("Save meeting"), minutes("meeting")),
-    )
-
-
-def add_note(declared: DeclaredType, record_id: int) -> Response:
-    """Write a note, call, mail or meeting onto the timeline."""
-    visit = current_visit()
-    ctx = visit.context
-    record = load(ctx, declared.model, record_id)
-    interaction = ctx.registry.record_types.get(INTERACTION)
-    contact_id = _contact_of(declared, record)
-    if interaction is None or contact_id is None:
-        raise NotFound(_("Nothing can be noted here."))
-    body = request.form.get("body", "").replace("\r\n", "\n").strip()
-    target = f"{declared.url}/{record_id}"
-    if not body:
-        return redirect_with(target, Toast(str(_("Write something first.")), tone="bad"))
-    note: Any = interaction.model()
-    note.contact_id, note.kind, note.body = contact_id, request.args.get("kind", "note"), body
-    note.subject = body.splitlines()[0][:120]
-    note.direction = request.form.get("direction", "none")
-    note.happened_at = ctx.now()
-    if (minutes := id_of(request.form.get("minutes", "")[:6])) is not None:
-        note.minutes = minutes
-    if declared.name != "base.contact":
-        note.about_type, note.about_id = declared.name, record_id
-    try:
-        with ctx.unit_of_work.savepoint():
-            save(ctx, [note])
-    except (RuleViolation, RuleViolations) as refused:
-        return redirect_with(target, Toast(str(refused), tone="bad"))
-    return redirect_with(target, Toast(str(_("Noted"))))

@@ -118,6 +118,17 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// Fields that depend on a choice ------------------------------------------------------------------------------
+
+function followChoices(form) {
+  for (const box of form.querySelectorAll("[data-when]")) {
+    const choice = form.elements.namedItem(box.dataset.when);
+    if (choice) box.hidden = !box.dataset.among.split(" ").includes(choice.value);
+  }
+}
+document.addEventListener("change", (event) => { if (event.target.form) followChoices(event.target.form); });
+each("form:has([data-when])", "depends", followChoices);
+
 // References -------------------------------------------------------------------------------------------------
 
 each("[data-combo]", "ready", (box) => {
@@ -207,5 +218,13 @@ each("[data-composer]", "ready", (box) => {
       if (step) { const next = tabs.at((number + step) % tabs.length); show(next); next.focus(); }
     });
   });
+});
+document.addEventListener("click", (event) => {
+  const way = event.target instanceof Element ? event.target.closest("[data-compose]") : null;
+  if (!way) return;
+  event.preventDefault();
+  const field = document.querySelector("#composer [role=tabpanel]:not([hidden]) textarea, #composer textarea");
+  field?.scrollIntoView({ block: "center" });
+  field?.focus({ preventScroll: true });
 });
 each("textarea[data-grow]", "grows", (area) => area.addEventListener("input", () => { area.rows = Math.min(12, Math.max(2, area.value.split("\n").length + 1)); }));
