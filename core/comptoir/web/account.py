@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, g, render_template, request
 from sqlalchemy import select, update
@@ -19,16 +21,20 @@ from comptoir.access.sessions import (
     confirm,
     end_all_sessions,
     end_session,
+    end_session_by_hash,
     find_session,
     finish_sign_in,
+    hash_of,
     list_sessions,
     open_session,
     rotate_session,
 )
 from comptoir.access.users import rename_user, set_password
+from comptoir.db.types import fold
 from comptoir.db.unit_of_work import UnitOfWork
-from comptoir.errors import NotAllowed, RuleViolation
+from comptoir.errors import NotAllowed, NotFound, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, speaking
+from comptoir.web.agents import device_of
 from comptoir.web.frame import frame, is_kept_form, is_partial, page, redirect_with
 from comptoir.web.security import mask_token, require_csrf_token, require_own_origin
 from comptoir.web.session import (
@@ -62,6 +68,18 @@ from comptoir.web.view_models import (
 
 pages = Blueprint("account", __name__)
 
+CONTINENTS = (
+    "Africa/",
+    "America/",
+    "Antarctica/",
+    "Arctic/",
+    "Asia/",
+    "Atlantic/",
+    "Australia/",
+    "Europe/",
+    "Indian/",
+    "Pacific/",
+)
 PREFERENCES = {"scheme": {"", "light", "dark"}, "density": {"", "compact", "comfortable"}, "rail": {"", "mini"}}
 
 
@@ -244,7 +262,8 @@ def account() -> Response:
                                options=tuple(Option(code, name) for code, name in LANGUAGES.items())),
                     FieldInput("timezone", str(_("Time zone")), value=form.get("timezone", user.timezone or ""),
                                placeholder=str(ctx.settings.timezone), error=by_field.get("timezone", ""),
-                               hint=str(_("A name such as Europe/Bucharest; empty for the deployment’s."))),
+                               suggestions=zones(),
+                               hint=str(_("Type a city; empty for the deployment’s."))),
                 ),
             ),
             FormSection(
@@ -269,26 +288,37 @@ def account() -> Response:
                 ])  # fmt: skip
 
 
-def _change_account(violations: list[RuleViolation]) -> None:
-    from zoneinfo import ZoneInfo
+@cache
+def zones() -> tuple[str, ...]:
+    """The time zones by their usual names, continent and city."""
+    return tuple(sorted(zone for zone in available_timezones() if zone.startswith(CONTINENTS)))
 
+
+def _zone_named(text: str) -> str | None:
+    """The zone that was typed: its name, or the city alone, whatever its case."""
+    wanted = fold(text).replace(" ", "_")
+    named = [zone for zone in zones() if fold(zone) == wanted or fold(zone.rpartition("/")[2]) == wanted]
+    if len(named) == 1:
+        return named[0]
+    return text if text in available_timezones() else None
+
+
+def _change_account(violations: list[RuleViolation]) -> None:
     visit = current_visit()
     ctx, user = visit.context, visit.user
     name, zone = request.form.get("name", "").strip(), request.form.get("timezone", "").strip()
     if not name or len(name) > 255 or not name.isprintable():
         violations.append(RuleViolation("core.required", _("Type your name."), field="name"))
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError):
-            violations.append(
-                RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."), field="timezone")
-            )
+    known_zone = _zone_named(zone) if zone else None
+    if zone and known_zone is None:
+        violations.append(
+            RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."), field="timezone")
+        )
     language = request.form.get("language", "")
     if violations:
         return
     rename_user(user, name)
-    user.timezone = zone or None
+    user.timezone = known_zone
     if language in LANGUAGES:
         user.language = language
     user.updated_at, user.updated_by = ctx.now(), user.id
@@ -315,18 +345,41 @@ def sessions() -> Response:
         (Column("agent", str(_("Browser"))), Column("address", str(_("Address"))), Column("since", str(_("Since"))),
          Column("last", str(_("Last used")))),
         tuple(
-            Row(row.token_hash, row.agent, "", (
-                Cell(row.agent[:90], note=str(_("this one")) if row.token_hash == visit.session.token_hash else ""),
+            Row(_handle(row), str(device_of(row.agent)), "", (
+                Cell(str(device_of(row.agent)), note=str(_("this one")) if row.token_hash == visit.session.token_hash else ""),
                 Cell(row.address),
                 Cell(visit.formats.moment(row.created_at), "moment"),
                 Cell(visit.formats.moment(row.last_seen_at), "moment"),
-            ))
+            ), action=None if row.token_hash == visit.session.token_hash else _end_action(row))
             for row in rows
         ),
     )  # fmt: skip
     others = Action(str(_("Sign out everywhere else")), "/account/sessions/end", "out", post=True)
     return page("admin/table.html", AdminTable(str(_("Where I am signed in")), table),
                 crumbs=[(_("Your account"), "/account"), _("Where I am signed in")], actions=[others] if len(rows) > 1 else [])  # fmt: skip
+
+
+def _handle(row: SignInSession) -> str:
+    """What names a session in an address: nothing that could be used to enter."""
+    return hash_of(row.token_hash)[:24]
+
+
+def _end_action(row: SignInSession) -> Action:
+    url = f"/account/sessions/{_handle(row)}/end"
+    return Action(str(_("Sign out there")), url, "out", post=True)
+
+
+@pages.post("/account/sessions/<handle>/end")
+def end_one_session(handle: str) -> Response:
+    """Sign out on one other device."""
+    visit = current_visit()
+    session = visit.context.system_session
+    for row in list_sessions(session, visit.user, visit.context.now()):
+        if _handle(row) == handle and row.token_hash != visit.session.token_hash:
+            end_session_by_hash(session, row.token_hash)
+            said = _("Signed out: {device}", device=device_of(row.agent))
+            return redirect_with("/account/sessions", Toast(str(said)))
+    raise NotFound(_("That session has ended already."))
 
 
 @pages.post("/account/sessions/end")

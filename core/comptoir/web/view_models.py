@@ -174,6 +174,7 @@ class Row:
     square: bool = False
     version: int = 0
     archived: bool = False
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,8 @@ class ListPage:
     empty: Empty | None = None
     avatars: bool = True
     export_url: str = ""
+    bin_url: str = ""
+    in_bin: bool = False
 
 
 # Form ------------------------------------------------------------------------------------------------------
@@ -868,8 +871,11 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchGroup:
+    """Hits of one kind; ``rank`` is 0 where the best one reads exactly as typed, 1 where it begins so."""
+
     label: str
     hits: tuple[SearchHit, ...]
+    rank: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from typing import Any
 
 from flask import Blueprint, Response, request
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from comptoir.access.models import Role, Team, User, UserRole
+from comptoir.access.models import Role, SignInSession, Team, User, UserRole
 from comptoir.access.permissions import ADMINISTER
 from comptoir.access.roles import grant_role, list_roles, revoke_role, roles_of
 from comptoir.access.teams import set_main_team
@@ -62,6 +63,8 @@ def users() -> Response:
     ):
         held[user_id].append(name)
     teams = dict(session.execute(select(Team.id, Team.name)).all())
+    used = select(SignInSession.user_id, func.max(SignInSession.last_seen_at)).group_by(SignInSession.user_id)
+    seen = dict(session.execute(used).all())
     found = [
         u for u in list_users(session)
         if (everyone or u.active) and (not text or fold(text) in fold(f"{u.name} {u.email or ''}"))
@@ -73,7 +76,7 @@ def users() -> Response:
             Cell("", "tags", tags=tuple(held[u.id])),
             Cell(teams.get(u.team_id or 0, "")),
             Cell(str(_("Active") if u.active else _("Disabled")), "status", tone="ok" if u.active else "off"),
-            Cell(formats.moment(u.last_seen_at) if u.last_seen_at else "", "moment"),
+            Cell(formats.moment(moment) if (moment := _latest(seen.get(u.id), u.last_seen_at)) else str(_("never")), "moment"),
         ))
         for u in found
     )  # fmt: skip
@@ -91,6 +94,11 @@ def users() -> Response:
     )  # fmt: skip
     return page("admin/table.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Users")], side=settings_side(),
                 actions=[Action(str(_("New user")), f"{BASE}/new", "plus", tone="primary", key="N")])  # fmt: skip
+
+
+def _latest(*moments: dt.datetime | None) -> dt.datetime | None:
+    """The last of those that are known: a session tells more exactly than the user, but it ends."""
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 @pages.route(f"{BASE}/new", methods=["GET", "POST"])

@@ -227,4 +227,8 @@ document.addEventListener("click", (event) => {
   field?.scrollIntoView({ block: "center" });
   field?.focus({ preventScroll: true });
 });
+each(".stages__l", "placed", (list) => {
+  const here = list.querySelector("[aria-current]");
+  if (here) list.scrollLeft = here.offsetLeft - list.offsetLeft - 12;
+});
 each("textarea[data-grow]", "grows", (area) => area.addEventListener("input", () => { area.rows = Math.min(12, Math.max(2, area.value.split("\n").length + 1)); }));
