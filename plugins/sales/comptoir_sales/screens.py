@@ -279,6 +279,7 @@ ACTIONS = (
         "sales.lead.write",
         icon="undo",
         shown=services.may_take_conversion_back,
+        said=lambda ctx, lead, found: _("{lead} waits again. Its deal is in the bin.", lead=lead.name),
     ),
 )
 

@@ -99,8 +99,9 @@ function show(text, records, box) {
   found.innerHTML = records;
   const best = Number(found.querySelector("[data-rank]")?.dataset.rank ?? 9);
   const groups = local(text, box);
-  // a record that is called so comes first; else what can be done and reads so; then the rest
-  const first = best <= 1 || !text ? [] : groups.filter((group) => group.found[0].rank <= 1);
+  // what the page below offers comes first, then a record that is called so; else what can be done and reads so; then the rest
+  const isFirst = ({ label, found: [top] }) => text && top.rank <= 1 && (best > 1 || label === hits.dataset.hereLabel);
+  const first = groups.filter(isFirst);
   const rest = groups.filter((group) => !first.includes(group));
   const parts = (some) => some.flatMap(({ label, found: inside }) => [caption(label), ...inside.map(({ element }) => element)]);
   hits.replaceChildren(...parts(first), ...found.childNodes, ...parts(rest));
