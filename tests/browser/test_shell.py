@@ -64,6 +64,8 @@ def test_the_palette_knows_what_to_do_and_where_to_go(page: Page, typed: str, ad
 def test_the_palette_presses_the_buttons_of_the_page_below(page: Page) -> None:
     page.goto("/sales/deals?q=Espresso line 6")
     page.locator("a.name").first.click()
+    page.wait_for_url(re.compile(r"/sales/deals/\d+$"))
+    page.locator("html.js").wait_for()
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="Search").press_sequentially("lost")
     page.locator("#palette-hits .mi.is-on").filter(has_text="Lost").wait_for()
