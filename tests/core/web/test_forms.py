@@ -73,7 +73,7 @@ def test_a_person_added_from_a_company_s_people_is_a_person(
 
 
 def box_of(page: str, name: str) -> str:
-    return re.findall(rf'<div class="field [^>]*>(?=<label for="f-{name}")', page)[0]
+    return str(re.findall(rf'<div class="field [^>]*>(?=<label for="f-{name}")', page)[0])
 
 
 def test_a_company_is_not_asked_for_a_salutation_and_a_person_is(administrator: Any) -> None:
