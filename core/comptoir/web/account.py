@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, g, render_template, request
 from sqlalchemy import select, update
@@ -31,12 +33,13 @@ from comptoir.access.sessions import (
 )
 from comptoir.access.users import ACCOUNTS, rename_user, set_password
 from comptoir.db.gate import opened
+from comptoir.db.types import fold
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, ngettext, speaking
 from comptoir.web.browsers import browser_name
-from comptoir.web.frame import frame, page, redirect_with
-from comptoir.web.security import require_csrf_token, require_own_origin
+from comptoir.web.frame import frame, is_kept_form, is_partial, page, redirect_with
+from comptoir.web.security import mask_token, require_csrf_token, require_own_origin
 from comptoir.web.session import (
     COOKIE,
     DEVICE_COOKIE,
@@ -66,6 +69,18 @@ from comptoir.web.view_models import (
 
 pages = Blueprint("account", __name__)
 
+CONTINENTS = (
+    "Africa/",
+    "America/",
+    "Antarctica/",
+    "Arctic/",
+    "Asia/",
+    "Atlantic/",
+    "Australia/",
+    "Europe/",
+    "Indian/",
+    "Pacific/",
+)
 PREFERENCES = {"scheme": {"", "light", "dark"}, "density": {"", "compact", "comfortable"}, "rail": {"", "mini"}}
 
 
@@ -83,7 +98,10 @@ def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Respo
     g.pop("visit", None)
     with speaking(preferred_language()):
         model = SignInPage("/login", email=email, error=str(error), next=request.values.get("next", ""))
-        html = render_template("sign_in.html", shell=frame(crumbs=()), page=model)
+        if is_kept_form() or is_partial():
+            html = render_template("_sign_in_again.html", page=model)
+        else:
+            html = render_template("sign_in.html", shell=frame(crumbs=()), page=model)
     answer = Response(html, status=status, mimetype="text/html")
     set_cookie(answer, FORM_COOKIE, form_token())
     return answer
@@ -99,6 +117,29 @@ def sign_in_form() -> Response:
             if find_session(uow.system, token, deployment.clock()) is not None:
                 return redirect_with(_own_path(request.args.get("next", "/")))
     return _sign_in_page()
+
+
+@pages.get("/login/again")
+@public
+def sign_in_again() -> Response:
+    """What a page asks for whose session ended: the form to sign in without leaving it, or a fresh token for its forms.
+
+    Somebody may have signed in meanwhile in another tab.
+    """
+    deployment, token = current_deployment(), request.cookies.get(cookie_name(COOKIE))
+    if token:
+        with UnitOfWork(deployment.engine) as uow:
+            found = find_session(uow.system, token, deployment.clock())
+            if found is not None:
+                return _welcome(Response(status=204), found.user, found.row)
+    return _sign_in_page(email=request.args.get("email", "")[:320]) if is_partial() else redirect_with("/login")
+
+
+def _welcome(answer: Response, user: User, row: SignInSession) -> Response:
+    """Tell a page whose session is renewed whose it is, and what its forms carry from now on."""
+    answer.headers["Comptoir-User"] = str(user.id)
+    answer.headers["Comptoir-Token"] = mask_token(row.csrf_token)
+    return answer
 
 
 @pages.post("/login")
@@ -122,14 +163,14 @@ def sign_in() -> Response:
     if isinstance(attempt, Refusal):
         return _refused(email, attempt)
     right, renewed = compare(attempt, secret)
-    stay, token = bool(request.form.get("stay")), ""
+    stay, token, row = bool(request.form.get("stay")), "", None
     with deployment.system_context("sign-in", registry=current_registry()) as ctx:
         user = finish_sign_in(ctx.bookkeeping("own account"), attempt, right=right, renewed=renewed)
         if isinstance(user, User):
             old = request.cookies.get(cookie_name(COOKIE))
             if old:
                 end_session(ctx.bookkeeping("own account"), old)
-            token, _row = open_session(
+            token, row = open_session(
                 ctx.bookkeeping("own account"),
                 user,
                 now,
@@ -145,7 +186,7 @@ def sign_in() -> Response:
     set_cookie(answer, COOKIE, token, ABSOLUTE if stay else None)
     set_cookie(answer, DEVICE_COOKIE, device, DEVICE_KEPT)
     answer.delete_cookie(cookie_name(FORM_COOKIE), path="/", secure=request.is_secure)
-    return answer
+    return answer if row is None or not is_kept_form() else _welcome(answer, user, row)
 
 
 def _refused(email: str, refusal: Refusal) -> Response:
@@ -165,6 +206,7 @@ def sign_out() -> Response:
     end_session(session, token)
     record_event(session, SIGNED_OUT, person=current_visit().user)
     answer = redirect_with("/login")
+    answer.headers["Clear-Site-Data"] = '"cache"'
     answer.delete_cookie(cookie_name(COOKIE), path="/", secure=request.is_secure)
     return answer
 
@@ -229,7 +271,8 @@ def account() -> Response:
                                options=tuple(Option(code, name) for code, name in LANGUAGES.items())),
                     FieldInput("timezone", str(_("Time zone")), value=form.get("timezone", user.timezone or ""),
                                placeholder=str(ctx.settings.timezone), error=by_field.get("timezone", ""),
-                               hint=str(_("A name such as Europe/Bucharest; empty for the deployment’s."))),
+                               suggestions=zones(),
+                               hint=str(_("Type a city; empty for the deployment’s."))),
                 ),
             ),
             FormSection(
@@ -257,27 +300,38 @@ def account() -> Response:
                 ])  # fmt: skip
 
 
+@cache
+def zones() -> tuple[str, ...]:
+    """The time zones by their usual names, continent and city."""
+    return tuple(sorted(zone for zone in available_timezones() if zone.startswith(CONTINENTS)))
+
+
+def _zone_named(text: str) -> str | None:
+    """The zone that was typed: its name, or the city alone, whatever its case."""
+    wanted = fold(text).replace(" ", "_")
+    named = [zone for zone in zones() if fold(zone) == wanted or fold(zone.rpartition("/")[2]) == wanted]
+    if len(named) == 1:
+        return named[0]
+    return text if text in available_timezones() else None
+
+
 def _change_account(violations: list[RuleViolation]) -> int:
     """Save what the form says; how many tokens a new password ended."""
-    from zoneinfo import ZoneInfo
-
     visit = current_visit()
     ctx, user = visit.context, visit.user
     name, zone = request.form.get("name", "").strip(), request.form.get("timezone", "").strip()
     if not name or len(name) > 255 or not name.isprintable():
         violations.append(RuleViolation("core.required", _("Type your name."), field="name"))
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError):
-            violations.append(
-                RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."), field="timezone")
-            )
+    known_zone = _zone_named(zone) if zone else None
+    if zone and known_zone is None:
+        violations.append(
+            RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."), field="timezone")
+        )
     language = request.form.get("language", "")
     if violations:
         return 0
     rename_user(user, name)
-    user.timezone = zone or None
+    user.timezone = known_zone
     if language in LANGUAGES:
         user.language = language
     user.updated_at, user.updated_by = ctx.now(), user.id

@@ -22,7 +22,14 @@ from comptoir.errors import SignInRequired
 from comptoir.i18n import LANGUAGES, _, speaking
 from comptoir.registry.policies import policy_for
 from comptoir.web.formats import Formats
-from comptoir.web.security import SAFE_METHODS, is_secure, new_token, require_csrf_token, require_own_origin
+from comptoir.web.security import (
+    SAFE_METHODS,
+    is_secure,
+    mask_token,
+    new_token,
+    require_csrf_token,
+    require_own_origin,
+)
 
 if TYPE_CHECKING:
     from comptoir.deployment import Deployment
@@ -124,6 +131,13 @@ def form_token() -> str:
     if "form_token" not in g:
         g.form_token = request.cookies.get(cookie_name(FORM_COOKIE)) or new_token()
     return str(g.form_token)
+
+
+def masked_form_token() -> str:
+    """`form_token` as pages carry it: masked anew for every page, and the same in all forms of one."""
+    if "masked_token" not in g:
+        g.masked_token = mask_token(form_token())
+    return str(g.masked_token)
 
 
 def preferred_language() -> str:
