@@ -40,6 +40,9 @@ class Sessions(Protocol):
     def savepoint(self) -> AbstractContextManager[None]:
         """A part of the work that is undone alone when it raises."""
 
+    def reading(self) -> AbstractContextManager[None]:
+        """A part of the reading that may fail alone."""
+
 
 Outbox = Callable[[Session, str, str, Sequence[Any]], None]
 """Writes deferred deliveries: session, hook name, plugin, references."""
@@ -87,6 +90,12 @@ class Context:
     def hooks(self) -> Any:
         """The hook relay of this generation."""
         return self.registry.hooks
+
+    @property
+    def cause(self) -> tuple[str, ...]:
+        """The deferred work under way and what led to it, the oldest first; empty where a person acts."""
+        cause: tuple[str, ...] = self.system_session.info.get("cause", ())
+        return cause
 
     def now(self) -> dt.datetime:
         """The present moment in UTC; tests set it."""

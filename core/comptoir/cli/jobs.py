@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from comptoir.cli.terminal import Terminal, as_json, pass_terminal, print_rows, progress, say
 from comptoir.errors import ComptoirError
 from comptoir.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 RUN_SECONDS = 3600.0
 
@@ -23,8 +28,8 @@ def list_(terminal: Terminal, as_json: bool) -> None:
     """Every scheduled job with its last and next run."""
     from comptoir.jobs import inspect
 
-    with terminal.context("comptoir jobs list", write=False) as ctx:
-        rows = [
+    def look(ctx: Context) -> list[dict[str, Any]]:
+        return [
             {
                 "name": job.name,
                 "title": str(job.title),
@@ -39,6 +44,8 @@ def list_(terminal: Terminal, as_json: bool) -> None:
             }
             for job in inspect.jobs(ctx)
         ]
+
+    rows = terminal.perform("comptoir jobs list", look, write=False)
     columns = {
         "name": _("Job"), "schedule": _("Schedule"), "state": _("State"), "last_run_at": _("Last run"),
         "next_due": _("Next run"), "why": _("Why"),
@@ -56,10 +63,8 @@ def run(terminal: Terminal, name: str) -> None:
     from comptoir.jobs.runner import execute
 
     deployment = terminal.deployment
-    with terminal.context("comptoir jobs run") as ctx:
-        inspect.run_now(ctx, name)
-        module = ctx.registry.jobs[name].module
-    only = Claimable(modules=[module], jobs=[name], handlers=[])
+    terminal.perform("comptoir jobs run", lambda ctx: inspect.run_now(ctx, name))
+    only = Claimable(modules=[deployment.registry.jobs[name].module], jobs=[name], handlers=[])
     with progress(_("Running {name}", name=name)):
         taken = claim(deployment.engine, "comptoir jobs run", 1, RUN_SECONDS, now=deployment.clock(), only=only)
         outcome = execute(deployment, taken[0]) if taken else None
@@ -81,8 +86,8 @@ def runs(terminal: Terminal, job: str | None, state: str | None, limit: int, as_
     """The last runs of jobs and deferred work, the latest first."""
     from comptoir.jobs import inspect
 
-    with terminal.context("comptoir jobs runs", write=False) as ctx:
-        rows = [
+    def look(ctx: Context) -> list[dict[str, Any]]:
+        return [
             {
                 "id": run.id,
                 "job": run.job,
@@ -98,6 +103,8 @@ def runs(terminal: Terminal, job: str | None, state: str | None, limit: int, as_
             }
             for run in inspect.runs(ctx, job=job, state=state, limit=limit)
         ]
+
+    rows = terminal.perform("comptoir jobs runs", look, write=False)
     columns = {
         "id": _("Run"), "job": _("Job"), "started_at": _("Started"), "state": _("State"), "took_ms": _("Took, ms"),
         "attempt": _("Try"), "error": _("Error"),
@@ -112,8 +119,7 @@ def pause(terminal: Terminal, name: str) -> None:
     """Let a job rest until it is resumed."""
     from comptoir.jobs import inspect
 
-    with terminal.context("comptoir jobs pause") as ctx:
-        inspect.pause(ctx, name)
+    terminal.perform("comptoir jobs pause", lambda ctx: inspect.pause(ctx, name))
     say(_("{name} rests.", name=name))
 
 
@@ -124,8 +130,7 @@ def resume(terminal: Terminal, name: str) -> None:
     """Let a paused job go on with its next moment."""
     from comptoir.jobs import inspect
 
-    with terminal.context("comptoir jobs resume") as ctx:
-        inspect.resume(ctx, name)
+    terminal.perform("comptoir jobs resume", lambda ctx: inspect.resume(ctx, name))
     say(_("{name} goes on.", name=name))
 
 
@@ -137,8 +142,8 @@ def dead(terminal: Terminal, limit: int, as_json: bool) -> None:
     """Work that was given up, with the reason."""
     from comptoir.jobs.queue import dead_letters
 
-    with terminal.context("comptoir jobs dead", write=False) as ctx:
-        rows = [
+    def look(ctx: Context) -> list[dict[str, Any]]:
+        return [
             {
                 "id": letter.id,
                 "name": letter.name,
@@ -150,6 +155,8 @@ def dead(terminal: Terminal, limit: int, as_json: bool) -> None:
             }
             for letter in dead_letters(ctx.system_session, limit=limit)
         ]
+
+    rows = terminal.perform("comptoir jobs dead", look, write=False)
     columns = {
         "id": _("Id"), "name": _("Work"), "module": _("Module"), "attempts": _("Tries"), "error": _("Error"),
         "created_at": _("Since"),
@@ -168,13 +175,16 @@ def replay(terminal: Terminal, ids: tuple[int, ...], every: bool) -> None:
 
     if every == bool(ids):
         raise click.UsageError(str(_("Name the ids of “comptoir jobs dead”, or --all.")))
-    with terminal.context("comptoir jobs replay") as ctx:
+
+    def again(ctx: Context) -> int:
         session, before = ctx.system_session, None
         chosen = list(ids)
         while every and (batch := dead_letters(session, before=before, limit=500)):
             chosen += [letter.id for letter in batch]
             before = batch[-1].id
-        count = revive(session, chosen, now=ctx.now())
+        return revive(session, chosen, now=ctx.now())
+
+    count = terminal.perform("comptoir jobs replay", again)
     if not count and not every:
         raise ComptoirError(_("None of these was given up. See: comptoir jobs dead"))
     say(ngettext("{count} piece of work is tried again.", "{count} pieces of work are tried again.", count))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from comptoir.access.permissions import system_actor
 from comptoir.cli.terminal import Terminal, note, pass_terminal, progress, say
 from comptoir.errors import RuleViolation, Unavailable
 from comptoir.i18n import _, ngettext
@@ -18,6 +17,9 @@ from comptoir.records.query import parse
 from comptoir.records.transfer import Problem, export_records, import_table, parse_mapping, read_table
 from comptoir.records.transfer.exporting import FORMATS
 from comptoir.records.transfer.importing import ImportReport, Undo, message_of
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 SHOWN = 20
 
@@ -75,15 +77,19 @@ def import_command(
         def count(rows: int) -> None:
             tell(ngettext("Importing {file}, {count} row", "Importing {file}, {count} rows", rows, file=file.name))
 
-        try:
-            with deployment.context(system_actor(f"import of {file.name}")) as ctx:
-                mapping = parse_mapping(ctx, declared, table.columns, pairs)
-                report = import_table(ctx, declared, table, mapping, key=key, listen=listen, progress=count)
-                if dry_run or (report.failed and not keep_going):
-                    report.kept = False
-                    raise Undo
-        except Undo:
-            pass
+        def work(ctx: Context) -> None:
+            nonlocal report
+            shown.clear()
+            failed_rows.begin()
+            noticed_rows.begin()
+            mapping = parse_mapping(ctx, declared, table.columns, pairs)
+            report = import_table(ctx, declared, table, mapping, key=key, listen=listen, progress=count)
+            if dry_run or (report.failed and not keep_going):
+                report.kept = False
+                raise Undo
+
+        with suppress(Undo):
+            terminal.perform(f"import of {file.name}", work)
     assert report is not None
     _print(report, shown, dry_run=dry_run, errors=errors, notices=notices)
     if report.failed and not keep_going:
@@ -94,20 +100,26 @@ class _RowFile:
     """Rows of the source with what is wrong behind them, written as they come; nothing without a path."""
 
     def __init__(self, stack: ExitStack, path: Path | None, columns: tuple[str, ...]) -> None:
-        self._writer: Any = None
+        self._file: IO[str] | None = None
         self._columns = columns
         self._line = 0
         if path is not None:
             try:
-                file: IO[str] = stack.enter_context(path.open("w", encoding="utf-8-sig", newline=""))
+                self._file = stack.enter_context(path.open("w", encoding="utf-8-sig", newline=""))
             except OSError as error:
                 raise Unavailable(_("{path} cannot be written: {reason}.", path=path, reason=error.strerror)) from None
-            self._writer = csv.writer(file)
-            self._writer.writerow([*columns, "comptoir line", "comptoir column", "comptoir message"])
+
+    def begin(self) -> None:
+        """Write the headings; what an earlier try has written goes."""
+        self._line = 0
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+            csv.writer(self._file).writerow([*self._columns, "comptoir line", "comptoir column", "comptoir message"])
 
     def write(self, problem: Problem, cells: dict[str, Any]) -> None:
         """One row for the first problem of a source row; further ones stand without the cells, so that it re-imports once."""
-        if self._writer is None:
+        if self._file is None:
             return
         values = (
             [cells.get(column, "") for column in self._columns]
@@ -115,7 +127,7 @@ class _RowFile:
             else [""] * len(self._columns)
         )
         self._line = problem.line
-        self._writer.writerow([*values, problem.line, problem.column, problem.message])
+        csv.writer(self._file).writerow([*values, problem.line, problem.column, problem.message])
 
 
 def _print(
@@ -164,7 +176,8 @@ def export_command(
     """Export records as CSV, XLSX or JSON, in the form that `import` reads."""
     deployment = terminal.deployment
     declared = deployment.registry.record_type(record_type)
-    with deployment.context(system_actor("export"), write=False) as ctx:
+
+    def work(ctx: Context) -> int | None:
         pairs = [_filter_pair(text) for text in filters]
         if fields:
             pairs.append(("fields", fields))
@@ -173,13 +186,16 @@ def export_command(
             if format_ == "xlsx" and sys.stdout.isatty():
                 raise click.UsageError(str(_("A workbook does not go to a terminal. Give a file with -o.")))
             export_records(ctx, declared, query, sys.stdout.buffer, format=format_)
-            return
+            return None
         try:
             with output.open("wb") as file:
-                count = export_records(ctx, declared, query, file, format=format_)
+                return export_records(ctx, declared, query, file, format=format_)
         except OSError as error:
             raise Unavailable(_("{path} cannot be written: {reason}.", path=output, reason=error.strerror)) from None
-    note(ngettext("{count} record in {path}.", "{count} records in {path}.", count, path=output))
+
+    count = terminal.perform("export", work, write=False)
+    if count is not None:
+        note(ngettext("{count} record in {path}.", "{count} records in {path}.", count, path=output))
 
 
 def _filter_pair(text: str) -> tuple[str, str]:

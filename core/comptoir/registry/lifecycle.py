@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, inspect, select, update
 from sqlalchemy.orm import Session
@@ -19,8 +19,9 @@ from comptoir.context import Context
 from comptoir.db.base import Base
 from comptoir.db.migrations import Unit, pending, remove, schema_change, upgrade
 from comptoir.db.outages import outage_of
+from comptoir.edge import perform, trying_again
 from comptoir.errors import ComptoirError, NotFound, PluginError, RuleViolation
-from comptoir.i18n import Text, _, ngettext, speaking
+from comptoir.i18n import Text, _, ngettext
 from comptoir.records.history import HistoryEntry
 from comptoir.registry.discover import dependants, with_requirements
 from comptoir.registry.export import export_module
@@ -32,6 +33,7 @@ from comptoir.registry.registry import Registry, build_registry
 if TYPE_CHECKING:
     from comptoir.deployment import Deployment
 
+T = TypeVar("T")
 log = logging.getLogger("comptoir.lifecycle")
 
 CORE_FOLDER = Path(__file__).parent.parent / "migrations"
@@ -117,18 +119,22 @@ def unit_of(registry: Registry, name: str) -> Unit:
 def initialise(deployment: Deployment) -> None:
     """Create the core's and base's tables, roles and first generation in an empty database; harmless when repeated."""
     registry = build_registry(deployment.available(), [], generation=1)
-    with schema_change(deployment.engine) as connection:
+
+    def create(connection: Connection) -> None:
         upgrade(connection, core_unit())
         upgrade(connection, unit_of(registry, "base"))
-        with _system_context(deployment, connection, registry, system_actor("comptoir init")) as ctx:
-            session = ctx.system_session
-            if session.get(Generation, 1) is None:
-                session.add(Generation(id=1, number=1))
-            if session.get(ModuleRow, "base") is None:
-                _record_state(ctx, "base", State.ENABLED)
-                raise_access_stamp(session)
-                _seed(ctx, "base")
-                copy_templates(session, [t for _plugin, t in registry.contributions("contribute_roles")])
+
+    def begin(ctx: Context) -> None:
+        session = ctx.system_session
+        if session.get(Generation, 1) is None:
+            session.add(Generation(id=1, number=1))
+        if session.get(ModuleRow, "base") is None:
+            _record_state(ctx, "base", State.ENABLED)
+            raise_access_stamp(session)
+            _seed(ctx, "base")
+            copy_templates(session, [t for _plugin, t in registry.contributions("contribute_roles")])
+
+    _change_schema(deployment, registry, system_actor("comptoir init"), begin, before=create)
     deployment.refresh(force=True)
 
 
@@ -144,14 +150,19 @@ def upgrade_all(deployment: Deployment, modules: Collection[str] | None = None, 
         steps = [revision for unit in units for revision in pending(connection, unit)]
     if dry_run or not steps:
         return steps
-    with schema_change(deployment.engine) as connection:
-        for unit in units:
-            upgrade(connection, unit)
-        session = Session(connection)
-        for name, plugin in registry.plugins.items():
-            session.execute(update(ModuleRow).where(ModuleRow.name == name).values(version=plugin.available.version))
-        _raise_generation(session)
-        session.flush()
+
+    def migrate() -> None:
+        with schema_change(deployment.engine) as connection:
+            for unit in units:
+                upgrade(connection, unit)
+            session = Session(connection)
+            for name, plugin in registry.plugins.items():
+                version = plugin.available.version
+                session.execute(update(ModuleRow).where(ModuleRow.name == name).values(version=version))
+            _raise_generation(session)
+            session.flush()
+
+    trying_again(migrate)
     deployment.refresh()
     return steps
 
@@ -359,20 +370,23 @@ def _migrate_and_seed(
 ) -> None:
     if progress is not None:
         progress(_("Enabling {name}", name=name))
+
+    def enable(ctx: Context) -> None:
+        _record_state(ctx, name, State.ENABLED)
+        if was is None:
+            copy_templates(
+                ctx.system_session,
+                [t for p, t in registry.contributions("contribute_roles") if p.name == name],
+            )
+            _seed(ctx, name)
+        raise_access_stamp(ctx.system_session)
+        registry.hooks.on_module_enabled(ctx=ctx, name=name)
+        _raise_generation(ctx.system_session)
+
     try:
-        with schema_change(deployment.engine) as connection:
-            upgrade(connection, unit_of(registry, name))
-            with _system_context(deployment, connection, registry, actor) as ctx:
-                _record_state(ctx, name, State.ENABLED)
-                if was is None:
-                    copy_templates(
-                        ctx.system_session,
-                        [t for p, t in registry.contributions("contribute_roles") if p.name == name],
-                    )
-                    _seed(ctx, name)
-                raise_access_stamp(ctx.system_session)
-                registry.hooks.on_module_enabled(ctx=ctx, name=name)
-                _raise_generation(ctx.system_session)
+        _change_schema(
+            deployment, registry, actor, enable, before=lambda connection: upgrade(connection, unit_of(registry, name))
+        )
     except ComptoirError:
         raise
     except Exception as error:
@@ -389,12 +403,15 @@ def pause_modules(
 ) -> Outcome:
     """Silence modules and keep their data."""
     made = plan(deployment, "pause", names, cascade=cascade)
-    with deployment.context(actor or system_actor("comptoir"), registry=deployment.registry) as outer:
+
+    def silence(outer: Context) -> None:
         ctx = outer.as_system(f"pause {', '.join(made.modules)}")
         for name in made.modules:
             ctx.hooks.on_module_paused(ctx=ctx, name=name)
             _record_state(ctx, name, State.PAUSED, by=outer.actor)
         _raise_generation(ctx.system_session)
+
+    perform(deployment, actor or system_actor("comptoir"), silence)
     deployment.refresh()
     return Outcome(made)
 
@@ -404,14 +421,18 @@ def resume_modules(deployment: Deployment, names: Sequence[str], *, actor: Actor
     made = plan(deployment, "resume", names)
     enabled = [n for n, s in _current(deployment).items() if s is State.ENABLED]
     registry = build_registry(deployment.available(), [*enabled, *made.modules])
-    with schema_change(deployment.engine) as connection:
+
+    def migrate(connection: Connection) -> None:
         for name in made.modules:
             upgrade(connection, unit_of(registry, name))
-        with _system_context(deployment, connection, registry, actor) as ctx:
-            for name in made.modules:
-                _record_state(ctx, name, State.ENABLED)
-                registry.hooks.on_module_resumed(ctx=ctx, name=name)
-            _raise_generation(ctx.system_session)
+
+    def wake(ctx: Context) -> None:
+        for name in made.modules:
+            _record_state(ctx, name, State.ENABLED)
+            registry.hooks.on_module_resumed(ctx=ctx, name=name)
+        _raise_generation(ctx.system_session)
+
+    _change_schema(deployment, registry, actor, wake, before=migrate)
     deployment.refresh()
     return Outcome(made)
 
@@ -439,16 +460,22 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
     # two steps on purpose: every worker stops using the tables before they go
     if current[name] is State.ENABLED:
         pause_modules(deployment, [name], actor=actor)
-    with schema_change(deployment.engine) as connection:
+
+    def take_away(ctx: Context) -> Path:
+        session = ctx.system_session
+        connection = session.connection()
         exported = export_module(connection, registry, name, _export_path(deployment, name), deployment.clock())
-        with _system_context(deployment, connection, registry, actor) as ctx:
-            for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
-                outcome()
-            session = ctx.system_session
-            _forget(session, registry, name, types)
-            _raise_generation(session)
-            raise_access_stamp(session)
+        for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
+            outcome()
+        _forget(session, registry, name, types)
+        _raise_generation(session)
+        raise_access_stamp(session)
+        ctx.write_outbox()  # while the tables of what is told are there
+        session.flush()
         remove(connection, unit_of(registry, name))
+        return exported
+
+    exported = _change_schema(deployment, registry, actor, take_away)
     after = fingerprint(deployment, excluding=name, registry=registry)
     return Outcome(made, export=exported, untouched=before == after)
 
@@ -505,22 +532,34 @@ class _JoinedUnit:
         with self._session.begin_nested():
             yield
 
+    reading = savepoint
 
-@contextmanager
-def _system_context(
-    deployment: Deployment, connection: Connection, registry: Registry, actor: Actor | None
-) -> Iterator[Context]:
-    """A system context on the connection of a schema change; the change commits, not the context.
+
+def _change_schema(
+    deployment: Deployment,
+    registry: Registry,
+    actor: Actor | None,
+    work: Callable[[Context], T],
+    *,
+    before: Callable[[Connection], None] = lambda _connection: None,
+) -> T:
+    """What `work` returns in a transaction in which tables may change; `before` changes those that it needs.
 
     What it stores for everyone, such as the names of roles and stages, is in the deployment's language.
     """
-    unit = _JoinedUnit(connection)
+
+    @contextmanager
+    def unit() -> Iterator[_JoinedUnit]:
+        with schema_change(deployment.engine) as connection:
+            before(connection)
+            joined = _JoinedUnit(connection)
+            with joined.system:
+                yield joined
+                joined.system.flush()
+
     chosen = actor or system_actor("comptoir")
-    context = deployment.context_in(unit, Actor(chosen.id, chosen.name, chosen.grants, is_system=True), registry)
-    with unit.system, speaking(deployment.settings.language):
-        yield context
-        context.write_outbox()
-        unit.system.flush()
+    who = Actor(chosen.id, chosen.name, chosen.grants, is_system=True)
+    return perform(deployment, who, work, registry=registry, language=deployment.settings.language, unit=unit)
 
 
 def _current(deployment: Deployment) -> dict[str, State]:

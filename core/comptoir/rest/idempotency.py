@@ -10,7 +10,7 @@ from flask import Response
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from comptoir.errors import Conflict, RuleViolation
+from comptoir.errors import Overtaken, RuleViolation
 from comptoir.i18n import _
 from comptoir.rest.models import IdempotentAnswer
 
@@ -23,7 +23,7 @@ LONGEST = 255
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 
 
-class AnsweredMeanwhile(Conflict):
+class AnsweredMeanwhile(Overtaken):
     """The same key was answered by another process while this one worked; its answer is the one to give."""
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, render_template, request
 from sqlalchemy import select, update
 
 from comptoir.access.models import SignInSession, User
+from comptoir.access.permissions import system_actor
 from comptoir.access.sessions import (
     ABSOLUTE,
     Refusal,
@@ -26,7 +28,8 @@ from comptoir.access.sessions import (
     rotate_session,
 )
 from comptoir.access.users import rename_user, set_password
-from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.context import Context
+from comptoir.edge import perform
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, speaking
 from comptoir.web.frame import frame, page, redirect_with
@@ -61,6 +64,7 @@ from comptoir.web.view_models import (
 )
 
 pages = Blueprint("account", __name__)
+T = TypeVar("T")
 
 PREFERENCES = {"scheme": {"", "light", "dark"}, "density": {"", "compact", "comfortable"}, "rail": {"", "mini"}}
 
@@ -89,11 +93,13 @@ def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Respo
 @public
 def sign_in_form() -> Response:
     """The page to sign in; whoever is signed in goes on."""
-    deployment, token = current_deployment(), request.cookies.get(cookie_name(COOKIE))
+    token = request.cookies.get(cookie_name(COOKIE))
     if token:
-        with UnitOfWork(deployment.engine) as uow:
-            if find_session(uow.system, token, deployment.clock()) is not None:
-                return redirect_with(_own_path(request.args.get("next", "/")))
+        found = _as_system(
+            "sign-in", lambda ctx: find_session(ctx.system_session, token, ctx.now()) is not None, write=False
+        )
+        if found:
+            return redirect_with(_own_path(request.args.get("next", "/")))
     return _sign_in_page()
 
 
@@ -112,38 +118,48 @@ def sign_in() -> Response:
     address, now = request.remote_addr or "", deployment.clock()
     if "\x00" in email or "\x00" in secret:
         return _refused(email, Refusal("core.sign_in_refused", _("E-mail and password do not match.")))
-    with UnitOfWork(deployment.engine, write=True) as uow:
-        attempt = begin_sign_in(uow.system, email, now, address=address)
+    attempt = _as_system("sign-in", lambda ctx: begin_sign_in(ctx.system_session, email, now, address=address))
     if isinstance(attempt, Refusal):
         return _refused(email, attempt)
     right, renewed = compare(attempt, secret)
-    stay, token = bool(request.form.get("stay")), ""
-    with deployment.system_context("sign-in", registry=current_registry()) as ctx:
+    stay = bool(request.form.get("stay"))
+
+    def enter(ctx: Context) -> str | Refusal:
         user = finish_sign_in(ctx.system_session, attempt, right=right, renewed=renewed)
-        if isinstance(user, User):
-            old = request.cookies.get(cookie_name(COOKIE))
-            if old:
-                end_session(ctx.system_session, old)
-            token, _row = open_session(
-                ctx.system_session,
-                user,
-                now,
-                remember=stay,
-                address=address,
-                agent=request.headers.get("User-Agent", ""),
-            )
-            ctx.hooks.on_login(ctx=ctx, user=user)
-    if isinstance(user, Refusal):
-        return _refused(email, user)
+        if isinstance(user, Refusal):
+            return user
+        old = request.cookies.get(cookie_name(COOKIE))
+        if old:
+            end_session(ctx.system_session, old)
+        token, _row = open_session(
+            ctx.system_session,
+            user,
+            now,
+            remember=stay,
+            address=address,
+            agent=request.headers.get("User-Agent", ""),
+        )
+        ctx.hooks.on_login(ctx=ctx, user=user)
+        return token
+
+    token = _as_system("sign-in", enter)
+    if isinstance(token, Refusal):
+        return _refused(email, token)
     answer = redirect_with(_own_path(request.form.get("next", "/")))
     set_cookie(answer, COOKIE, token, ABSOLUTE if stay else None)
     answer.delete_cookie(cookie_name(FORM_COOKIE), path="/", secure=request.is_secure)
     return answer
 
 
+def _as_system(reason: str, work: Callable[[Context], T], *, write: bool = True) -> T:
+    """What `work` returns; nobody is signed in yet."""
+    return perform(current_deployment(), system_actor(reason), work, write=write, registry=current_registry())
+
+
 def _refused(email: str, refusal: Refusal) -> Response:
-    with current_deployment().system_context("sign-in refused", registry=current_registry()) as ctx:
-        ctx.hooks.on_login_refused(ctx=ctx, identifier=email, reason=refusal.code)
+    _as_system(
+        "sign-in refused", lambda ctx: ctx.hooks.on_login_refused(ctx=ctx, identifier=email, reason=refusal.code)
+    )
     answer = _sign_in_page(refusal.message, email, 429 if refusal.wait is not None else 422)
     if refusal.wait is not None:
         answer.headers["Retry-After"] = str(int(refusal.wait.total_seconds()) + 1)

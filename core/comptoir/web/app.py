@@ -22,7 +22,7 @@ from comptoir.web.frame import TOAST_COOKIE
 from comptoir.web.health import health_pages
 from comptoir.web.ids import IdConverter
 from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, tokens, users
-from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
+from comptoir.web.session import Actors, form_token, in_visit, install_sign_in, is_write
 from comptoir.web.themes import COMPILED, StaticFiles, load_theme, template_loader
 
 
@@ -63,8 +63,13 @@ class WebApp(Flask):
         if request.routing_exception is not None or view is None or opens_none:
             return super().dispatch_request()
         state: Generation = self.extensions["comptoir"]
-        with opened_visit(state.deployment, state.registry, state.actors, write=is_write(request.method)):
-            answer = self.make_response(super().dispatch_request())
+        dispatch = super().dispatch_request
+
+        def see() -> Response:
+            g.pop("after_visit", None)  # of a try that failed
+            return self.make_response(dispatch())
+
+        answer = in_visit(state.deployment, state.registry, state.actors, see, write=is_write(request.method))
         follow_up: Callable[[], Response] | None = g.pop("after_visit", None)
         return answer if follow_up is None else follow_up()
 
