@@ -7,6 +7,7 @@ from comptoir.access.models import Team, User
 from comptoir.context import Context
 from comptoir.contributions import (
     Action,
+    Backoff,
     Board,
     DeferredWork,
     Fact,
@@ -18,6 +19,7 @@ from comptoir.contributions import (
     MenuItem,
     Panel,
     Permission,
+    Progress,
     Report,
     ReportColumn,
     ReportResult,
@@ -26,6 +28,8 @@ from comptoir.contributions import (
     ScreenAddition,
     Screens,
     Section,
+    Step,
+    Steps,
     Tab,
     Tile,
 )
@@ -157,6 +161,7 @@ __all__ += [
 # contributing: screens, rights, work
 __all__ += [
     "Action",
+    "Backoff",
     "Board",
     "Cron",
     "Daily",
@@ -172,6 +177,7 @@ __all__ += [
     "Monthly",
     "Panel",
     "Permission",
+    "Progress",
     "Report",
     "ReportColumn",
     "ReportResult",
@@ -181,6 +187,8 @@ __all__ += [
     "ScreenAddition",
     "Screens",
     "Section",
+    "Step",
+    "Steps",
     "Tab",
     "Tile",
     "Weekly",

@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 
 CLOCK = "clock"
 WORKER = "worker:"
-BEAT = timedelta(seconds=5)
-LEASE = timedelta(seconds=20)
-"""How long a clock counts as alive after its last beat; three beats may be late."""
+BEAT = timedelta(seconds=1.5)
+LEASE = timedelta(seconds=3.5)
+"""How long a clock holds after its last beat; another one has taken over within this and a beat, five seconds."""
+WORKER_BEAT = timedelta(seconds=5)
+SILENCE = timedelta(seconds=20)
+"""How long a clock or a worker counts as alive after its last beat: nobody is alarmed by a database that is busy."""
 KEPT = timedelta(days=30)
 CLAIMS_KEPT = timedelta(days=2)
 SHORTEST_PATIENCE = timedelta(minutes=1)
@@ -44,6 +47,10 @@ _log = logging.getLogger(__name__)
 
 def take_lease(engine: Engine, name: str, holder: str, length: timedelta = LEASE, *, now: datetime) -> int | None:
     """Hold `name` until `length` from now, or None while another does; the number grows with every change of holder."""
+    with engine.connect() as reader:  # whoever only waits for it writes nothing
+        held = select(Lease.name).where(Lease.name == name, Lease.holder != holder, Lease.until > now)
+        if reader.execute(held).first() is not None:
+            return None
     with engine.begin() as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(Lease).values(name=name, holder=holder, until=now + length, token=1)
@@ -63,7 +70,7 @@ def release_lease(engine: Engine, name: str, holder: str, *, now: datetime) -> N
     """Let another take it at once; the row stays, so that its number goes on growing."""
     with engine.begin() as connection:
         held = update(Lease).where(Lease.name == name, Lease.holder == holder)
-        connection.execute(held.values(until=now))
+        connection.execute(held.values(until=now - SILENCE))  # nor does it count as alive
 
 
 def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: datetime) -> bool:
@@ -172,7 +179,7 @@ class Clock:
         self._generation: int | None = None
         self._turn = threading.Lock()
         self._stopped = False
-        self._alarmed_at = self._forgot_at = datetime.fromtimestamp(0, UTC)
+        self._shown_at = self._alarmed_at = self._forgot_at = datetime.fromtimestamp(0, UTC)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # One thread: a beat and the ticks never overlap within a process.
@@ -208,7 +215,9 @@ class Clock:
 
     def _renew(self, now: datetime) -> None:
         try:
-            take_lease(self._host.engine, WORKER + self._holder, self._holder, now=now)
+            if now - self._shown_at >= WORKER_BEAT:
+                take_lease(self._host.engine, WORKER + self._holder, self._holder, SILENCE, now=now)
+                self._shown_at = now
             token = take_lease(self._host.engine, CLOCK, self._holder, now=now)
         except SQLAlchemyError as error:
             # Whoever is cut off from the database must not believe that it still holds the lease.

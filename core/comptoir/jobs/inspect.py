@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Select, delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, case, delete, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from comptoir.errors import Conflict, NotFound
 from comptoir.i18n import Text, _
-from comptoir.jobs.clock import CLOCK, LEASE, WORKER, overdue_from
+from comptoir.jobs.clock import CLOCK, LEASE, SILENCE, WORKER, overdue_from
 from comptoir.jobs.models import (
     DEAD,
     DONE,
@@ -20,6 +21,7 @@ from comptoir.jobs.models import (
     LEASED,
     READY,
     RUNNING,
+    STOPPED,
     JobClaim,
     JobPause,
     JobRun,
@@ -27,11 +29,13 @@ from comptoir.jobs.models import (
     QueuedWork,
 )
 from comptoir.jobs.outbox import SCHEDULED, Deferred, enqueue_many, insert_unless_there
-from comptoir.jobs.queue import MAX_ATTEMPTS, run_key
+from comptoir.jobs.queue import replay, run_key
+from comptoir.jobs.runner import deferred_work
+from comptoir.jobs.steps import cancelled, far
 
 if TYPE_CHECKING:
     from comptoir.context import Context
-    from comptoir.contributions import Job
+    from comptoir.contributions import DeferredWork, Job
 
 PERMISSION = "core.admin"
 SHOWN_RUNS = 20
@@ -55,6 +59,9 @@ class Run:
     attempt: int
     error: str | None
     worker: str
+    done: int | None = None
+    """How far work in steps has come that is under way."""
+    total: int | None = None
 
 
 _RUN = (
@@ -83,6 +90,9 @@ class JobStatus:
     state: State
     why: Text
     """One sentence: why it runs, waits, or did not run."""
+    progress: str
+    """How far work in steps has come, ``40 / 100``; empty for other work."""
+    failing_since: datetime | None
     runs: tuple[Run, ...]
     """The last ones, the latest first."""
     next_due: datetime | None
@@ -141,7 +151,8 @@ def runs(
 ) -> list[Run]:
     """The history, the latest first; `before` is the id of the last run seen."""
     ctx.require(PERMISSION)
-    query = select(*_RUN)
+    steps = (QueuedWork.id == JobRun.work_id) & (JobRun.state == RUNNING) & (QueuedWork.done > 0)
+    query = select(*_RUN, QueuedWork.done, QueuedWork.total).outerjoin(QueuedWork, steps)
     for column, value in ((JobRun.job, job), (JobRun.module, module), (JobRun.state, state)):
         if value is not None:
             query = query.where(column == value)
@@ -173,7 +184,8 @@ def scheduler(session: Session, *, now: datetime) -> SchedulerStatus:
     leases = {row.name: row for row in session.execute(select(Lease.name, Lease.holder, Lease.until))}
     clock = leases.get(CLOCK)
     return SchedulerStatus(
-        alive=clock is not None and (clock.until > now or _holds_the_database(session, clock.holder, now)),
+        alive=clock is not None
+        and (clock.until - LEASE + SILENCE > now or _holds_the_database(session, clock.holder, now)),
         last_beat=None if clock is None else clock.until - LEASE,
         workers=sum(name.startswith(WORKER) and lease.until > now for name, lease in leases.items()),
     )
@@ -216,19 +228,150 @@ def run_now(ctx: Context, name: str) -> None:
     hurried = (
         update(QueuedWork)
         .where(QueuedWork.key == run_key(name), QueuedWork.state == READY)
-        .values(run_at=now, attempts=0, priority=-1)
+        .values(run_at=now, priority=-1)
         .returning(QueuedWork.id)
     )
     if session.execute(hurried, execution_options={"synchronize_session": False}).first() is None:
         raise Conflict(_("{name} is running now. Its next run can start when this one has ended.", name=name))
 
 
+WorkState = Literal["waiting", "running", "ending", "retrying", "dead"]
+
+
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    state: str
-    run_at: datetime
+class WorkStatus:
+    """One piece of work in the queue as it stands now."""
+
+    id: int
+    name: str
+    module: str
+    state: WorkState
+    progress: str
+    """How far work in steps has come, ``40 / 100``; empty for other work."""
     attempts: int
+    failing_since: datetime | None
+    next_try: datetime | None
     error: str | None
+    created_at: datetime
+    behind: int | None
+    """The work about the same record that goes first."""
+    has_steps: bool
+
+
+def works(
+    ctx: Context, *, state: WorkState | None = None, before: int | None = None, limit: int = 80
+) -> list[WorkStatus]:
+    """What is in the queue: first what fails, then what runs, then what waits, each the latest first.
+
+    `before` is the id of the last one seen of one state.
+    """
+    ctx.require(PERMISSION)
+    earlier = aliased(QueuedWork)
+    ahead = (
+        select(func.max(earlier.id))
+        .where(earlier.ordered_by == QueuedWork.ordered_by, earlier.id < QueuedWork.id, earlier.state != DEAD)
+        .scalar_subquery()
+    )
+    rank = case((QueuedWork.failing_since.is_not(None), 0), (QueuedWork.state == LEASED, 1), else_=2)
+    query = select(QueuedWork, ahead).order_by(rank, QueuedWork.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(_IN_STATE[state])
+    if before is not None:
+        query = query.where(QueuedWork.id < before)
+    return [_work_status(ctx, row, behind) for row, behind in ctx.system_session.execute(query)]
+
+
+def work_counts(ctx: Context) -> dict[WorkState, int]:
+    """How much work there is in each state."""
+    ctx.require(PERMISSION)
+    counts = select(*(func.count().filter(condition) for condition in _IN_STATE.values())).select_from(QueuedWork)
+    return dict(zip(_IN_STATE, ctx.system_session.execute(counts).one(), strict=True))
+
+
+_IN_STATE: dict[WorkState, Any] = {
+    "waiting": and_(QueuedWork.state == READY, QueuedWork.failing_since.is_(None)),
+    "running": and_(QueuedWork.state == LEASED, QueuedWork.cancelled_by.is_(None)),
+    "ending": and_(QueuedWork.state == LEASED, QueuedWork.cancelled_by.is_not(None)),
+    "retrying": and_(QueuedWork.state == READY, QueuedWork.failing_since.is_not(None)),
+    "dead": QueuedWork.state == DEAD,
+}
+
+
+def _work_status(ctx: Context, row: QueuedWork, behind: int | None) -> WorkStatus:
+    state: WorkState
+    if row.state == DEAD:
+        state = "dead"
+    elif row.state == LEASED:
+        state = "running" if row.cancelled_by is None else "ending"
+    else:
+        state = "waiting" if row.failing_since is None else "retrying"
+    has_steps = _has_steps(ctx, row)
+    return WorkStatus(
+        id=row.id,
+        name=row.name,
+        module=row.module,
+        state=state,
+        progress=far(row.done, row.total) if has_steps else "",
+        attempts=row.attempts,
+        failing_since=row.failing_since,
+        next_try=row.run_at if row.state == READY else None,
+        error=row.error,
+        created_at=row.created_at,
+        behind=behind,
+        has_steps=has_steps,
+    )
+
+
+def _has_steps(ctx: Context, row: QueuedWork) -> bool:
+    known: Mapping[str, Job | DeferredWork] = (
+        ctx.registry.jobs if row.queue == SCHEDULED else deferred_work(ctx.registry)
+    )
+    found = known.get(row.name)
+    return found is not None and found.steps is not None
+
+
+def cancel(ctx: Context, work_id: int) -> WorkState | None:
+    """End work: what waits, fails or was given up goes at once, what runs in steps before its next turn.
+
+    The state that it has now, None when it is gone. Raises `Conflict` for what runs as one transaction.
+    """
+    ctx.require(PERMISSION)
+    session, now = ctx.system_session, ctx.now()
+    row = session.scalars(select(QueuedWork).where(QueuedWork.id == work_id).with_for_update(skip_locked=True)).first()
+    if row is None:
+        if session.scalar(select(QueuedWork.id).where(QueuedWork.id == work_id)) is None:
+            raise NotFound(_("There is no work {number} any more: it is done, or was cancelled.", number=work_id))
+        raise _runs_as_one(work_id)
+    if row.state == LEASED and row.leased_until is not None and row.leased_until > now:
+        if not _has_steps(ctx, row):
+            raise _runs_as_one(work_id)
+        row.cancelled_by = ctx.actor.name[:200]
+        session.flush()
+        return "ending"
+    row.cancelled_by = ctx.actor.name
+    session.add(
+        JobRun(
+            work_id=row.id, queue=row.queue, job=row.name, module=row.module, due=row.run_at, started_at=now,
+            finished_at=now, state=STOPPED, attempt=row.attempts, error=str(cancelled(row))[:500], worker="",
+        )
+    )  # fmt: skip
+    session.delete(row)
+    session.flush()
+    return None
+
+
+def _runs_as_one(work_id: int) -> Conflict:
+    return Conflict(_("Work {number} runs as one short transaction and ends by itself.", number=work_id))
+
+
+def try_now(ctx: Context, work_id: int) -> None:
+    """Let work that waits for its next try go at once; work that was given up has all its time again."""
+    ctx.require(PERMISSION)
+    session, now = ctx.system_session, ctx.now()
+    hurried = update(QueuedWork).where(QueuedWork.id == work_id, QueuedWork.state == READY).values(run_at=now)
+    found = session.execute(hurried.returning(QueuedWork.id), execution_options={"synchronize_session": False}).first()
+    if found is None and not replay(session, [work_id], now=now):
+        raise Conflict(_("Work {number} does not wait: it runs, is done, or was cancelled.", number=work_id))
 
 
 def _declared(ctx: Context, name: str) -> Job:
@@ -245,9 +388,8 @@ def _statuses(ctx: Context) -> dict[str, JobStatus]:
     history = defaultdict(list)
     for row in session.execute(_last_runs(list(ctx.registry.jobs))):
         history[row.job].append(Run(*row[:-1]))
-    columns = (QueuedWork.name, QueuedWork.state, QueuedWork.run_at, QueuedWork.attempts, QueuedWork.error)
-    waiting = select(*columns).where(QueuedWork.queue == SCHEDULED, QueuedWork.state != DEAD)
-    queued = {row.name: _Waiting(row.state, row.run_at, row.attempts, row.error) for row in session.execute(waiting)}
+    waiting = select(QueuedWork).where(QueuedWork.queue == SCHEDULED, QueuedWork.state != DEAD)
+    queued = {row.name: row for row in session.scalars(waiting)}
     paused = {row.job: row for row in session.execute(select(JobPause.job, JobPause.paused_by, JobPause.paused_at))}
     served = dict(session.execute(select(JobClaim.job, func.max(JobClaim.due)).group_by(JobClaim.job)).all())
     alive = scheduler(session, now=now).alive
@@ -261,7 +403,7 @@ def _statuses(ctx: Context) -> dict[str, JobStatus]:
             state, why, following = "paused", _("Paused by {who}.", who=rest.paused_by), None
         else:
             state, why = _judge(declared, waits, past, served.get(name), alive, now, tz)
-            if waits is not None and waits.attempts and waits.state == READY:
+            if waits is not None and waits.failing_since is not None and waits.state == READY:
                 following = waits.run_at
         statuses[name] = JobStatus(
             name=name,
@@ -270,6 +412,8 @@ def _statuses(ctx: Context) -> dict[str, JobStatus]:
             schedule=declared.schedule.describe(),
             state=state,
             why=why,
+            progress=far(waits.done, waits.total) if waits is not None and declared.steps is not None else "",
+            failing_since=waits.failing_since if waits is not None else None,
             runs=past,
             next_due=following,
             paused_by=rest and rest.paused_by,
@@ -286,7 +430,7 @@ def _last_runs(names: list[str]) -> Select[Any]:
 
 def _judge(
     declared: Job,
-    waits: _Waiting | None,
+    waits: QueuedWork | None,
     past: tuple[Run, ...],
     served: datetime | None,
     alive: bool,
@@ -301,12 +445,13 @@ def _judge(
         return "running", _("It runs since {moment}.", moment=since)
     if not alive:
         return "late", _("No worker is running, so nothing is due. Start one with “comptoir worker”.")
-    if waits is not None and waits.state == READY and waits.attempts:
+    if waits is not None and waits.state == READY and waits.failing_since is not None:
         return "retrying", _(
-            "{error} The next try is number {count} of {most}.",
+            "{error} Failing since {since}; the next try is number {count}, at {next}.",
             error=waits.error,
+            since=f"{waits.failing_since.astimezone(tz):%Y-%m-%d %H:%M}",
             count=waits.attempts + 1,
-            most=MAX_ATTEMPTS,
+            next=f"{waits.run_at.astimezone(tz):%H:%M:%S}",
         )
     if waits is not None and waits.state in {READY, LEASED}:
         if now >= overdue_from(declared, waits.run_at, tz):

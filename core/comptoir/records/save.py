@@ -21,7 +21,7 @@ from comptoir.db.fields import Field, Kind, fields_of
 from comptoir.db.record import Record, module_of
 from comptoir.db.types import fold
 from comptoir.db.workflow import Transition, Workflow
-from comptoir.errors import ComptoirError, Conflict, NotAllowed, NotFound, RuleViolation, RuleViolations
+from comptoir.errors import ComptoirError, Conflict, NotAllowed, NotFound, Overtaken, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
 from comptoir.records.history import entry_row, write_history
@@ -56,7 +56,7 @@ def save(ctx: Context, records: Iterable[Record], *, action: str | None = None) 
         _touch(ctx, changes)
         _check(ctx, changes)
     _flush(ctx, changes)
-    refs = [_ref(ctx, change.record) for change in changes]
+    refs = [_ref(ctx, change.record, changed=_told_fields(change)) for change in changes]
     write_history(ctx, [_history_row(ctx, ref, change, action) for ref, change in zip(refs, changes, strict=True)])
     ctx.hooks.on_records_saved(ctx=ctx, changes=changes)
     ctx.after_commit("after_records_committed", refs)
@@ -84,7 +84,7 @@ def delete(ctx: Context, records: Iterable[Record]) -> None:
             _("Other records point at {title}. Archive it instead, or move those records first.", title=titles[0]),
         ) from None
     except StaleDataError:
-        raise Conflict(_("Somebody changed or deleted it meanwhile. Load it again.")) from None
+        raise Overtaken(_("Somebody changed or deleted it meanwhile. Load it again.")) from None
     now = ctx.now()
     write_history(
         ctx,
@@ -409,8 +409,8 @@ def _flush(ctx: Context, changes: Sequence[Change]) -> None:
             session.add_all([extension for _record, extension in extensions])
             session.flush()
     except StaleDataError:
-        raise Conflict(
-            _("Somebody changed it while you were editing. Compare both versions and save again."), code="core.stale"
+        raise Overtaken(
+            _("Somebody changed it while you were editing. Compare both versions and save again.")
         ) from None
     except IntegrityError as error:
         raise Conflict(
@@ -435,8 +435,12 @@ def _gather(outcomes: Iterable[Any], violations: list[RuleViolation] | None = No
         raise RuleViolations(found)
 
 
-def _ref(ctx: Context, record: Record) -> RecordRef:
-    return RecordRef(ctx.registry.record_type(type(record)).name, record.id)
+def _ref(ctx: Context, record: Record, *, changed: tuple[str, ...] = ()) -> RecordRef:
+    return RecordRef(ctx.registry.record_type(type(record)).name, record.id, changed)
+
+
+def _told_fields(change: Change) -> tuple[str, ...]:
+    return tuple(name for name in change.fields if name not in ("updated_at", "created_at"))
 
 
 def _history_row(ctx: Context, ref: RecordRef, change: Change, action: str | None) -> dict[str, Any]:

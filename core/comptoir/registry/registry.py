@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,17 @@ import pluggy
 from sqlalchemy import Table
 
 from comptoir.access.models import Team, User
-from comptoir.contributions import ACTIONS, Job, List, Permission, RoleTemplate, ScreenAddition, Screens, Section
+from comptoir.contributions import (
+    ACTIONS,
+    DeferredWork,
+    Job,
+    List,
+    Permission,
+    RoleTemplate,
+    ScreenAddition,
+    Screens,
+    Section,
+)
 from comptoir.contributions import Form as FormScreen
 from comptoir.db.base import Base
 from comptoir.db.record import Extension, Record, module_of
@@ -22,7 +32,7 @@ from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
 
 if TYPE_CHECKING:
-    from comptoir.context import Context
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +193,9 @@ class Registry:
         return {job.name: job for _plugin, job in self.contributions("contribute_jobs")}
 
     @cached_property
-    def handlers(self) -> Mapping[str, Callable[[Context, dict[str, Any]], Any]]:
-        """The functions of deferred work by name."""
-        return {work.name: work.function for _plugin, work in self.contributions("contribute_deferred_work")}
+    def deferred_work(self) -> Mapping[str, DeferredWork]:
+        """Deferred work by name."""
+        return {work.name: work for _plugin, work in self.contributions("contribute_deferred_work")}
 
     def module_of_table(self, table: str) -> str | None:
         """The enabled plugin that owns a table."""
