@@ -1,7 +1,8 @@
-"""``comptoir jobs``: scheduled work, its runs, and what was given up."""
+"""``comptoir jobs``: scheduled work, what is in the queue, the runs, and what was given up."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from comptoir.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from comptoir.context import Context
+    from comptoir.jobs.queued import WorkState
 
 RUN_SECONDS = 3600.0
 
@@ -40,6 +42,8 @@ def list_(terminal: Terminal, as_json: bool) -> None:
                 "last_run_at": job.last_run.started_at if job.last_run else None,
                 "last_state": job.last_run.state if job.last_run else None,
                 "next_due": job.next_due,
+                "progress": job.progress,
+                "failing_since": job.failing_since,
                 "paused_by": job.paused_by,
             }
             for job in inspect.jobs(ctx)
@@ -48,7 +52,7 @@ def list_(terminal: Terminal, as_json: bool) -> None:
     rows = terminal.perform("comptoir jobs list", look, write=False)
     columns = {
         "name": _("Job"), "schedule": _("Schedule"), "state": _("State"), "last_run_at": _("Last run"),
-        "next_due": _("Next run"), "why": _("Why"),
+        "next_due": _("Next run"), "progress": _("Done"), "failing_since": _("Failing since"), "why": _("Why"),
     }  # fmt: skip
     print_rows(rows, columns, as_json=as_json, empty=_("The enabled modules have no scheduled jobs."))
 
@@ -78,13 +82,14 @@ def run(terminal: Terminal, name: str) -> None:
 
 @jobs.command("runs")
 @click.option("--job", metavar="NAME", help="Those of one job.")
-@click.option("--state", type=click.Choice(["running", "done", "failed"]))
+@click.option("--state", type=click.Choice(["running", "done", "failed", "stopped"]))
 @click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, metavar="N")
 @as_json
 @pass_terminal
 def runs(terminal: Terminal, job: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """The last runs of jobs and deferred work, the latest first."""
     from comptoir.jobs import inspect
+    from comptoir.jobs.steps import far
 
     def look(ctx: Context) -> list[dict[str, Any]]:
         return [
@@ -98,6 +103,7 @@ def runs(terminal: Terminal, job: str | None, state: str | None, limit: int, as_
                 "state": run.state,
                 "took_ms": run.took_ms,
                 "attempt": run.attempt,
+                "progress": far(run.done, run.total) if run.done is not None else "",
                 "error": run.error,
                 "worker": run.worker,
             }
@@ -107,9 +113,51 @@ def runs(terminal: Terminal, job: str | None, state: str | None, limit: int, as_
     rows = terminal.perform("comptoir jobs runs", look, write=False)
     columns = {
         "id": _("Run"), "job": _("Job"), "started_at": _("Started"), "state": _("State"), "took_ms": _("Took, ms"),
-        "attempt": _("Try"), "error": _("Error"),
+        "attempt": _("Try"), "progress": _("Done"), "error": _("Error"),
     }  # fmt: skip
     print_rows(rows, columns, as_json=as_json, empty=_("Nothing has run yet."))
+
+
+@jobs.command("queue")
+@click.option("--state", type=click.Choice(["waiting", "running", "ending", "retrying", "dead"]))
+@click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, metavar="N")
+@as_json
+@pass_terminal
+def queue(terminal: Terminal, state: WorkState | None, limit: int, as_json: bool) -> None:
+    """What is in the queue: what fails and when it is tried again, what runs and how far it is, what waits."""
+    from comptoir.jobs import queued
+
+    def look(ctx: Context) -> list[dict[str, Any]]:
+        return [asdict(work) for work in queued.works(ctx, state=state, limit=limit)]
+
+    rows = terminal.perform("comptoir jobs queue", look, write=False)
+    columns = {
+        "id": _("Id"), "name": _("Work"), "state": _("State"), "progress": _("Done"), "attempts": _("Tries"),
+        "failing_since": _("Failing since"), "next_try": _("Next try"), "error": _("Error"),
+    }  # fmt: skip
+    print_rows(rows, columns, as_json=as_json, empty=_("Nothing waits."))
+
+
+@jobs.command("cancel")
+@click.argument("number", type=int, metavar="ID")
+@pass_terminal
+def cancel(terminal: Terminal, number: int) -> None:
+    """End work of the queue for good; what runs in steps ends before its next one."""
+    from comptoir.jobs import queued
+
+    state = terminal.perform("comptoir jobs cancel", lambda ctx: queued.cancel(ctx, number))
+    say(_("It ends before its next step.") if state == "ending" else _("Cancelled."))
+
+
+@jobs.command("retry")
+@click.argument("number", type=int, metavar="ID")
+@pass_terminal
+def retry(terminal: Terminal, number: int) -> None:
+    """Try work now that waits for its next try; what was given up goes on from where it stood."""
+    from comptoir.jobs import queued
+
+    terminal.perform("comptoir jobs retry", lambda ctx: queued.try_now(ctx, number))
+    say(_("It is tried now."))
 
 
 @jobs.command("pause")

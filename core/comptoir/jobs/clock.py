@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import aliased
 
+from comptoir.db.engine import writing
 from comptoir.i18n import _
 from comptoir.jobs.delivery import FAILED_HOOK, announce_failure, implementers
 from comptoir.jobs.models import READY, RUNNING, JobClaim, JobPause, JobRun, Lease, QueuedWork
@@ -51,7 +52,7 @@ def take_lease(engine: Engine, name: str, holder: str, length: timedelta = LEASE
         held = select(Lease.name).where(Lease.name == name, Lease.holder != holder, Lease.until > now)
         if reader.execute(held).first() is not None:
             return None
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(Lease).values(name=name, holder=holder, until=now + length, token=1)
         taken = statement.on_conflict_do_update(
@@ -68,7 +69,7 @@ def take_lease(engine: Engine, name: str, holder: str, length: timedelta = LEASE
 
 def release_lease(engine: Engine, name: str, holder: str, *, now: datetime) -> None:
     """Let another take it at once; the row stays, so that its number goes on growing."""
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         held = update(Lease).where(Lease.name == name, Lease.holder == holder)
         connection.execute(held.values(until=now - SILENCE))  # nor does it count as alive
 
@@ -80,7 +81,7 @@ def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: 
     next moment. A clock that has lost its lease writes nothing.
     """
     due = job.schedule.last_due(now, tz)
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         # The update locks the lease until the commit: a successor waits for this tick to be over.
         mine = update(Lease).where(Lease.name == CLOCK, Lease.holder == holder, Lease.token == token)
         if connection.execute(mine.values(token=token)).rowcount != 1:
@@ -107,7 +108,7 @@ def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: 
 def forget_old(engine: Engine, *, now: datetime) -> None:
     """Delete runs of a month ago and claims of some days ago; each job's last claim stays: it says what was served."""
     later = aliased(JobClaim)
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         connection.execute(delete(JobRun).where(JobRun.started_at < now - KEPT))
         superseded = select(later.job).where(later.job == JobClaim.job, later.due > JobClaim.due).exists()
         connection.execute(delete(JobClaim).where(JobClaim.due < now - CLAIMS_KEPT, superseded))
@@ -147,7 +148,7 @@ def raise_alarms(host: Host, *, now: datetime) -> int:
         job = registry.jobs.get(name)
         if job is None or now < overdue_from(job, moment, host.timezone):
             continue
-        with host.engine.begin() as connection:
+        with writing(host.engine) as connection:
             mark = {"job": f"{kind}:{name}", "due": moment, "skipped": False}
             if insert_unless_there(connection, JobClaim.__table__, [mark], "job", "due"):
                 text = str(words.format(moment=f"{moment:%Y-%m-%d %H:%M}"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from comptoir.contributions import DeferredWork
-from comptoir.jobs.outbox import Deferred, enqueue_many, module_of
+from comptoir.jobs.outbox import CHAIN_BUDGET, Deferred, enqueue_many, module_of
 from comptoir.values import RecordRef
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def announce_failure(
             for plugin in plugins
         ],
         now=now,
-        cause=cause,
+        cause=cause[1 - CHAIN_BUDGET :],  # a failure is always told; what its hooks set off belongs to the chain
     )
 
 

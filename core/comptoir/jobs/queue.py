@@ -33,6 +33,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from comptoir.contributions import Backoff
+from comptoir.db.engine import writing
 from comptoir.db.types import UtcDateTime
 from comptoir.errors import (
     ComptoirError,
@@ -131,7 +132,7 @@ def claim(
         with engine.connect() as reader:
             if reader.execute(_due(locking, only is not None), values).first() is None:
                 return []
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         statement = _claiming(locking, only is not None)
         taken = connection.execute(statement, values).all()
     return sorted((Work(*row) for row in taken), key=lambda work: (work.priority, work.run_at, work.id))

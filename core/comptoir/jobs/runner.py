@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.permissions import system_actor
 from comptoir.contributions import DeferredWork
+from comptoir.db.engine import writing
 from comptoir.edge import perform, trying_again
 from comptoir.errors import ComptoirError
 from comptoir.i18n import _
@@ -128,7 +129,7 @@ def execute(
                 )
                 ended = course.run()
         except LeaseEnded:
-            with host.engine.begin() as connection:
+            with writing(host.engine) as connection:
                 connection.execute(delete(JobRun).where(JobRun.id == run))
             return Outcome(work, "lost")
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever a plugin raises is the run's result
@@ -139,7 +140,7 @@ def execute(
             return Outcome(work, ended.how, str(ended.why) if ended.why else None)
 
         def give_account() -> bool:
-            with host.engine.begin() as connection:
+            with writing(host.engine) as connection:
                 now = host.clock()
                 dead = fail(connection, work, error, now=now, backoff=declared.backoff)
                 record(connection, FAILED, text)
@@ -168,7 +169,7 @@ def _begin(engine: Engine, work: Work, started: datetime) -> int:
         "attempt": work.attempt,
         "worker": work.worker,
     }
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         if work.fence > 1:
             # A run of the same work that is still "running" belongs to a worker that is no more.
             stopped = update(JobRun).where(JobRun.work_id == work.id, JobRun.state == RUNNING)

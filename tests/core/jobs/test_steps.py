@@ -12,8 +12,8 @@ import pytest
 from comptoir.contributions import DeferredWork, Job, Step, Steps
 from comptoir.deployment import Deployment
 from comptoir.errors import Conflict, NotFound
-from comptoir.jobs import inspect
-from comptoir.jobs.outbox import CHAIN_BUDGET, defer
+from comptoir.jobs import inspect, queued
+from comptoir.jobs.outbox import CHAIN_BUDGET, Deferred, defer, enqueue_many
 from comptoir.jobs.queue import claim
 from comptoir.jobs.runner import execute
 from comptoir.jobs.worker import run_pending
@@ -38,9 +38,9 @@ def leave(shop: Deployment, name: str, **args: Any) -> None:
         defer(ctx, name, args, record=RecordRef("shop.thing", args["record"]) if "record" in args else None)
 
 
-def works(shop: Deployment) -> list[inspect.WorkStatus]:
+def works(shop: Deployment) -> list[queued.WorkStatus]:
     with shop.system_context("test", write=False) as ctx:
-        return inspect.works(ctx)
+        return queued.works(ctx)
 
 
 def history(shop: Deployment, name: str) -> list[tuple[str, str | None]]:
@@ -50,7 +50,7 @@ def history(shop: Deployment, name: str) -> list[tuple[str, str | None]]:
 
 def cancel(shop: Deployment, number: int) -> str | None:
     with shop.system_context("Ana") as ctx:
-        return inspect.cancel(ctx, number)
+        return queued.cancel(ctx, number)
 
 
 def move_clock(shop: Deployment, **by: float) -> None:
@@ -233,7 +233,7 @@ def test_a_scheduled_job_in_steps_has_one_run_at_a_time_and_is_replayed_from_whe
     assert [o.state for o in run_pending(shop) if o.work.name == "shop.restock"] == ["dead"]
     monkeypatch.setattr(comptoir_jobs_shop, "doors", {"open"})
     with shop.system_context("test") as ctx:
-        inspect.try_now(ctx, work.id)
+        queued.try_now(ctx, work.id)
     run_pending(shop)
     assert labels(shop) == ["filled 1", "filled 2", "filled 3"]
 
@@ -261,7 +261,7 @@ def test_failing_work_says_since_when_and_when_it_is_tried_again(shop: Deploymen
     assert work.next_try is not None
     assert work.next_try > shop.clock()
     with shop.system_context("Ana") as ctx:
-        inspect.try_now(ctx, work.id)
+        queued.try_now(ctx, work.id)
     run_pending(shop)
     assert len(asked) == 3
 
@@ -293,7 +293,7 @@ def test_work_is_dead_after_its_time_and_goes_on_when_it_is_replayed(shop: Deplo
     (work,) = works(shop)
     assert (work.state, work.error) == ("dead", "OSError: no route")
     with shop.system_context("Ana") as ctx:
-        inspect.try_now(ctx, work.id)
+        queued.try_now(ctx, work.id)
     run_pending(shop)
     assert labels(shop) == ["pushed 1"]
     assert len({key for _request, key in asked}) == 1
@@ -369,6 +369,13 @@ def test_a_failure_that_is_told_belongs_to_the_chain_of_what_failed(shop: Deploy
     with shop.system_context("test", write=False) as ctx:
         told = select(QueuedWork.cause).where(QueuedWork.name == "after_job_failed")
         assert ctx.system_session.scalars(told).all() == [["shop.stumble"]]
+
+
+def test_the_failure_of_the_last_in_a_long_chain_is_told_all_the_same(shop: Deployment) -> None:
+    with shop.system_context("test") as ctx:
+        work = Deferred(name="shop.stumble", args={}, module="shop")
+        enqueue_many(ctx.system_session, [work], cause=["shop.echo"] * (CHAIN_BUDGET - 1))
+    assert [outcome.state for outcome in run_pending(shop)] == ["failed", "done"]
 
 
 # -- declaring ------------------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def conclude_page(ctx: Context, progress: Progress, answer: Any) -> bool:
     progress.kept["last"] = answer["numbers"][-1]
     progress.done += len(answer["numbers"])
     progress.total = answer["of"]
-    return progress.done < answer["of"]
+    return bool(progress.done < answer["of"])
 
 
 def fill(ctx: Context, progress: Progress) -> bool:
@@ -113,7 +113,7 @@ def fill(ctx: Context, progress: Progress) -> bool:
     if shelf in progress.args.get("locked", []) and "open" not in doors:
         raise OSError(f"shelf {shelf} is locked")
     note(ctx, f"filled {shelf}")
-    return shelf < progress.total
+    return bool(shelf < progress.total)
 
 
 doors: set[str] = set()
