@@ -1,5 +1,6 @@
 """One transaction with two sessions: what is committed, what is undone, who sees what."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 
@@ -184,13 +185,12 @@ def test_the_connection_goes_back_to_the_pool(engine: sa.Engine) -> None:
 
 def test_a_writer_on_sqlite_begins_as_a_writer(sqlite_url: str) -> None:
     engine = create_engine(sqlite_url)
-    begun: list[str] = []
-    sa.event.listen(engine, "before_cursor_execute", lambda conn, cursor, statement, *rest: begun.append(statement))
-    with UnitOfWork(engine, write=True):
-        pass
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0, isolation_level=None)
+    with UnitOfWork(engine, write=True), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
     with UnitOfWork(engine):
-        pass
-    assert begun == ["BEGIN IMMEDIATE", "BEGIN"]
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
     engine.dispose()
 
 

@@ -25,7 +25,7 @@ from comptoir.jobs.models import DEAD, JobRun, QueuedWork
 from comptoir.jobs.outbox import CHAIN_BUDGET, Deferred, enqueue_many
 from comptoir.values import RecordRef
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DEPLOYED = Path(__file__).parent / "deployed"
 WORKERS, KILLS, WORKS, RECORDS, LOOPS = 3, 6, 60, 20, 2
@@ -161,7 +161,7 @@ def test_nothing_is_lost_doubled_or_out_of_order_and_nobody_waits(shop: Deployme
                     kills += 1
                 return count(shop, waiting) == 0
 
-            until(all_is_done, 60)
+            until(all_is_done, 200)
         finally:
             for worker in workers:
                 worker.kill()

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from comptoir.contributions import Backoff
+from comptoir.db.engine import writing
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.jobs.models import JobPause, QueuedWork
 from comptoir.jobs.outbox import CHAIN_BUDGET, SCHEDULED, Deferred, deliver_later, enqueue, enqueue_many
@@ -172,6 +173,11 @@ def test_two_workers_never_hold_the_same_work(engine: Engine) -> None:
     leave(engine, *range(5))
     assert numbers(take(engine, "ana", 3)) == [0, 1, 2]
     assert numbers(take(engine, "bob", 3)) == [3, 4]
+
+
+def test_a_worker_that_finds_nothing_takes_no_lock(engine: Engine) -> None:
+    with writing(engine):
+        assert take(engine, "ana") == []
 
 
 def test_urgent_work_goes_first_then_the_oldest(engine: Engine) -> None:

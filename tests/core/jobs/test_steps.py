@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -75,6 +75,14 @@ def serve(shop: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[[Servic
         return asked
 
     return start
+
+
+@pytest.fixture(autouse=True)
+def moment(shop: Deployment) -> datetime:
+    """The moment at which the clock stands still, until it is moved."""
+    begun = shop.clock()
+    shop.clock = lambda: begun
+    return begun
 
 
 # -- calls ----------------------------------------------------------------------------------------------------------
@@ -241,14 +249,14 @@ def test_a_scheduled_job_in_steps_has_one_run_at_a_time_and_is_replayed_from_whe
 # -- watching and cancelling ----------------------------------------------------------------------------------------
 
 
-def test_failing_work_says_since_when_and_when_it_is_tried_again(shop: Deployment, serve: Any) -> None:
+def test_failing_work_says_since_when_and_when_it_is_tried_again(
+    shop: Deployment, serve: Any, moment: datetime
+) -> None:
     def fail(_request: Any, _key: str) -> None:
         raise OSError("no route")
 
     asked = serve(fail)
     leave(shop, "shop.push", number=1)
-    began = shop.clock()
-    shop.clock = lambda: began
     run_pending(shop)
     move_clock(shop, seconds=10)
     run_pending(shop)
@@ -256,7 +264,7 @@ def test_failing_work_says_since_when_and_when_it_is_tried_again(shop: Deploymen
     assert (work.state, work.attempts, work.failing_since) == (
         "retrying",
         2,
-        began,
+        moment,
     )
     assert work.next_try is not None
     assert work.next_try > shop.clock()
