@@ -99,7 +99,7 @@ def _work_status(ctx: Context, row: QueuedWork, behind: int | None) -> WorkStatu
         name=row.name,
         module=row.module,
         state=state,
-        progress=far(row.done, row.total) if has_steps else "",
+        progress=far(row.done, row.total) if has_steps or row.done else "",
         attempts=row.attempts,
         failing_since=row.failing_since,
         next_try=row.run_at if row.state == READY else None,
