@@ -155,6 +155,39 @@ def test_a_conclusion_that_comes_too_late_is_refused(shop: Deployment, serve: An
     assert labels(shop) == ["pushed 1"]
 
 
+def test_a_conclusion_after_the_same_worker_took_the_work_again_is_refused(shop: Deployment, serve: Any) -> None:
+    def be_taken_again(_request: Any, _key: str) -> None:
+        move_clock(shop, minutes=5)
+        assert [again.fence for again in claim(shop.engine, "ana", now=shop.clock())] == [2]
+
+    serve(be_taken_again)
+    leave(shop, "shop.push", number=1)
+    (work,) = claim(shop.engine, "ana", now=shop.clock())
+    assert execute(shop, work).state == "lost"
+    assert labels(shop) == []
+
+
+def test_a_conclusion_after_the_lease_has_ended_is_refused_and_the_call_made_again(
+    shop: Deployment, serve: Any
+) -> None:
+    def outlast_the_lease(_request: Any, _key: str) -> None:
+        if len(asked) == 1:
+            move_clock(shop, minutes=5)
+
+    asked = serve(outlast_the_lease)
+    leave(shop, "shop.push", number=1)
+    (work,) = claim(shop.engine, "ana", now=shop.clock())
+    assert execute(shop, work).state == "lost"
+    assert (labels(shop), works_state(shop)) == ([], "running")
+    run_pending(shop)
+    assert (asked[0], labels(shop)) == (asked[1], ["pushed 1"])
+
+
+def works_state(shop: Deployment) -> str:
+    (work,) = works(shop)
+    return work.state
+
+
 def test_a_call_may_take_as_long_as_its_limit_says(shop: Deployment, serve: Any) -> None:
     def dawdle(_request: Any, _key: str) -> None:
         move_clock(shop, seconds=61)  # more than a lease, less than a lease and the limit
