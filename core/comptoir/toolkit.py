@@ -7,6 +7,7 @@ from comptoir.access.models import Team, User
 from comptoir.context import Context
 from comptoir.contributions import (
     Action,
+    Backoff,
     Board,
     Composer,
     DeferredWork,
@@ -19,6 +20,7 @@ from comptoir.contributions import (
     MenuItem,
     Panel,
     Permission,
+    Progress,
     Report,
     ReportColumn,
     ReportResult,
@@ -27,6 +29,8 @@ from comptoir.contributions import (
     ScreenAddition,
     Screens,
     Section,
+    Step,
+    Steps,
     Tab,
     Tile,
     When,
@@ -163,6 +167,7 @@ __all__ += [
 # contributing: screens, rights, work
 __all__ += [
     "Action",
+    "Backoff",
     "Board",
     "Composer",
     "Cron",
@@ -179,6 +184,7 @@ __all__ += [
     "Monthly",
     "Panel",
     "Permission",
+    "Progress",
     "Report",
     "ReportColumn",
     "ReportResult",
@@ -188,6 +194,8 @@ __all__ += [
     "ScreenAddition",
     "Screens",
     "Section",
+    "Step",
+    "Steps",
     "Tab",
     "Tile",
     "Weekly",

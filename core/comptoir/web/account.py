@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -12,6 +13,7 @@ from flask import Blueprint, Response, g, render_template, request
 from sqlalchemy import select, update
 
 from comptoir.access.models import SignInSession, User
+from comptoir.access.permissions import system_actor
 from comptoir.access.security_log import SIGNED_OUT, record_event
 from comptoir.access.sessions import (
     ABSOLUTE,
@@ -32,9 +34,11 @@ from comptoir.access.sessions import (
     rotate_session,
 )
 from comptoir.access.users import ACCOUNTS, rename_user, set_password
+from comptoir.context import Context
 from comptoir.db.gate import opened
 from comptoir.db.types import fold
 from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import perform
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, ngettext, speaking
 from comptoir.web.browsers import browser_name
@@ -68,6 +72,7 @@ from comptoir.web.view_models import (
 )
 
 pages = Blueprint("account", __name__)
+T = TypeVar("T")
 
 CONTINENTS = (
     "Africa/",
@@ -111,11 +116,15 @@ def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Respo
 @public
 def sign_in_form() -> Response:
     """The page to sign in; whoever is signed in goes on."""
-    deployment, token = current_deployment(), request.cookies.get(cookie_name(COOKIE))
+    token = request.cookies.get(cookie_name(COOKIE))
     if token:
-        with UnitOfWork(deployment.engine) as uow:
-            if find_session(uow.system, token, deployment.clock()) is not None:
-                return redirect_with(_own_path(request.args.get("next", "/")))
+        found = _as_system(
+            "sign-in",
+            lambda ctx: find_session(ctx.bookkeeping("own account"), token, ctx.now()) is not None,
+            write=False,
+        )
+        if found:
+            return redirect_with(_own_path(request.args.get("next", "/")))
     return _sign_in_page()
 
 
@@ -131,14 +140,23 @@ def sign_in_again() -> Response:
         with UnitOfWork(deployment.engine) as uow:
             found = find_session(uow.system, token, deployment.clock())
             if found is not None:
-                return _welcome(Response(status=204), found.user, found.row)
+                return _welcome(Response(status=204), found.user.id, found.row.csrf_token)
     return _sign_in_page(email=request.args.get("email", "")[:320]) if is_partial() else redirect_with("/login")
 
 
-def _welcome(answer: Response, user: User, row: SignInSession) -> Response:
+class Entered(NamedTuple):
+    """What a sign-in leaves in the browser."""
+
+    token: str
+    device: str
+    user_id: int
+    csrf_token: str
+
+
+def _welcome(answer: Response, user_id: int, csrf_token: str) -> Response:
     """Tell a page whose session is renewed whose it is, and what its forms carry from now on."""
-    answer.headers["Comptoir-User"] = str(user.id)
-    answer.headers["Comptoir-Token"] = mask_token(row.csrf_token)
+    answer.headers["Comptoir-User"] = str(user_id)
+    answer.headers["Comptoir-Token"] = mask_token(csrf_token)
     return answer
 
 
@@ -158,40 +176,48 @@ def sign_in() -> Response:
     device = request.cookies.get(cookie_name(DEVICE_COOKIE), "")
     if "\x00" in email or "\x00" in secret:
         return _refused(email, Refusal("core.sign_in_refused", _("E-mail and password do not match.")))
-    with UnitOfWork(deployment.engine, write=True) as uow:
-        attempt = begin_sign_in(uow.system, email, now, address=address, device=device)
+    attempt = _as_system(
+        "sign-in",
+        lambda ctx: begin_sign_in(ctx.bookkeeping("own account"), email, now, address=address, device=device),
+    )
     if isinstance(attempt, Refusal):
         return _refused(email, attempt)
     right, renewed = compare(attempt, secret)
-    stay, token, row = bool(request.form.get("stay")), "", None
-    with deployment.system_context("sign-in", registry=current_registry()) as ctx:
-        user = finish_sign_in(ctx.bookkeeping("own account"), attempt, right=right, renewed=renewed)
-        if isinstance(user, User):
-            old = request.cookies.get(cookie_name(COOKIE))
-            if old:
-                end_session(ctx.bookkeeping("own account"), old)
-            token, row = open_session(
-                ctx.bookkeeping("own account"),
-                user,
-                now,
-                remember=stay,
-                address=address,
-                agent=request.headers.get("User-Agent", ""),
-            )
-            device = remember_device(ctx.bookkeeping("own account"), user, now, device=device)
-            ctx.hooks.on_login(ctx=ctx, user=user)
-    if isinstance(user, Refusal):
-        return _refused(email, user)
+    stay = bool(request.form.get("stay"))
+
+    def enter(ctx: Context) -> Entered | Refusal:
+        session = ctx.bookkeeping("own account")
+        user = finish_sign_in(session, attempt, right=right, renewed=renewed)
+        if isinstance(user, Refusal):
+            return user
+        old = request.cookies.get(cookie_name(COOKIE))
+        if old:
+            end_session(session, old)
+        agent = request.headers.get("User-Agent", "")
+        token, row = open_session(session, user, now, remember=stay, address=address, agent=agent)
+        known = remember_device(session, user, now, device=device)
+        ctx.hooks.on_login(ctx=ctx, user=user)
+        return Entered(token, known, user.id, row.csrf_token)
+
+    entered = _as_system("sign-in", enter)
+    if isinstance(entered, Refusal):
+        return _refused(email, entered)
     answer = redirect_with(_own_path(request.form.get("next", "/")))
-    set_cookie(answer, COOKIE, token, ABSOLUTE if stay else None)
-    set_cookie(answer, DEVICE_COOKIE, device, DEVICE_KEPT)
+    set_cookie(answer, COOKIE, entered.token, ABSOLUTE if stay else None)
+    set_cookie(answer, DEVICE_COOKIE, entered.device, DEVICE_KEPT)
     answer.delete_cookie(cookie_name(FORM_COOKIE), path="/", secure=request.is_secure)
-    return answer if row is None or not is_kept_form() else _welcome(answer, user, row)
+    return _welcome(answer, entered.user_id, entered.csrf_token) if is_kept_form() else answer
+
+
+def _as_system(reason: str, work: Callable[[Context], T], *, write: bool = True) -> T:
+    """What `work` returns; nobody is signed in yet."""
+    return perform(current_deployment(), system_actor(reason), work, write=write, registry=current_registry())
 
 
 def _refused(email: str, refusal: Refusal) -> Response:
-    with current_deployment().system_context("sign-in refused", registry=current_registry()) as ctx:
-        ctx.hooks.on_login_refused(ctx=ctx, identifier=email, reason=refusal.code)
+    _as_system(
+        "sign-in refused", lambda ctx: ctx.hooks.on_login_refused(ctx=ctx, identifier=email, reason=refusal.code)
+    )
     answer = _sign_in_page(refusal.message, email, 429 if refusal.wait is not None else 422)
     if refusal.wait is not None:
         answer.headers["Retry-After"] = str(int(refusal.wait.total_seconds()) + 1)

@@ -36,7 +36,7 @@ from comptoir.web.screens import (
     users,
 )
 from comptoir.web.screens import security as security_screen
-from comptoir.web.session import Actors, install_sign_in, is_write, masked_form_token, opened_visit
+from comptoir.web.session import Actors, in_visit, install_sign_in, is_write, masked_form_token
 from comptoir.web.themes import COMPILED, StaticFiles, load_theme, template_loader
 
 
@@ -79,8 +79,13 @@ class WebApp(Flask):
         if request.routing_exception is not None or view is None or opens_none:
             return super().dispatch_request()
         state: Generation = self.extensions["comptoir"]
-        with opened_visit(state.deployment, state.registry, state.actors, write=is_write(request.method)):
-            answer = self.make_response(super().dispatch_request())
+        dispatch = super().dispatch_request
+
+        def see() -> Response:
+            g.pop("after_visit", None)  # of a try that failed
+            return self.make_response(dispatch())
+
+        answer = in_visit(state.deployment, state.registry, state.actors, see, write=is_write(request.method))
         follow_up: Callable[[], Response] | None = g.pop("after_visit", None)
         return answer if follow_up is None else follow_up()
 

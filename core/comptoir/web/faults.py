@@ -9,19 +9,18 @@ from urllib.parse import quote
 
 from flask import Flask, Request, Response, g, render_template, request
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as NoRoute
 
 from comptoir.db.outages import refusal_of
-from comptoir.errors import ComptoirError, Conflict, NotFound, SignInRequired
+from comptoir.errors import ComptoirError, NotFound, SignInRequired
 from comptoir.i18n import Text, _, speaking
 from comptoir.modules.life_cycle import quarantine
 from comptoir.registry.blame import plugin_to_blame
 from comptoir.registry.plugin import readable
 from comptoir.rest.problems import problem_of
 from comptoir.web.frame import frame, is_kept_form, is_partial, toast_value
-from comptoir.web.session import opened_visit, preferred_language
+from comptoir.web.session import in_visit, preferred_language
 from comptoir.web.view_models import Action, ErrorPage, Toast
 
 log = logging.getLogger("comptoir.web")
@@ -45,8 +44,6 @@ def as_comptoir_error(error: Exception) -> ComptoirError | None:
     """The error for people that a database or web error amounts to; None for a fault of ours."""
     if isinstance(error, ComptoirError):
         return error
-    if isinstance(error, StaleDataError):
-        return Conflict(_("Somebody changed it meanwhile. Load it again."))
     return refusal_of(error)
 
 
@@ -190,8 +187,7 @@ def _page(app: Flask, error: ComptoirError, number: str) -> Response:
         if g.get("visit") is not None:
             html = render()
         else:
-            with opened_visit(state.deployment, state.registry, state.actors, write=False):
-                html = render()
+            html = in_visit(state.deployment, state.registry, state.actors, render, write=False)
     except (ComptoirError, DBAPIError):
         html = render()
     if is_partial() or is_kept_form():

@@ -884,6 +884,22 @@ class JobDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkRow:
+    """Work in the queue; ``actions`` are what an administrator can do about it now."""
+
+    number: int
+    name: str
+    module: Module
+    state: str
+    tone: Literal["ok", "warn", "bad", "run", "off"]
+    progress: str
+    since: str
+    next: str
+    problem: str
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class JobsPage:
     rows: tuple[JobRow, ...]
     clock: str
@@ -892,6 +908,8 @@ class JobsPage:
     query: str = ""
     summary: str = ""
     details: JobDetails | None = None
+    works: tuple[WorkRow, ...] = ()
+    works_summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from comptoir.testing.platform import PASSWORD
 from comptoir.web.browsers import browser_name
 
@@ -60,7 +61,7 @@ EDGE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, lik
 
 @pytest.mark.parametrize(
     ("agent", "words"),
-    [(FIREFOX, "Firefox, Linux"), (EDGE, "Edge on Windows"), ("curl/8.5.0", "curl"), ("", "Unknown browser")],
+    [(FIREFOX, "Firefox, Linux"), (EDGE, "Edge, Windows"), ("curl/8.5.0", "curl"), ("", "Unknown browser")],
 )
 def test_a_browser_is_told_in_words(agent: str, words: str) -> None:
     assert str(browser_name(agent)) == words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from comptoir.errors import NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import load
-from comptoir.records.write import save
+from comptoir.records.write import assign, save
 from comptoir.web.frame import redirect_with
 from comptoir.web.screens.cells import wire_name
 from comptoir.web.screens.forms import each_violation, input_text, inputs_for, read_text
@@ -98,10 +98,11 @@ def _view(
     )  # fmt: skip
 
 
-def compose(declared: DeclaredType, record_id: int, name: str) -> Response:
-    """Write what was typed beside a record; on trouble its page again, with everything that was typed."""
-    from comptoir.web.screens.record import show_page
+ShowPage = Callable[[Visit, DeclaredType, Record, Refused | None], Response]
 
+
+def compose(declared: DeclaredType, record_id: int, name: str, *, show_page: ShowPage) -> Response:
+    """Write what was typed beside a record; on trouble its page again, with everything that was typed."""
     visit = current_visit()
     ctx = visit.context
     record = load(ctx, declared.model, record_id)
@@ -131,8 +132,7 @@ def compose(declared: DeclaredType, record_id: int, name: str) -> Response:
             given |= {"about_type": declared.name, "about_id": record_id}
         try:
             with ctx.savepoint():
-                for own, value in given.items():
-                    setattr(made, own, value)
+                assign(ctx, made, given)
                 save(ctx, [made])
         except (RuleViolation, RuleViolations) as wrong:
             violations += each_violation(wrong)

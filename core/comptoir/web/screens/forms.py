@@ -207,7 +207,7 @@ def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | Non
     )
     form = _inputs(visit, declared, record, sent)
     for call in ctx.each_hook("adapt_form", ctx=ctx, form=form, record=record):
-        _adapt(call)
+        _adapt(visit, call)
     errors = _errors(sent)
     sections, inputs = _sections(visit, declared, record, form, sent, errors)
     known = {i.name for i in inputs}
@@ -233,11 +233,12 @@ def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | Non
     return page("records/form.html", model, crumbs=crumbs, status=status)
 
 
-def _adapt(call: Any) -> None:
+def _adapt(visit: Visit, call: Any) -> None:
     import logging
 
     try:
-        call()
+        with visit.context.reading():
+            call()
     except Exception:
         logging.getLogger("comptoir.web").exception("adapt_form failed; the form is shown without it")
 
@@ -452,7 +453,7 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     """Read the form; fields that are not on it, or that the reader may not change, are not touched."""
     form = _inputs(visit, declared, record, None)
     for call in visit.context.each_hook("adapt_form", ctx=visit.context, form=form, record=record):
-        _adapt(call)
+        _adapt(visit, call)
     sent = Sent()
     for name, item in form.inputs.items():
         if item.read_only or item.hidden:

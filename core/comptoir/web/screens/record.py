@@ -194,7 +194,7 @@ def _added_facts(visit: Visit, declared: DeclaredType, record: Record) -> Iterat
         if fact.model is declared.model and grants.scope(fact.permission) is not None
     ]
     for plugin_name, fact in sorted(contributed, key=lambda pair: pair[1].order):
-        value = _guarded(plugin_name, lambda fact=fact: fact.value(visit.context, record))
+        value = _guarded(visit, plugin_name, lambda fact=fact: fact.value(visit.context, record))
         if value is None:
             continue
         tone: Any = fact.tone
@@ -221,10 +221,11 @@ def _figure(visit: Visit, value: Any) -> str:
             return str(value)
 
 
-def _guarded(plugin: str, call: Any) -> Any:
+def _guarded(visit: Visit, plugin: str, call: Any) -> Any:
     """A plugin's answer, or None when it raised: the page stays up and the log says why."""
     try:
-        return call()
+        with visit.context.reading():
+            return call()
     except Exception:
         log.exception("a part of the page by the module %s failed", plugin)
         return None
@@ -282,8 +283,9 @@ def _added_panels(visit: Visit, record: Record, declared: DeclaredType) -> Itera
 def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> PanelView:
     module = module_of(visit.registry, plugin_name)
     try:
-        values = panel.values(visit.context, record)
-        html = Markup(render_template(panel.template, record=record, formats=visit.formats, **values))  # noqa: S704
+        with visit.context.reading():
+            values = panel.values(visit.context, record)
+            html = Markup(render_template(panel.template, record=record, formats=visit.formats, **values))  # noqa: S704
     except Exception:
         log.exception("the panel %s failed", panel.name)
         return PanelView(
@@ -434,7 +436,9 @@ def _contributed(visit: Visit, declared: DeclaredType, record: Record) -> Iterat
     for plugin, deed in visit.registry.contributions("contribute_actions"):
         if deed.on is not declared.model or not visit.context.may(deed.permission, record):
             continue
-        if deed.shown is not None and not _guarded(plugin.name, lambda deed=deed: deed.shown(visit.context, record)):
+        if deed.shown is not None and not _guarded(
+            visit, plugin.name, lambda deed=deed: deed.shown(visit.context, record)
+        ):
             continue
         yield plugin.name, deed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -45,7 +46,13 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
     add("/<int:record_id>/restore", "restore", record.bring_back, "write", "POST")
     add("/<int:record_id>/delete", "delete", record.remove, "delete", "POST")
     add("/<int:record_id>/timeline", "timeline", record.more_timeline, "read")
-    add("/<int:record_id>/compose/<name>", "compose", composing.compose, "read", "POST")
+    add(
+        "/<int:record_id>/compose/<name>",
+        "compose",
+        partial(composing.compose, show_page=record.show_page),
+        "read",
+        "POST",
+    )
     add("/<int:record_id>/actions/<name>", "action", record.act, "read", "POST")
     if declared.declaration.workflow is not None:
         add("/<int:record_id>/move", "move-form", moves.show, "write")
