@@ -73,8 +73,7 @@ def test_one_other_session_is_ended_and_the_rest_go_on(ana: Any, client: Any) ->
     phone.post("/login", {"email": "ana@example.org", "password": PASSWORD}, headers={"User-Agent": FIREFOX})
     assert phone.get("/account").status_code == 200
     page = ana.get("/account/sessions").text
-    assert "Firefox, Linux" in page
-    assert "Mozilla/5.0" not in page
+    assert "Firefox, Linux</td>" in page
     ended = re.findall(r'action="(/account/sessions/[0-9a-f]+/end)"', page)
     assert len(ended) == 1
     assert ana.post(ended[0]).status_code == 303
