@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import Team, TeamClosure, TeamMember, User
 from comptoir.access.permissions import raise_access_stamp
+from comptoir.db.search import index_own
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import _
@@ -33,7 +34,7 @@ def add_team(session: Session, *, name: str, now: dt.datetime, parent: Team | No
         search_key=fold(name),
     )
     session.add(team)
-    session.flush()
+    index_own(session, "base.team", team)
     rebuild_closure(session)
     return team
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from comptoir.access.models import Role, SignInSession, Team, User
 from comptoir.access.passwords import check_password, hash_password
@@ -15,6 +15,7 @@ from comptoir.access.permissions import raise_access_stamp
 from comptoir.access.roles import can_sign_in, changing_rights, grant_role, keep_administrator
 from comptoir.access.sessions import end_all_sessions
 from comptoir.access.teams import set_main_team
+from comptoir.db.search import index_own
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import LANGUAGES, _, ngettext
@@ -76,6 +77,7 @@ def add_user(
         session.flush()
         check_seats(session, seats)
     set_main_team(session, user)
+    index_own(session, "base.user", user)
     for role in roles:
         grant_role(session, user, role)
     return user
@@ -203,6 +205,8 @@ def rename_user(user: User, name: str) -> None:
     """Change a name, and what the user is found by."""
     user.name = checked_name(name)
     user.search_key = fold(f"{user.name} {user.email or ''}")
+    if (session := object_session(user)) is not None:
+        index_own(session, "base.user", user)
 
 
 def set_email(session: Session, user: User, email: str | None, now: dt.datetime) -> None:
@@ -214,3 +218,4 @@ def set_email(session: Session, user: User, email: str | None, now: dt.datetime)
         user.email_key = email_key(email)
         user.updated_at = now
         user.search_key = fold(f"{user.name} {email or ''}")
+        index_own(session, "base.user", user)

@@ -125,7 +125,10 @@ def _options(unit: Unit, connection: Connection) -> dict[str, Any]:
     def include_name(name: str | None, type_: str, _parents: Any) -> bool:
         return name in unit.tables if type_ == "table" else True
 
-    def include_object(_object: Any, name: str | None, type_: str, _reflected: bool, _other: Any) -> bool:
+    def include_object(declared: Any, name: str | None, type_: str, _reflected: bool, _other: Any) -> bool:
+        dialect = connection.dialect.name
+        if type_ == "index" and declared.info.get("dialect", dialect) != dialect:
+            return False  # an index of the other engine alone
         return name in unit.tables if type_ == "table" else True
 
     return {

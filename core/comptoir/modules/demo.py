@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from comptoir.access.permissions import Actor, system_actor
+from comptoir.db.search import forget_entries
 from comptoir.deployment import Deployment
 from comptoir.records.history import HistoryEntry
 from comptoir.registry.models import DemoRecord, ModuleRow
@@ -53,6 +54,7 @@ def remove_demo(deployment: Deployment) -> int:
             for start in range(0, len(ids), 500):
                 chunk = ids[start : start + 500]
                 session.execute(delete(table).where(table.c.id.in_(chunk)))
+                forget_entries(session.connection(), record_type, chunk)
                 session.execute(
                     delete(HistoryEntry).where(
                         HistoryEntry.record_type == record_type, HistoryEntry.record_id.in_(chunk)

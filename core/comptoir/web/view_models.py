@@ -826,6 +826,8 @@ class SearchHit:
 class SearchGroup:
     label: str
     hits: tuple[SearchHit, ...]
+    count: str = ""
+    """``20+`` where there are more than anybody reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindpar
 
 from comptoir.db.fields import Kind, fields_of
 from comptoir.records.query import cursor as cursors
-from comptoir.records.query.compile import Builder, Shape, dialect_of, lower, lower_words, shapes_of
+from comptoir.records.query.compile import Builder, Shape, dialect_of, lower_query, shapes_of
 from comptoir.records.query.parse import check_sortable
 from comptoir.records.query.paths import Path, names, resolve
 from comptoir.records.query.tree import Query
@@ -66,8 +66,7 @@ class Plan:
 def run(ctx: Context, declared: DeclaredType, query: Query, *, total: bool = True) -> Page:
     """The rows of a query that the actor may see; ``total`` counts them all, up to 10,000."""
     values: list[Any] = []
-    where = lower(ctx, declared, query.where, values)
-    words = lower_words(query.text, values)
+    where, words = lower_query(ctx, declared, query, values)
     sorts = _sorts(ctx, declared, query)
     filled = {f"v{number}": value for number, value in enumerate(values)}
     dialect = dialect_of(ctx)
@@ -138,8 +137,7 @@ def run(ctx: Context, declared: DeclaredType, query: Query, *, total: bool = Tru
 def count(ctx: Context, declared: DeclaredType, query: Query) -> tuple[int, bool]:
     """How many rows a query has, and whether counting stopped at 10,000."""
     values: list[Any] = []
-    where = lower(ctx, declared, query.where, values)
-    words = lower_words(query.text, values)
+    where, words = lower_query(ctx, declared, query, values)
     return _count(ctx, declared, where, words, query.archived, values)
 
 

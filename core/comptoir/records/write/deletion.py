@@ -12,6 +12,7 @@ from comptoir.db.record import Record
 from comptoir.errors import Conflict, RuleViolation
 from comptoir.i18n import _
 from comptoir.records.history import entry_row, write_history
+from comptoir.records.search import forget
 from comptoir.records.write.refusal import gather
 from comptoir.records.write.save import ref_of
 from comptoir.values import FieldChange
@@ -42,6 +43,7 @@ def delete(ctx: Context, records: Iterable[Record]) -> None:
         ) from None
     except StaleDataError:
         raise Conflict(_("Somebody changed or deleted it meanwhile. Load it again.")) from None
+    forget(ctx, refs)
     now = ctx.now()
     write_history(
         ctx,

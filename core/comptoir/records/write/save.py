@@ -17,6 +17,7 @@ from comptoir.errors import Conflict, NotAllowed
 from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
 from comptoir.records.history import entry_row, write_history
+from comptoir.records.search import index_changes
 from comptoir.records.write.checks import check
 from comptoir.records.write.refusal import put_back_when_refused
 from comptoir.values import RecordRef
@@ -48,6 +49,7 @@ def save(ctx: Context, records: Iterable[Record], *, action: str | None = None) 
         check(ctx, changes)
     _flush(ctx, changes)
     refs = [ref_of(ctx, change.record) for change in changes]
+    index_changes(ctx, changes)
     write_history(ctx, [_history_row(ctx, ref, change, action) for ref, change in zip(refs, changes, strict=True)])
     ctx.hooks.on_records_saved(ctx=ctx, changes=changes)
     ctx.after_commit("after_records_committed", refs)

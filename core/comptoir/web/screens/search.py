@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from comptoir.i18n import _
-from comptoir.records.declared import DeclaredType
-from comptoir.records.query import Query, run
+from comptoir.records.query import Compare, Query, run
+from comptoir.records.search import Found
+from comptoir.records.search import search as find
 from comptoir.web.frame import is_partial, page, part
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import SearchGroup, SearchHit, SearchPage
@@ -28,22 +29,20 @@ def search() -> Response:
 
 
 def _groups(visit: Visit, text: str) -> list[SearchGroup]:
-    found = []
-    grants = visit.context.actor.grants
-    for declared in visit.registry.record_types.values():
-        if grants.scope(declared.permission("read")) is None or not any(f.search for f in declared.fields.values()):
-            continue
-        hits = _hits(visit, declared, text)
-        if hits:
-            found.append(SearchGroup(str(declared.declaration.plural), hits))
-    return found
+    return [
+        SearchGroup(str(found.declared.declaration.plural), hits, f"{found.count}+" if found.more else "")
+        for found in find(visit.context, text, size=HITS)
+        if (hits := _hits(visit, found))
+    ]
 
 
-def _hits(visit: Visit, declared: DeclaredType, text: str) -> tuple[SearchHit, ...]:
+def _hits(visit: Visit, found: Found) -> tuple[SearchHit, ...]:
+    declared = found.declared
     hidden = declared.hidden_fields(visit.context.actor.grants)
     details = [n for n in DETAILS if n in declared.fields and n not in hidden][:2]
     kind = ["kind"] if "kind" in declared.fields else []
-    query = Query(text=text, fields=(declared.title, *details, *kind), size=HITS)
+    query = Query(where=Compare("id", "in", found.ids), fields=(declared.title, *details, *kind), size=HITS)
+    rows = {row["id"]: row for row in run(visit.context, declared, query, total=False).rows}
     is_contact = declared.name == "base.contact"
     return tuple(
         SearchHit(
@@ -53,5 +52,5 @@ def _hits(visit: Visit, declared: DeclaredType, text: str) -> tuple[SearchHit, .
             icon="" if is_contact else declared.declaration.icon,
             square=row.get("kind") == "company",
         )
-        for row in run(visit.context, declared, query, total=False).rows
+        for row in (rows[id_] for id_ in found.ids if id_ in rows)
     )  # fmt: skip
