@@ -573,6 +573,8 @@ class Lane:
     asks: bool = False
     more: str = ""
     more_url: str = ""
+    next_url: str = ""
+    """The lane's next cards, where there are more."""
     new_url: str = ""
 
 
@@ -585,6 +587,8 @@ class BoardPage:
     query: str = ""
     search_hint: str = ""
     keep: tuple[tuple[str, str], ...] = ()
+    only: Lane | None = None
+    """The lane whose next cards were asked for, nothing else."""
     facets: tuple[Facet, ...] = ()
     saved: tuple[SavedView, ...] = ()
     views: tuple[Choice, ...] = ()
