@@ -200,7 +200,7 @@ def _jobs(deployment: Deployment) -> Iterator[Finding]:
     from comptoir.registry.models import ProcessRow
 
     with deployment.system_context("comptoir check", write=False) as ctx:
-        session, now = ctx.system_session, ctx.now()
+        session, now = ctx.bookkeeping("health"), ctx.now()
         clock = scheduler(session, now=now)
         serving = session.scalar(
             select(func.count()).select_from(ProcessRow).where(ProcessRow.seen_at > now - dt.timedelta(seconds=30))
@@ -243,7 +243,7 @@ def _mended(deployment: Deployment) -> Iterator[Finding]:
     from comptoir.records.search import mend_index, mend_search
 
     with deployment.system_context("comptoir check") as ctx:
-        rebuilt = mend_index(ctx.system_session)
+        rebuilt = mend_index(ctx.bookkeeping("search"))
     corrected = 0
     for name in deployment.registry.record_types:
         start: int | None = None
@@ -272,7 +272,7 @@ def _search(deployment: Deployment, *, whole: bool) -> Iterator[Finding]:
     if whole:
         # the engine's own comparison of its index writes, if only for a moment
         with deployment.system_context("comptoir check") as ctx:
-            if not is_index_sound(ctx.system_session):
+            if not is_index_sound(ctx.bookkeeping("search")):
                 yield _problem("search", _("The index of the search is damaged. Run: comptoir check --mend"))
                 return
     if wrong:

@@ -253,7 +253,7 @@ def _add_administrator(deployment: Deployment, wanted: Administrator | None) -> 
     from comptoir.access.users import add_user, find_user
 
     with deployment.system_context("comptoir init") as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("first administrator")
         role = seed_administrator_role(session)
         if wanted is None:
             return None
@@ -285,7 +285,7 @@ def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
     from comptoir.registry.models import DemoRecord
 
     with deployment.system_context("comptoir demo") as ctx:
-        session, seats = ctx.system_session, deployment.settings.seats
+        session, seats = ctx.bookkeeping("first administrator"), deployment.settings.seats
         people = session.scalars(
             select(User)
             .join(DemoRecord, (DemoRecord.record_id == User.id) & (DemoRecord.record_type == "base.user"))

@@ -15,7 +15,6 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Connection,
-    ForeignKey,
     Index,
     Integer,
     String,
@@ -30,13 +29,14 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from comptoir.db.base import Base
 from comptoir.db.fields import Id
+from comptoir.db.record import Public, Record, record_name
 
 HEAD = 40
 """So many characters at the beginning of a text stand under an index in order, to find what begins alike."""
@@ -69,8 +69,8 @@ class SearchEntry(Base):
     """The words of the record with one blank between them, before the first and behind the last."""
     grams: Mapped[list[int] | None] = mapped_column(ARRAY(Integer).with_variant(JSON(none_as_null=True), "sqlite"))
     """The trigrams of the key, on PostgreSQL."""
-    owner_id: Mapped[int | None] = mapped_column(Id, ForeignKey("core_user.id", ondelete="SET NULL"))
-    team_id: Mapped[int | None] = mapped_column(Id, ForeignKey("core_team.id", ondelete="SET NULL"))
+    owner_id: Mapped[int | None] = mapped_column(Id)
+    team_id: Mapped[int | None] = mapped_column(Id)
     archived: Mapped[bool] = mapped_column(Boolean)
 
 
@@ -223,11 +223,10 @@ def write_entries(connection: Connection, entries: Iterable[Entry]) -> None:
         connection.execute(_UPSERTS[connection.dialect.name], rows)
 
 
-def index_own(session: Session, record_type: str, row: Any) -> None:
-    """Flush a row of the core's own tables, whose rows belong to nobody, and write what it is found by."""
-    session.flush()
-    entry = Entry(record_type, row.id, row.search_key, None, None, row.archived_at is not None)
-    write_entries(session.connection(), [entry])
+def entry_of(model: type[Record], row: Any) -> Entry:
+    """The entry of a record, given itself or its columns; where everyone sees all of a type, owner and team stand for nothing."""
+    owner, team = (None, None) if isinstance(model.__record__.visible, Public) else (row.owner_id, row.team_id)
+    return Entry(record_name(model), row.id, row.search_key, owner, team, row.archived_at is not None)
 
 
 def row_of(entry: Entry, dialect: str) -> dict[str, Any] | None:

@@ -14,7 +14,16 @@ from sqlalchemy.exc import DatabaseError
 
 from comptoir.db.fields import Kind, fields_of
 from comptoir.db.record import Record
-from comptoir.db.search import HEAD, Entry, SearchEntry, forget_entries, have_planned_anew, row_of, write_entries
+from comptoir.db.search import (
+    HEAD,
+    Entry,
+    SearchEntry,
+    entry_of,
+    forget_entries,
+    have_planned_anew,
+    row_of,
+    write_entries,
+)
 from comptoir.records.changes import Change
 from comptoir.records.query.words import Word, conditions, shape_of, values_of, words_in
 from comptoir.records.search_key import searched_fields, touches_search_key
@@ -51,13 +60,13 @@ def is_searchable(model: type[Record]) -> bool:
 def index_changes(ctx: Context, changes: Sequence[Change]) -> None:
     """Write what saved records are found by, in the transaction of the change."""
     entries = [
-        _entry(ctx.registry.record_type(type(change.record)), change.record)
+        entry_of(type(change.record), change.record)
         for change in changes
         if is_searchable(type(change.record))
         and (change.is_new or touches_search_key(change) or change.touches(*DECIDING))
     ]
     if entries:
-        write_entries(ctx.system_session.connection(), entries)
+        write_entries(ctx.bookkeeping("search").connection(), entries)
 
 
 def forget(ctx: Context, refs: Sequence[RecordRef]) -> None:
@@ -66,12 +75,7 @@ def forget(ctx: Context, refs: Sequence[RecordRef]) -> None:
     for ref in refs:
         ids[ref.record_type].append(ref.record_id)
     for record_type, gone in ids.items():
-        forget_entries(ctx.system_session.connection(), record_type, gone)
-
-
-def _entry(declared: DeclaredType, row: Any) -> Entry:
-    owner, team = (row.owner_id, row.team_id) if declared.has_owner else (None, None)
-    return Entry(declared.name, row.id, row.search_key, owner, team, row.archived_at is not None)
+        forget_entries(ctx.bookkeeping("search").connection(), record_type, gone)
 
 
 # -- searching --------------------------------------------------------------------------------------------------------------
@@ -98,7 +102,7 @@ def search(ctx: Context, text: str, *, size: int = 5) -> list[Found]:
     }
     if not words or not all(words) or not types:
         return []
-    have_planned_anew(ctx.system_session.connection())
+    have_planned_anew(ctx.bookkeeping("search").connection())
     beginning = " ".join(spellings[0].strip() for spellings in words)
     filled = {f"v{number}": value for number, value in enumerate(values_of(words))}
     keys: dict[tuple[str, int], str] = {}
@@ -175,7 +179,7 @@ def mend_search(ctx: Context, name: str, *, before: int | None = None, size: int
 
 
 def _last_id(ctx: Context, declared: DeclaredType) -> int:
-    session, table = ctx.system_session, declared.table
+    session, table = ctx.bookkeeping("search"), declared.table
     last_record = session.scalar(select(func.max(table.c.id)))
     last_entry = session.scalar(select(func.max(_table.c.record_id)).where(_table.c.record_type == declared.name))
     return max(last_record or 0, last_entry or 0)
@@ -183,12 +187,12 @@ def _last_id(ctx: Context, declared: DeclaredType) -> int:
 
 def _departure(ctx: Context, declared: DeclaredType, start: int, end: int) -> Departure:
     """Compare the records with these ids: above start, up to end."""
-    session, table, name = ctx.system_session, declared.table, declared.name
+    session, table, name = ctx.bookkeeping("search"), declared.table, declared.name
     dialect = session.get_bind().dialect.name
     columns = (table.c.id, table.c.search_key, table.c.owner_id, table.c.team_id, table.c.archived_at)
     wanted = {}
     for row in session.execute(select(*columns).where(table.c.id > start, table.c.id <= end)):
-        entry = _entry(declared, row)
+        entry = entry_of(declared.model, row)
         if kept := row_of(entry, dialect):
             wanted[row.id] = entry, kept
     entries = select(_table).where(_table.c.record_type == name, _table.c.record_id > start, _table.c.record_id <= end)
@@ -203,7 +207,7 @@ def _departure(ctx: Context, declared: DeclaredType, start: int, end: int) -> De
 
 def mend(ctx: Context, departure: Departure) -> None:
     """Make the search table agree with the records where it departs from them."""
-    connection = ctx.system_session.connection()
+    connection = ctx.bookkeeping("search").connection()
     write_entries(connection, departure.entries)
     if departure.gone:
         forget_entries(connection, departure.record_type, departure.gone)

@@ -97,8 +97,8 @@ def test_a_made_up_password_is_shown_once_and_works(fresh: CommandLine) -> None:
     secret = next(line for line in shown.splitlines() if ADMIN in line).split()[5].rstrip(".")
     deployment = Deployment.open(fresh.config)
     with deployment.system_context("test") as ctx:
-        user = find_user(ctx.system_session, ADMIN)
-        assert sign_in(ctx.system_session, ADMIN, secret, ctx.now()) is user
+        user = find_user(ctx.bookkeeping("test"), ADMIN)
+        assert sign_in(ctx.bookkeeping("test"), ADMIN, secret, ctx.now()) is user
     deployment.close()
 
 

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import event, select, text, update
 
 from comptoir.access.models import User
-from comptoir.access.users import add_user, rename_user
+from comptoir.access.users import ACCOUNTS, add_user, rename_user
 from comptoir.base.models import Contact, ContactPhone, Task
 from comptoir.context import Context
+from comptoir.db.gate import opened
 from comptoir.db.search import SearchEntry
 from comptoir.deployment import Deployment
 from comptoir.modules.fingerprint import fingerprint
@@ -116,7 +117,7 @@ def test_a_search_asks_one_statement_for_all_types(ctx: Context) -> None:
 def test_a_fragment_is_looked_up_in_an_index(ctx: Context) -> None:
     sent: list[tuple[str, Any]] = []
     save(ctx, [Contact(name=f"Apollo {number}") for number in range(40)])
-    connection = ctx.system_session.connection()
+    connection = ctx.bookkeeping("test").connection()
     event.listen(connection, "before_cursor_execute", lambda *given: sent.append((given[2], given[3])))
     run(ctx, ctx.registry.record_type(Contact), Query(text="pollo 31"))
     run(ctx, ctx.registry.record_type(Contact), Query(where=Compare("name", "contains", "pollo 31")))
@@ -136,7 +137,7 @@ def test_a_fragment_is_looked_up_in_an_index(ctx: Context) -> None:
 
 
 def test_postgresql_plans_a_search_for_its_words(ctx: Context) -> None:
-    connection = ctx.system_session.connection()
+    connection = ctx.bookkeeping("test").connection()
     if connection.dialect.name != "postgresql":
         pytest.skip("SQLite has no generic plans")
     shown = text("SHOW plan_cache_mode")
@@ -214,8 +215,9 @@ def test_the_table_follows_every_change(ctx: Context) -> None:
 
 
 def test_people_and_teams_are_found(stage: Stage, ctx: Context) -> None:
-    user = add_user(ctx.system_session, name="Ana Pop", email=None, now=ctx.now())
+    user = add_user(ctx.bookkeeping("test"), name="Ana Pop", email=None, now=ctx.now())
     rename_user(user, "Ana Zamfir")
+    ctx.bookkeeping("test").write([user], ACCOUNTS)
     assert titles(ctx, "zamfir") == ["Ana Zamfir"]
     assert titles(ctx, "pop") == []
 
@@ -224,7 +226,7 @@ def test_a_change_that_nobody_searches_by_leaves_the_table_alone(ctx: Context) -
     contact = Contact(name="Apollo")
     save(ctx, [contact])
     sent: list[str] = []
-    event.listen(ctx.system_session.connection(), "before_cursor_execute", lambda *given: sent.append(given[2]))
+    event.listen(ctx.bookkeeping("test").connection(), "before_cursor_execute", lambda *given: sent.append(given[2]))
     contact.employees = 12
     save(ctx, [contact])
     assert not [statement for statement in sent if "core_search" in statement]
@@ -233,10 +235,11 @@ def test_a_change_that_nobody_searches_by_leaves_the_table_alone(ctx: Context) -
 def test_a_departure_is_seen_and_mended(ctx: Context) -> None:
     contacts = [Contact(name=name) for name in ("Apollo", "Zephyr", "Boreas")]
     save(ctx, contacts)
-    session = ctx.system_session
-    session.execute(text("UPDATE base_contact SET search_key = 'hermes' WHERE name = 'Apollo'"))
-    session.execute(text("DELETE FROM core_search WHERE head LIKE 'zephyr%'"))
-    session.execute(text("DELETE FROM base_contact WHERE name = 'Boreas'"))
+    session = ctx.bookkeeping("test")
+    with opened("test"):
+        session.execute(text("UPDATE base_contact SET search_key = 'hermes' WHERE name = 'Apollo'"))
+        session.execute(text("DELETE FROM core_search WHERE head LIKE 'zephyr%'"))
+        session.execute(text("DELETE FROM base_contact WHERE name = 'Boreas'"))
     declared = ctx.registry.record_type(Contact)
     found = list(departures(ctx, declared, size=2))
     assert sum(map(len, found)) == 3
@@ -249,7 +252,7 @@ def test_a_departure_is_seen_and_mended(ctx: Context) -> None:
 
 def test_a_damaged_index_is_seen_and_built_anew(ctx: Context) -> None:
     save(ctx, [Contact(name="Apollo")])
-    session = ctx.system_session
+    session = ctx.bookkeeping("test")
     assert is_index_sound(session)
     if session.get_bind().dialect.name == "sqlite":
         session.execute(text("INSERT INTO core_search_fts(core_search_fts) VALUES ('delete-all')"))
@@ -262,8 +265,8 @@ def test_a_damaged_index_is_seen_and_built_anew(ctx: Context) -> None:
 def test_the_migration_fills_the_table_from_every_module(ctx: Context) -> None:
     contact = Contact(name="Apollo")
     save(ctx, [contact, Contact(name="Zephyr", archived_at=ctx.now()), Lead(name="Apollo lead")])
-    add_user(ctx.system_session, name="Apollo user", email=None, now=ctx.now())
-    connection = ctx.system_session.connection()
+    add_user(ctx.bookkeeping("test"), name="Apollo user", email=None, now=ctx.now())
+    connection = ctx.bookkeeping("test").connection()
     connection.execute(text("DELETE FROM core_search"))
     assert departing(ctx) > 0
     core_unit().script().get_revision("comptoir_search").module._fill(connection)

@@ -39,12 +39,6 @@ def upgrade() -> None:
         sa.Column("owner_id", ID, nullable=True),
         sa.Column("team_id", ID, nullable=True),
         sa.Column("archived", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["core_user.id"], name=op.f("fk_core_search_owner_id"), ondelete="SET NULL"
-        ),
-        sa.ForeignKeyConstraint(
-            ["team_id"], ["core_team.id"], name=op.f("fk_core_search_team_id"), ondelete="SET NULL"
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_core_search")),
         sa.UniqueConstraint("record_type", "record_id", name=op.f("uq_core_search_record_type_record_id")),
     )

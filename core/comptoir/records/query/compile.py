@@ -216,7 +216,7 @@ def lower_query(
     words = words_in(query.text)
     values += values_of(words or ())
     if words is not None or _has_grams(where):
-        have_planned_anew(ctx.system_session.connection())
+        have_planned_anew(ctx.bookkeeping("search").connection())
     return where, None if words is None else shape_of(words)
 
 

@@ -321,7 +321,7 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
         statement = shapes_of(declared).get(("lines", path.key, tuple(readable)), build)
         held: dict[int, list[dict[str, Any]]] = defaultdict(list)
         if ids:
-            session = ctx.system_session if _goes_with_record(ctx, declared, line) else ctx.session
+            session = ctx.bookkeeping("lines") if _goes_with_record(ctx, declared, line) else ctx.session
             for parent, *cells in session.execute(statement, {"ids": ids}):
                 held[parent].append(dict(zip(readable, cells, strict=True)))
         for row in rows:

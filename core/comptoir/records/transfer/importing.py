@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
@@ -19,8 +19,7 @@ from comptoir.records.transfer.mapping import Mapping, Target
 from comptoir.records.transfer.parsing import parse_cell
 from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
-from comptoir.records.validate import reader_of
-from comptoir.records.write import save
+from comptoir.records.write import assign, save
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -167,7 +166,7 @@ class _Importer:
         ready: list[_Row] = []
         try:
             # the savepoint comes first: opening one writes what is changed by then, unchecked
-            with self.ctx.session.begin_nested(), self.ctx.session.no_autoflush:
+            with self.ctx.session.begin_nested():
                 ready = [row for row in rows if self._fill(row, existing)]
                 if ready:
                     self._save(ready)
@@ -304,19 +303,8 @@ class _Importer:
         return known
 
     def _put(self, record: Record, target: Target, value: Any) -> None:
-        if target.position is not None:
-            lines = getattr(record, target.name)
-            while len(lines) <= target.position:
-                line_type: Any = fields_of(type(record))[target.name].line
-                lines.append(line_type())
-            _set(lines[target.position], target.field.name, value)
-        elif "." in target.name:
-            module = target.name.partition(".")[0]
-            extension = self.declared.extension_of(module)
-            if extension is not None:
-                _set(record.ext(extension), target.field.name, value)
-        else:
-            _set(record, target.name, value)
+        name = target.name if target.position is None else f"{target.name}.{target.position}.{target.field.name}"
+        assign(self.ctx, record, {name: value})
 
     def _save(self, rows: Sequence[_Row]) -> None:
         records = list(dict.fromkeys(row.record for row in rows if row.record is not None))
@@ -340,7 +328,7 @@ class _Importer:
             self.ctx.session.refresh(record)
         for row in rows:
             try:
-                with self.ctx.session.begin_nested(), self.ctx.session.no_autoflush:
+                with self.ctx.session.begin_nested():
                     self._again(row, existing)
                     self._save([row])
             except RuleViolations as several:
@@ -392,17 +380,11 @@ class _Importer:
                 self.report.notices[str(violation)] += 1
                 self._tell(Problem(row.line, target.column, str(violation), is_notice=True), row)
                 continue
-            setattr(record, target.name, found.record_id)
+            assign(self.ctx, record, {target.name: found.record_id})
             if change_of(record).fields:
                 pending.append(record)
         if pending:
             save(self.ctx, pending)
-
-
-def _set(row: Any, name: str, value: Any) -> None:
-    """Assign only what differs, so that an unchanged row stays unchanged."""
-    if reader_of(row)(name) != value:
-        setattr(row, name, value)
 
 
 def message_of(report: ImportReport) -> Text:
