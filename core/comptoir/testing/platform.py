@@ -55,6 +55,7 @@ def test_settings(url: str, folder: Path, **overrides: Any) -> Settings:
                 "name": "acme",
                 "database_url": url,
                 "data_dir": str(folder / "data"),
+                "country": "RO",
                 "timezone": "Europe/Bucharest",
                 "currency": "EUR",
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ LONG_NUMBER = 6
 Word = tuple[str, ...]
 """The spellings of one word, each as a fragment of the search table's text; the first is the word as typed."""
 
+_TEL_ADDRESS = re.compile(r"\s*tel:([^;]*).*\Z", re.IGNORECASE | re.DOTALL)
 _MARKS = {ord(mark): None for mark in "+()-./"}
 
 
@@ -28,30 +30,32 @@ def words_in(text: str) -> list[Word] | None:
     A fragment has three letters or digits; a shorter one stands at the beginning of a word.  A number is looked for
     without its leading zeros too, Cyrillic also in Latin letters.
     """
-    typed = fold(text.replace("\x00", " ")).split()
+    typed = fold(_TEL_ADDRESS.sub(r"\1", text.replace("\x00", " "))).split()
     if not typed:
         return None
     if len(typed) > MAX_WORDS:
         raise refuse("core.too_many_words", _("Look for at most {limit} words.", limit=MAX_WORDS), "q")
-    number = fold(text).removeprefix("tel:").replace("(0)", "").translate(_MARKS | {ord(" "): None})
-    if _is_long_number(number):
-        return [_number(number)]
+    if _is_long_number(together := "".join(typed)):
+        return [_number(together)]
     found = []
     for word in typed:
-        digits = word.translate(_MARKS)
-        if _is_long_number(digits):
-            found.append(_number(digits))
+        if _is_long_number(word):
+            found.append(_number(word))
         elif words := words_of(word):
             found.append(tuple(dict.fromkeys(_fragment(spelling) for spelling in (words, latin(words)))))
     return found or [()]
 
 
-def _is_long_number(digits: str) -> bool:
+def _is_long_number(word: str) -> bool:
+    digits = word.translate(_MARKS)
     return len(digits) >= LONG_NUMBER and digits.isascii() and digits.isdecimal()
 
 
-def _number(digits: str) -> Word:
-    return tuple(dict.fromkeys((digits, digits.lstrip("0") or digits)))
+def _number(written: str) -> Word:
+    """A number as it may be stored: from abroad the zero in brackets is not dialled, except in Italy."""
+    dialled = [spelled.translate(_MARKS) for spelled in (written, written.replace("(0)", ""))]
+    spellings = (spelling for digits in dialled for spelling in (digits, digits.lstrip("0")))
+    return tuple(dict.fromkeys(spelling for spelling in spellings if len(spelling) >= 3))
 
 
 def _fragment(words: str) -> str:
