@@ -171,6 +171,10 @@ class holds_grams(FunctionElement[bool]):  # noqa: N801 - a function of SQL
     type = Boolean()
     inherit_cache = True
 
+    def self_group(self, against: Any = None) -> Any:
+        """As it is: SQLite would compare it with 1, and then no index answers it."""
+        return self
+
 
 @compiles(holds_grams, "postgresql")
 def _in_array(element: Any, compiler: Any, **options: Any) -> str:

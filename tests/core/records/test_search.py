@@ -131,6 +131,8 @@ def test_a_fragment_is_looked_up_in_an_index(ctx: Context) -> None:
         if connection.dialect.name == "sqlite":
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
             assert "VIRTUAL TABLE INDEX" in str(plan)
+            assert "SEARCH core_search USING INTEGER PRIMARY KEY" in str(plan)
+            assert "SCAN core_search'" not in str(plan)
         else:
             plan = connection.exec_driver_sql(f"EXPLAIN {statement}", values).all()
             assert "ix_core_search_grams" in str(plan)
