@@ -12,7 +12,7 @@ from alembic import op
 from comptoir.db.search import FTS, STATISTICS, Entry, row_of
 
 revision = "comptoir_search"
-down_revision = "comptoir_0002"
+down_revision = "comptoir_security"
 branch_labels = None
 depends_on = None
 

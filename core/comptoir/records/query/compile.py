@@ -327,7 +327,10 @@ class Builder:
     ) -> ColumnElement[bool]:
         """Whether the record's entry in the search table fulfils the conditions."""
         entry: Any = SearchEntry.__table__
-        return record.c.id.in_(select(entry.c.record_id).where(entry.c.record_type == declared.name, *holding))
+        kind = entry.c.record_type
+        if self.dialect == "sqlite":  # it must not begin with all entries of the type, by their index
+            kind = kind.concat("")
+        return record.c.id.in_(select(entry.c.record_id).where(kind == declared.name, *holding))
 
     def condition(self, shape: Shape, negated: bool = False) -> ColumnElement[bool]:
         """The SQL of a shape; a negation goes down to the comparisons, so that NULL never makes one unknown."""
