@@ -51,6 +51,11 @@ def speaking(language: str) -> Iterator[None]:
         _language.reset(token)
 
 
+def current_language() -> str:
+    """The language that strings are resolved in now."""
+    return _language.get()
+
+
 class Lazy:
     """A message that is looked up each time it is shown; ``%`` and ``format`` give another lazy message."""
 

@@ -73,6 +73,7 @@ from comptoir.errors import (
     RuleViolation,
     RuleViolations,
 )
+from comptoir.formats import Formats
 from comptoir.hookspecs.marker import hookimpl, hookspec
 from comptoir.i18n import LANGUAGES, Text, _, ngettext
 from comptoir.jobs.outbox import defer
@@ -84,7 +85,6 @@ from comptoir.records.write import archive, delete, move, restore, save
 from comptoir.registry.people import give_role
 from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
 from comptoir.values import Amount, FieldChange, RecordRef
-from comptoir.web.formats import Formats
 
 # declaring: tables, fields, stages
 __all__ = [

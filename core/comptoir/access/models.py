@@ -8,10 +8,11 @@ from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column
 
 from comptoir.db.base import Base
-from comptoir.db.fields import Choice, Field, Id, Kind, boolean, choice, email, moment, reference, text
+from comptoir.db.fields import Choice, Field, Id, boolean, choice, email, moment, reference, text
 from comptoir.db.record import Public, Record, RecordType
 from comptoir.db.types import UtcDateTime
 from comptoir.i18n import LANGUAGES, _
+from comptoir.kinds import Reference
 
 
 class Team(Record):
@@ -24,7 +25,7 @@ class Team(Record):
     parent_id: Mapped[int | None] = reference(_("Part of"), "core_team", ondelete="SET NULL", tree=True)
     # a team's leader: without a foreign key, because user and team would point at each other
     owner_id: Mapped[int | None] = mapped_column(
-        Id, index=True, info={"field": Field(Kind.REFERENCE, _("Leader"), target="core_user")}
+        Id, index=True, info={"field": Field(Reference(), _("Leader"), target="core_user")}
     )
 
 

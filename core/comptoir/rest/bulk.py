@@ -13,11 +13,11 @@ from comptoir.context import Context
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, PreconditionFailed, RuleViolation, RuleViolations
 from comptoir.i18n import _
+from comptoir.kinds import MAX_ID
 from comptoir.records import write
+from comptoir.records.write.assign import assign_all
 from comptoir.rest.call import Answer, Call
-from comptoir.rest.represent import fill
 from comptoir.rest.resources import Resource
-from comptoir.rest.schemas import LARGEST_ID
 
 LIMIT = 1_000
 OPERATIONS = ("create", "update", "delete", "archive", "restore")
@@ -114,7 +114,7 @@ def _operation(call: Call, resource: Resource, index: int, content: Any) -> Oper
 
 
 def _whole(value: Any, place: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST_ID:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_ID:
         raise RuleViolation("core.not_a_number", _("Give a whole number."), field=place)
     return value
 
@@ -173,7 +173,7 @@ def _run(call: Call, resource: Resource, kind: str, group: Sequence[Operation]) 
         assert operation.record is not None
         if operation.values is not None:
             ctx.require(resource.declared.permission("write"), [operation.record])
-            fill(operation.record, operation.values, resource.declared)
+            assign_all(operation.record, resource.declared, operation.values)
         records.append(operation.record)
     works: dict[str, Callable[[Context, list[Record]], object]] = {
         "save": write.save,

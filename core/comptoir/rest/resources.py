@@ -13,8 +13,9 @@ from comptoir.records import query as queries
 from comptoir.records import write
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import history_of
+from comptoir.records.write.assign import assign_all
 from comptoir.rest.call import Answer, Call, etag
-from comptoir.rest.represent import add_included, fill, included, objects_of, record_object
+from comptoir.rest.represent import add_included, included, objects_of, record_object
 from comptoir.rest.schemas import load, write_schema
 
 HISTORY_SIZE = 50
@@ -136,14 +137,14 @@ class Resource:
             write_schema(self.declared, call.context.actor.grants, with_version=False), content, prefix=prefix
         )
         record = self.declared.model()
-        fill(record, values, self.declared)
+        assign_all(record, self.declared, values)
         return record
 
     def change(self, call: Call, record: Record, content: dict[str, Any]) -> None:
         """Set the values of a request and save."""
         call.context.require(self.declared.permission("write"), [record])
         values = self.values(call, content)
-        fill(record, values, self.declared)
+        assign_all(record, self.declared, values)
         write.save(call.context, [record])
 
     def values(self, call: Call, content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -164,7 +165,7 @@ class Resource:
                 "label": str(transition.label),
                 "target": transition.target,
                 "asks": [
-                    {"name": name, "label": str(field.label), "kind": str(field.kind)}
+                    {"name": name, "label": str(field.label), "kind": field.kind.name}
                     for name in transition.asks
                     if (field := self.declared.fields.get(name)) is not None
                 ],

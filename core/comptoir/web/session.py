@@ -19,9 +19,9 @@ from comptoir.access.sessions import find_session, is_due_for_touch, touch_sessi
 from comptoir.context import Context
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import SignInRequired
+from comptoir.formats import Formats
 from comptoir.i18n import LANGUAGES, _, speaking
 from comptoir.registry.policies import policy_for
-from comptoir.web.formats import Formats
 from comptoir.web.security import SAFE_METHODS, is_secure, new_token, require_csrf_token, require_own_origin
 
 if TYPE_CHECKING:

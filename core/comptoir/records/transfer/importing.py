@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.changes import change_of
 from comptoir.records.declared import DeclaredType
+from comptoir.records.naming import Named
 from comptoir.records.transfer.mapping import Mapping, Target
-from comptoir.records.transfer.parsing import parse_cell
+from comptoir.records.transfer.parsing import AnySpelling, as_text, parse_cell
 from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
-from comptoir.records.validate import reader_of
 from comptoir.records.write import save
+from comptoir.records.write.assign import assign, set_value
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -128,7 +129,7 @@ class _Importer:
         self._listen = listen
         self._directories: dict[tuple[str, str], Directory] = {}
         self._late: list[tuple[_Row, Target, str]] = []
-        self._stages: dict[str, str] | None = None
+        self._source = Named(ctx, declared, AnySpelling("en", ctx.timezone, ctx.settings.currency, ctx.now()))
         self._read: dict[tuple[str, str, str], tuple[Any, Text | None]] = {}
         self._key = self._key_target(key)
 
@@ -250,14 +251,12 @@ class _Importer:
         return value
 
     def _parse(self, target: Target, cell: Any, row: _Row | None) -> tuple[Any, Text | None]:
-        kind = target.field.kind
-        value = parse_cell(target.field, cell, timezone=self.ctx.timezone)
+        if target.field.target is not None:
+            text = as_text(cell)
+            return (None, None) if text is None else self._reference(target, text, row)
+        value = parse_cell(target.field, cell, self._source)
         if value is None:
             return None, None
-        if kind is Kind.REFERENCE:
-            return self._reference(target, str(value).strip(), row)
-        if kind is Kind.STAGE:
-            return self._stage(str(value)), None
         if target.factor is not None:
             value = type(value)(value * target.factor)
         return value, None
@@ -280,43 +279,15 @@ class _Importer:
             return None, None
         raise unknown_reference(directory, target.field, text)
 
-    def _stage(self, text: str) -> str:
-        from comptoir.db.types import fold
-
-        if self._stages is None:
-            workflow = self.declared.declaration.workflow
-            stages = workflow.stages(self.ctx, None) if workflow is not None else ()
-            self._stages = {}
-            for stage in stages:
-                self._stages.setdefault(fold(str(stage.label)), stage.name)
-                self._stages.setdefault(fold(stage.name), stage.name)
-        known = self._stages.get(fold(text))
-        if known is None:
-            raise RuleViolation(
-                "core.unknown_stage",
-                _(
-                    "There is no stage “{text}”. Stages: {stages}.",
-                    text=text[:60],
-                    stages=", ".join(self._stages.values()),
-                ),
-                field="stage",
-            )
-        return known
-
     def _put(self, record: Record, target: Target, value: Any) -> None:
         if target.position is not None:
             lines = getattr(record, target.name)
             while len(lines) <= target.position:
                 line_type: Any = fields_of(type(record))[target.name].line
                 lines.append(line_type())
-            _set(lines[target.position], target.field.name, value)
-        elif "." in target.name:
-            module = target.name.partition(".")[0]
-            extension = self.declared.extension_of(module)
-            if extension is not None:
-                _set(record.ext(extension), target.field.name, value)
+            set_value(lines[target.position], target.field.name, value)
         else:
-            _set(record, target.name, value)
+            assign(record, self.declared, target.name, value)
 
     def _save(self, rows: Sequence[_Row]) -> None:
         records = list(dict.fromkeys(row.record for row in rows if row.record is not None))
@@ -397,12 +368,6 @@ class _Importer:
                 pending.append(record)
         if pending:
             save(self.ctx, pending)
-
-
-def _set(row: Any, name: str, value: Any) -> None:
-    """Assign only what differs, so that an unchanged row stays unchanged."""
-    if reader_of(row)(name) != value:
-        setattr(row, name, value)
 
 
 def message_of(report: ImportReport) -> Text:

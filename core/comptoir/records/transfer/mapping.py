@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from comptoir.db.fields import Field, Kind, fields_of
+from comptoir.db.fields import Field, fields_of
 from comptoir.db.types import fold
 from comptoir.errors import RuleViolation
 from comptoir.i18n import LANGUAGES, _, speaking
@@ -102,7 +102,7 @@ def _by_heading(declared: DeclaredType, columns: Sequence[str]) -> list[tuple[st
     found = []
     for column in columns:
         matched = LINE.match(column)
-        if matched and matched["lines"] in declared.fields and declared.fields[matched["lines"]].kind is Kind.LINES:
+        if matched and matched["lines"] in declared.fields and declared.fields[matched["lines"]].kind.lined:
             found.append((column, column))
         elif fold(column) in names:
             found.append((column, names[fold(column)]))
@@ -114,7 +114,7 @@ def _names(declared: DeclaredType) -> list[str]:
     for name, field in declared.fields.items():
         if field.server:
             continue
-        if field.kind is Kind.LINES and field.line is not None:
+        if field.line is not None:
             found += [f"{name}.{inner}" for inner, d in fields_of(field.line).items() if not d.server]
         else:
             found.append(name[: -len(field.name)] + field.path)
@@ -124,18 +124,18 @@ def _names(declared: DeclaredType) -> list[str]:
 def _target(ctx: Context, declared: DeclaredType, column: str, path: str) -> Target:
     path, factor = _factor(path)
     name = declared.by_path.get(path)
-    if name is not None and declared.fields[name].kind is not Kind.LINES and not declared.fields[name].server:
+    if name is not None and not declared.fields[name].kind.lined and not declared.fields[name].server:
         return Target(column, name, declared.fields[name], factor=factor)
     matched = LINE.match(path)
     if matched:
         owner = declared.fields.get(matched["lines"])
-        if owner is not None and owner.kind is Kind.LINES and owner.line is not None:
+        if owner is not None and owner.line is not None:
             inner = fields_of(owner.line).get(matched["inner"])
             if inner is not None and not inner.server:
                 return Target(column, owner.name, inner, position=int(matched["position"] or 0), factor=factor)
     first, dot, rest = path.partition(".")
     reference = declared.fields.get(declared.by_path.get(first, ""))
-    if dot and reference is not None and reference.kind is Kind.REFERENCE:
+    if dot and reference is not None and reference.target is not None:
         target = ctx.registry.target_of(str(reference.target))
         if target is not None and rest in target.fields:
             return Target(column, reference.name, reference, by=rest)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.errors import Conflict, NotAllowed
 from comptoir.i18n import _
@@ -129,7 +129,7 @@ def _flush(ctx: Context, changes: Sequence[Change]) -> None:
     try:
         for change in changes:
             for position_holder, described in fields_of(type(change.record)).items():
-                if described.kind is Kind.LINES and position_holder in change.record.__dict__:
+                if described.kind.lined and position_holder in change.record.__dict__:
                     for position, line in enumerate(getattr(change.record, position_holder)):
                         line.position = position
         session.add_all([change.record for change in changes])

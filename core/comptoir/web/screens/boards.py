@@ -9,12 +9,13 @@ from typing import Any
 
 from flask import Response, request
 
-from comptoir.db.fields import Field, Kind
+from comptoir.db.fields import Field
 from comptoir.db.record import Record
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import ComptoirError, Conflict, NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
+from comptoir.records.naming import Named
 from comptoir.records.query import Compare, Filter, Query, aggregate, and_also, load, run
 from comptoir.records.write import move
 from comptoir.web.frame import is_partial, page, part, redirect_with
@@ -167,7 +168,7 @@ def _card_fields(visit: Visit, declared: DeclaredType, screens: Any) -> list[str
     names = [declared.title, *(wire_name(c) for c in columns)]
     if screens.board is not None and screens.board.total is not None:
         names.append(wire_name(screens.board.total))
-    return [n for n in dict.fromkeys(names) if n not in hidden and declared.fields[n].kind is not Kind.LINES]
+    return [n for n in dict.fromkeys(names) if n not in hidden and not declared.fields[n].kind.lined]
 
 
 def _figures(
@@ -215,7 +216,7 @@ def _lane(
 
 
 def _money(visit: Visit, declared: DeclaredType, name: str, value: Any) -> str:
-    if name and declared.fields[name].kind is Kind.MONEY:
+    if name and declared.fields[name].currency:
         return visit.formats.money(value, whole=True)
     return visit.formats.decimal(value)
 
@@ -280,10 +281,9 @@ def _reasons(visit: Visit, declared: DeclaredType, name: str) -> Iterable[Option
     field: Field | None = declared.fields.get(name)
     if field is None:
         return
-    if field.kind is Kind.CHOICE:
-        for choice in field.choices:
-            yield Option(choice.value, str(choice.label))
-    elif field.kind is Kind.REFERENCE:
+    for choice in declared.choices(visit.context, field) or ():
+        yield Option(choice.value, str(choice.label))
+    if field.target is not None:
         target = visit.registry.target_of(str(field.target))
         if target is not None:
             for row in run(visit.context, target, Query(fields=(target.title,), size=100), total=False).rows:
@@ -347,11 +347,10 @@ def move_card(declared: DeclaredType) -> Response:
 
 def _asked(declared: DeclaredType, transition: Transition) -> dict[str, Any]:
     """The fields that the transition asks for, from the dialog."""
-    found: dict[str, Any] = {}
+    visit = current_visit()
+    source, found = Named(visit.context, declared, visit.formats), {}
     for name in transition.asks:
         text = request.form.get(name, "").strip()
         if text:
-            is_reference = declared.fields[name].kind is Kind.REFERENCE
-            spelled = id_of(text) if is_reference else None
-            found[name] = text if spelled is None else spelled
+            found[name] = declared.fields[name].kind.read(declared.fields[name], text, source)
     return found

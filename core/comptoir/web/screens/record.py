@@ -16,7 +16,7 @@ from comptoir.contributions import Action as Deed
 from comptoir.contributions import Fact as FactOf
 from comptoir.contributions import Panel
 from comptoir.contributions import Tab as TabOf
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.errors import NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
@@ -148,7 +148,7 @@ def _status(cells: Cells, declared: DeclaredType, record: Record) -> Cell | None
     workflow = declared.declaration.workflow
     name = workflow.field if workflow is not None else "status"
     field = declared.fields.get(name)
-    if field is None or field.kind not in (Kind.STAGE, Kind.CHOICE):
+    if field is None or field.kind.look != "status":
         return None
     value = getattr(record, name)
     return cells.cell(name, field, {name: value}) if value else None
@@ -229,10 +229,8 @@ def _row_of(declared: DeclaredType, record: Record, names: Iterable[str]) -> dic
     """The values of a record that cells need for these fields, currencies included."""
     found: dict[str, Any] = {}
     for name in names:
-        field = declared.fields[name]
         found[name] = value_of(record, declared, name)
-        currency = name[: -len(field.name)] + (field.currency or "")
-        if field.kind is Kind.MONEY and currency in declared.fields:
+        if (currency := declared.currency_of(name)) is not None:
             found[currency] = value_of(record, declared, currency)
     return found
 
@@ -250,11 +248,11 @@ def _own_panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Reco
             field = declared.fields.get(name)
             if field is None or name in hidden or name == declared.title:
                 continue
-            if field.kind is Kind.LINES:
+            if field.kind.lined:
                 pairs.append(Pair(str(field.label), tuple(_line_cells(cells, declared, record, name))))
                 continue
             cell = cells.cell(name, field, _row_of(declared, record, (name,)))
-            if field.kind is Kind.LONG_TEXT and cell.text:
+            if field.multiline and cell.text:
                 cell = Cell(str(value_of(record, declared, name)))
             pairs.append(Pair(str(field.label), (cell,) if cell != EMPTY else ()))
         filled = tuple(pair for pair in pairs if pair.cells)
@@ -291,8 +289,8 @@ def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> Pane
 def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str) -> Iterator[Cell]:
     field = declared.fields[name]
     assert field.line is not None
-    described = {n: f for n, f in fields_of(field.line).items() if not f.server and f.kind is not Kind.LINES}
-    label = next((n for n, f in described.items() if f.kind is Kind.CHOICE), "")
+    described = {n: f for n, f in fields_of(field.line).items() if not f.server and not f.kind.lined}
+    label = next((n for n, f in described.items() if f.choices), "")
     for line in getattr(record, name):
         values = {n: getattr(line, n) for n in described}
         note = str(described[label].label_of(values[label])) if label else ""
@@ -375,11 +373,7 @@ def related_table(
 ) -> tuple[Table, int]:
     """A table of the newest records that point at one."""
     wanted = [*names]
-    for name in names:
-        field = target.fields[name]
-        currency = name[: -len(field.name)] + (field.currency or "")
-        if field.kind is Kind.MONEY and currency in target.fields:
-            wanted.append(currency)
+    wanted += [currency for name in names if (currency := target.currency_of(name)) is not None]
     query = Query(
         where=Compare(target.fields[reference].path, "eq", record_id), sort=("-created_at",), fields=tuple(dict.fromkeys(wanted)),
         size=TAB_ROWS,

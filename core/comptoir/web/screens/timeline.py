@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
@@ -72,7 +71,7 @@ def _related_types(visit: Visit, declared: DeclaredType) -> Iterable[tuple[Decla
         if reference is None or grants.scope(related.permission("read")) is None:
             continue
         field = related.fields.get(reference)
-        if field is not None and field.kind is Kind.REFERENCE and field.target == declared.table.name:
+        if field is not None and field.target == declared.table.name:
             moment = "happened_at" if "happened_at" in related.fields else "created_at"
             yield related, reference, moment
 
