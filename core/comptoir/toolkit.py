@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from comptoir import kinds
 from comptoir.access.guard import me as reader_id
 from comptoir.access.models import Team, User
 from comptoir.context import Context
@@ -32,11 +33,16 @@ from comptoir.contributions import (
 from comptoir.db.base import Base
 from comptoir.db.fields import (
     Choice,
+    any_record,
     boolean,
     choice,
+    computed,
+    country,
     date,
     decimal,
+    duration,
     email,
+    field,
     integer,
     lines,
     long_text,
@@ -46,9 +52,12 @@ from comptoir.db.fields import (
     phone,
     reference,
     stage,
+    tags,
     text,
+    time_zone,
     url,
 )
+from comptoir.db.migrations import record_columns
 from comptoir.db.record import (
     Extension,
     Line,
@@ -61,7 +70,7 @@ from comptoir.db.record import (
     extends,
     record_name,
 )
-from comptoir.db.types import Json, MoneyType, UtcDateTime, average, fold
+from comptoir.db.types import Json, MoneyType, RecordRefType, UtcDateTime, average, fold
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import (
     ComptoirError,
@@ -78,6 +87,7 @@ from comptoir.hookspecs.marker import hookimpl, hookspec
 from comptoir.i18n import LANGUAGES, Text, _, ngettext
 from comptoir.jobs.outbox import defer
 from comptoir.jobs.queue import Recoverable
+from comptoir.kinds import country_code
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
 from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
@@ -96,6 +106,7 @@ __all__ = [
     "MoneyType",
     "Public",
     "Record",
+    "RecordRefType",
     "RecordType",
     "Scoped",
     "Stage",
@@ -105,24 +116,33 @@ __all__ = [
     "User",
     "UtcDateTime",
     "Workflow",
+    "any_record",
     "belongs_to",
     "boolean",
     "choice",
+    "computed",
+    "country",
     "date",
     "decimal",
+    "duration",
     "email",
     "extends",
+    "field",
     "integer",
+    "kinds",
     "lines",
     "long_text",
     "moment",
     "money",
     "percent",
     "phone",
+    "record_columns",
     "record_name",
     "reference",
     "stage",
+    "tags",
     "text",
+    "time_zone",
     "url",
 ]
 
@@ -141,6 +161,7 @@ __all__ += [
     "archive",
     "average",
     "changes_of",
+    "country_code",
     "defer",
     "delete",
     "fold",

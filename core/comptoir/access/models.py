@@ -8,7 +8,7 @@ from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column
 
 from comptoir.db.base import Base
-from comptoir.db.fields import Choice, Field, Id, boolean, choice, email, moment, reference, text
+from comptoir.db.fields import Choice, Field, Id, boolean, choice, email, moment, reference, text, time_zone
 from comptoir.db.record import Public, Record, RecordType
 from comptoir.db.types import UtcDateTime
 from comptoir.i18n import LANGUAGES, _
@@ -42,7 +42,7 @@ class User(Record):
     language: Mapped[str] = choice(
         _("Language"), tuple(Choice(code, name) for code, name in LANGUAGES.items()), default="en", required=True
     )
-    timezone: Mapped[str | None] = text(_("Time zone"), length=64)
+    timezone: Mapped[str | None] = time_zone(_("Time zone"))
     active: Mapped[bool] = boolean(_("Active"), default=True)
     last_seen_at: Mapped[dt.datetime | None] = moment(_("Last seen"), server=True)
     password_hash: Mapped[str | None] = mapped_column(String(255))

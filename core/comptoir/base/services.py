@@ -173,8 +173,7 @@ def log_interaction(
         direction=direction,
         happened_at=happened_at,
         minutes=minutes,
-        about_type=about.record_type if about is not None else None,
-        about_id=about.record_id if about is not None else None,
+        about=about,
     )
     save(ctx, [interaction])
     return interaction

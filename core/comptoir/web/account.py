@@ -26,9 +26,11 @@ from comptoir.access.sessions import (
     rotate_session,
 )
 from comptoir.access.users import rename_user, set_password
+from comptoir.db.fields import fields_of
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, speaking
+from comptoir.records.validate import check_value
 from comptoir.web.frame import frame, page, redirect_with
 from comptoir.web.security import require_csrf_token, require_own_origin
 from comptoir.web.session import (
@@ -215,9 +217,8 @@ def account() -> Response:
                                hint=str(_("An administrator changes it."))),
                     FieldInput("language", str(_("Language")), "choice", form.get("language", user.language),
                                options=tuple(Option(code, name) for code, name in LANGUAGES.items())),
-                    FieldInput("timezone", str(_("Time zone")), value=form.get("timezone", user.timezone or ""),
-                               placeholder=str(ctx.settings.timezone), error=by_field.get("timezone", ""),
-                               hint=str(_("A name such as Europe/Bucharest; empty for the deployment’s."))),
+                    FieldInput("timezone", str(_("Time zone")), "choice", form.get("timezone", user.timezone or ""),
+                               error=by_field.get("timezone", ""), options=_zones(ctx.settings.timezone.key)),
                 ),
             ),
             FormSection(
@@ -242,21 +243,21 @@ def account() -> Response:
                 ])  # fmt: skip
 
 
-def _change_account(violations: list[RuleViolation]) -> None:
-    from zoneinfo import ZoneInfo
+def _zones(standard: str) -> tuple[Option, ...]:
+    listed = fields_of(User)["timezone"].kind.choices(fields_of(User)["timezone"]) or ()
+    return (
+        Option("", str(_("{zone}, as the deployment", zone=standard))),
+        *(Option(c.value, str(c.label)) for c in listed),
+    )
 
+
+def _change_account(violations: list[RuleViolation]) -> None:
     visit = current_visit()
     ctx, user = visit.context, visit.user
     name, zone = request.form.get("name", "").strip(), request.form.get("timezone", "").strip()
     if not name or len(name) > 255 or not name.isprintable():
         violations.append(RuleViolation("core.required", _("Type your name."), field="name"))
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError):
-            violations.append(
-                RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."), field="timezone")
-            )
+    violations += check_value(fields_of(User)["timezone"], zone, "timezone")
     language = request.form.get("language", "")
     if violations:
         return

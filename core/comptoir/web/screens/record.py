@@ -23,7 +23,7 @@ from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, load, run
 from comptoir.records.write import archive, delete, move, restore, save
-from comptoir.values import Amount
+from comptoir.values import Amount, RecordRef
 from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens import timeline
@@ -597,7 +597,7 @@ def add_note(declared: DeclaredType, record_id: int) -> Response:
     if (minutes := id_of(request.form.get("minutes", "")[:6])) is not None:
         note.minutes = minutes
     if declared.name != "base.contact":
-        note.about_type, note.about_id = declared.name, record_id
+        note.about = RecordRef(declared.name, record_id)
     try:
         with ctx.unit_of_work.savepoint():
             save(ctx, [note])
