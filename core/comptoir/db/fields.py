@@ -180,7 +180,7 @@ def value_of(declared: Field, record: Any) -> Any:
 def computed(label: Words, kind: Kind, by: Callable[..., Any], *sources: str, **options: Any) -> Any:
     """A read-only field that follows from others: ``by`` is called with the values of the fields that ``sources`` name.
 
-    It is shown in lists, on pages, in the API and in exports, to whoever may read all of its sources.
+    It is shown in lists, on pages and in the API, to whoever may read all of its sources; nobody sorts or filters by it.
     """
     return ComputedField(Field(kind, label, server=True, computed=Computed(sources, by), **options))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -293,7 +295,19 @@ def _imports(body: str) -> str:
     return found + ("\nfrom comptoir import toolkit\n" if "toolkit." in body else "")
 
 
+def _double_quoted(body: str) -> str:
+    """The code with its texts in the quotes that the linter wants."""
+    tokens = list(tokenize.generate_tokens(io.StringIO(body).readline))
+    lines = body.splitlines()
+    for token in reversed(tokens):
+        if token.type == tokenize.STRING and token.string[0] == "'" and '"' not in token.string:
+            (row, start), (_row, end) = token.start, token.end
+            line = lines[row - 1]
+            lines[row - 1] = f'{line[:start]}"{token.string[1:-1]}"{line[end:]}'
+    return "\n".join(lines)
+
+
 def _indented(body: str) -> str:
-    lines = [line for line in body.strip().splitlines() if "### " not in line]
+    lines = [line for line in _double_quoted(body.strip()).splitlines() if "### " not in line]
     lines[0] = lines[0].strip()
     return "\n".join([f"    {lines[0]}", *lines[1:]])

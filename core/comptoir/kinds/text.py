@@ -216,7 +216,8 @@ class Tags(Kind):
     def condition(self, operator: str, column: ColumnElement[Any], place: Place, dialect: str) -> ColumnElement[bool]:
         """Whether the array holds a word."""
         if dialect == "sqlite":
-            return func.instr(cast(column, String()), place(String())) > 0
+            text = cast(column, String())
+            return func.replace(text, place(String()), "", type_=String()) != text
         return cast(column, JSONB).op("@>", is_comparison=True)(cast(place(String()), JSONB))
 
     def schema(self, field: Field, *, writing: bool) -> dict[str, Any]:

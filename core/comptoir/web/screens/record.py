@@ -297,10 +297,7 @@ def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str)
         shown = [cells.cell(n, f, values) for n, f in described.items() if n != label and values[n] not in (None, "")]
         if not shown:
             continue
-        if shown[0].kind in ("phone", "email"):
-            yield dataclasses.replace(shown[0], note=note)
-        else:
-            yield Cell(", ".join(c.text for c in shown), note=note)
+        yield dataclasses.replace(shown[0], text=", ".join(c.text for c in shown), note=note)
 
 
 def _tabs(
