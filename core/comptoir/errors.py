@@ -94,11 +94,24 @@ class PreconditionFailed(Conflict):
     code = "core.stale"
 
 
+class PreconditionRequired(ComptoirError):
+    """The deployment wants to know which version the caller has seen before it changes a record."""
+
+    status = 428
+    code = "core.version_required"
+
+
 class Unavailable(ComptoirError):
     """The database is locked, full or away; trying again later may help."""
 
     status = 503
     code = "core.unavailable"
+
+
+class WriteRefused(ComptoirError):
+    """Code changed records past the one write path; nothing of it was kept."""
+
+    code = "core.write_refused"
 
 
 class PluginError(ComptoirError):

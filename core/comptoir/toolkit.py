@@ -81,6 +81,7 @@ from comptoir.errors import (
     PluginError,
     RuleViolation,
     RuleViolations,
+    WriteRefused,
 )
 from comptoir.formats import Formats
 from comptoir.hookspecs.marker import hookimpl, hookspec
@@ -91,7 +92,7 @@ from comptoir.kinds import country_code
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
 from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
-from comptoir.records.write import archive, delete, move, restore, save
+from comptoir.records.write import archive, assign, delete, move, restore, save
 from comptoir.registry.people import give_role
 from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
 from comptoir.values import Amount, FieldChange, RecordRef
@@ -159,6 +160,7 @@ __all__ += [
     "aggregate",
     "and_also",
     "archive",
+    "assign",
     "average",
     "changes_of",
     "country_code",
@@ -228,6 +230,7 @@ __all__ += [
     "RuleViolation",
     "RuleViolations",
     "Text",
+    "WriteRefused",
     "_",
     "ngettext",
 ]

@@ -193,7 +193,6 @@ SCREENS = (
             User.email,
             User.team_id,
             User.active,
-            User.last_seen_at,
             sort=("name",),
             facets=(User.active, User.team_id),
         ),

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from comptoir.cli.terminal import Terminal, as_json, ask_password, pass_terminal, print_rows, say
-from comptoir.i18n import _
+from comptoir.cli.terminal import Terminal, as_json, ask_password, note, pass_terminal, print_rows, say
+from comptoir.i18n import _, ngettext
 
 
 @click.group()
@@ -40,7 +40,7 @@ def add(
 
     secret, generated = (None, False) if no_sign_in else ask_password(password, _("Their password"))
     with terminal.context("comptoir users add") as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("users")
         add_user(
             session,
             name=name or email.partition("@")[0].replace(".", " ").title(),
@@ -67,12 +67,13 @@ def list_(terminal: Terminal, as_json: bool) -> None:
 
     from comptoir.access.models import Team
     from comptoir.access.roles import roles_by_user
+    from comptoir.access.sessions import last_seen
     from comptoir.access.users import list_users
 
     with terminal.context("comptoir users list", write=False) as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("users")
         teams = dict(session.execute(select(Team.id, Team.name)).all())
-        held = roles_by_user(session)
+        held, seen = roles_by_user(session), last_seen(session)
         rows = []
         for user in list_users(session):
             rows.append(
@@ -85,7 +86,7 @@ def list_(terminal: Terminal, as_json: bool) -> None:
                     "team": teams.get(user.team_id) if user.team_id is not None else None,
                     "roles": [role.name for role in held.get(user.id, ())],
                     "language": user.language,
-                    "last_seen_at": user.last_seen_at,
+                    "last_seen_at": seen.get(user.id),
                 }
             )
     columns = {
@@ -103,7 +104,7 @@ def disable(terminal: Terminal, email: str) -> None:
     from comptoir.access.users import disable_user, find_user
 
     with terminal.context("comptoir users disable") as ctx:
-        disable_user(ctx.system_session, find_user(ctx.system_session, email), ctx.now())
+        disable_user(ctx.bookkeeping("users"), find_user(ctx.bookkeeping("users"), email), ctx.now())
     say(_("Disabled {email}.", email=email))
 
 
@@ -115,29 +116,34 @@ def enable(terminal: Terminal, email: str) -> None:
     from comptoir.access.users import enable_user, find_user
 
     with terminal.context("comptoir users enable") as ctx:
-        user = find_user(ctx.system_session, email)
-        enable_user(ctx.system_session, user, ctx.now(), seats=ctx.settings.seats)
+        user = find_user(ctx.bookkeeping("users"), email)
+        enable_user(ctx.bookkeeping("users"), user, ctx.now(), seats=ctx.settings.seats)
     say(_("Enabled {email}.", email=email))
 
 
 @users.command()
 @click.argument("email")
 @click.option("--password", metavar="P", help="Asked for, or made up and shown.")
+@click.option("--keep-tokens", is_flag=True, help="Let their API tokens work on.")
 @pass_terminal
-def passwd(terminal: Terminal, email: str, password: str | None) -> None:
-    """Set a user’s password; their sessions end."""
+def passwd(terminal: Terminal, email: str, password: str | None, keep_tokens: bool) -> None:
+    """Set a user’s password; their sessions end, and so do their API tokens."""
     from comptoir.access.users import find_user, set_password
 
     with terminal.context("comptoir users passwd", write=False) as ctx:
-        find_user(ctx.system_session, email)
+        find_user(ctx.bookkeeping("users"), email)
     secret, generated = ask_password(password, _("The new password"))
     with terminal.context("comptoir users passwd") as ctx:
-        user = find_user(ctx.system_session, email)
-        set_password(ctx.system_session, user, secret, ctx.now(), seats=ctx.settings.seats)
+        user = find_user(ctx.bookkeeping("users"), email)
+        revoked = set_password(
+            ctx.bookkeeping("users"), user, secret, ctx.now(), seats=ctx.settings.seats, revoke=not keep_tokens
+        )
     if generated:
         say(_("{email} has the password {password} now. It is not shown again.", email=email, password=secret))
     else:
         say(_("Changed the password of {email}.", email=email))
+    if revoked:
+        note(ngettext("{count} API token no longer works.", "{count} API tokens no longer work.", revoked))
 
 
 @users.command()
@@ -156,7 +162,7 @@ def roles(
     if email is None and (grant or revoke):
         raise click.UsageError(str(_("Say whose roles: comptoir users roles EMAIL --grant ROLE")))
     with terminal.context("comptoir users roles", write=bool(grant or revoke)) as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("users")
         if email is None:
             found: list[dict[str, Any]] = [
                 {"name": role.name, "template": role.template, "users": holders, "description": role.description}

@@ -21,7 +21,7 @@ from comptoir.kinds.kind import (
 )
 from comptoir.kinds.number import MAX_ID, Boolean, Duration, Exact, Integer, Money, Percent
 from comptoir.kinds.record import AnyRecord, Children, Id, Reference, is_id
-from comptoir.kinds.text import Email, LongText, Phone, Plain, Tags, Text, Url
+from comptoir.kinds.text import Email, LongText, Phone, Plain, Tags, Text, Url, is_dialable
 
 __all__ = [
     "EQUALITY",
@@ -63,6 +63,7 @@ __all__ = [
     "Url",
     "as_text",
     "country_code",
+    "is_dialable",
     "is_id",
     "is_period",
     "unreadable",

@@ -35,7 +35,12 @@ PERIODS = (
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})\Z", re.ASCII)
-SPELLINGS = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d")
+SPELLINGS = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d.%m.%y", "%d/%m/%y", "%d-%m-%y")
+"""Two digits of a year mean 1969 to 2068."""
+CLOCK = re.compile(
+    r"(?P<day>\S+?)[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:\.\d+)? ?(?P<half>[ap]m)?\Z",
+    re.IGNORECASE,
+)
 
 
 def is_period(text: str) -> bool:
@@ -103,6 +108,8 @@ def _read_day(field: Field, given: Any) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         pass
+    if matched := CLOCK.match(text):
+        text = matched["day"]
     for pattern in SPELLINGS:
         try:
             return dt.datetime.strptime(text, pattern).date()  # noqa: DTZ007 — a calendar day has no zone
@@ -112,6 +119,17 @@ def _read_day(field: Field, given: Any) -> dt.date:
         return dt.datetime.fromisoformat(text).date()
     except ValueError:
         raise unreadable(field, given, _("a day such as 2026-11-22 or 22.11.2026")) from None
+
+
+def _read_clock(text: str) -> dt.time:
+    """The time of day behind a day, midnight where there is none; raises ValueError."""
+    matched = CLOCK.match(text)
+    if matched is None:
+        return dt.time()
+    hour, half = int(matched["hour"]), (matched["half"] or "").lower()
+    if half and 1 <= hour <= 12:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    return dt.time(hour, int(matched["minute"]), int(matched["second"] or 0))
 
 
 class Calendar(Kind):
@@ -239,13 +257,13 @@ class Moment(Calendar):
                 found = dt.datetime.fromisoformat(text)
             except ValueError:
                 try:
-                    found = dt.datetime.combine(_read_day(field, text), dt.time())
-                except RuleViolation:
-                    raise unreadable(field, given, _("a day and time such as 2026-11-22 14:00")) from None
+                    found = dt.datetime.combine(_read_day(field, text), _read_clock(text))
+                except (RuleViolation, ValueError):
+                    raise unreadable(field, given, _("a day and time such as 22.11.2026 14:30")) from None
         try:
             return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(dt.UTC)
         except OverflowError:
-            raise unreadable(field, given, _("a day and time such as 2026-11-22 14:00")) from None
+            raise unreadable(field, given, _("a day and time such as 22.11.2026 14:30")) from None
 
     def from_json(self, field: Field, given: Any) -> dt.datetime:
         """A moment in ISO 8601 with its offset from UTC."""

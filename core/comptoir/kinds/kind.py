@@ -198,6 +198,10 @@ class Kind:
     """Whether its Python values go over the wire as they are: texts, numbers, days, moments; otherwise by `to_json`."""
     points_anywhere: ClassVar[bool] = False
     """Whether its values point at records of any type."""
+    settled: ClassVar[bool] = False
+    """Whether a value that was read is final: no plugin prepares it any further, so that it can be checked at once."""
+    may_stay_unread: ClassVar[bool] = False
+    """Whether what cannot be read is kept as it was typed; `is_unread` tells which."""
     staged: ClassVar[bool] = False
     """Whether its values come from the record type's workflow."""
 
@@ -223,6 +227,10 @@ class Kind:
     def flaw(self, field: Field, value: Any) -> Refusal:
         """The first rule that a value breaks."""
         return None
+
+    def is_unread(self, value: Any) -> bool:
+        """Whether a value was kept as it was typed, because it could not be read."""
+        return False
 
     def choices(self, field: Field) -> Sequence[Choice] | None:
         """The values there are; None where anything goes."""

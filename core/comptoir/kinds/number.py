@@ -43,8 +43,9 @@ def read_number(field: Field, given: Any, source: Source, wanted: Any = None) ->
         raise unreadable(field, given, wanted)
     if isinstance(given, int | float | Decimal):
         return Decimal(str(given))
+    text = str(given).strip().removesuffix("%").strip()
     try:
-        return source.formats.parse_number(str(given).strip().removesuffix("%").strip())
+        return source.formats.parse_amount(text) if field.currency else source.formats.parse_number(text)
     except ValueError:
         raise unreadable(field, given, wanted) from None
 
@@ -56,7 +57,7 @@ class Number(Kind):
     input: ClassVar[FieldKind] = "number"
     look: ClassVar[CellKind] = "number"
     width = 3
-    numeric = newest_first = True
+    numeric = newest_first = settled = True
 
     def flaw(self, field: Field, value: Any) -> Refusal:
         """A number within its bounds."""

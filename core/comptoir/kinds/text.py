@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
+import phonenumbers
 from sqlalchemy import ColumnElement, String, cast, func
 from sqlalchemy import Text as LongString
 from sqlalchemy.dialects.postgresql import JSONB
@@ -17,11 +19,25 @@ from comptoir.formats import Formats, phone_in_groups
 from comptoir.i18n import _
 from comptoir.kinds.cell import Cell
 from comptoir.kinds.columns import Json
-from comptoir.kinds.kind import EQUALITY, ORDER, Field, Kind, Page, Place, Refusal, Source, as_text, unreadable
+from comptoir.kinds.kind import EQUALITY, ORDER, Field, Kind, Page, Place, Refusal, Source, as_text
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s.\x00-\x1f]+\Z")
 SURROGATE = re.compile("[\ud800-\udfff]")
 URL = re.compile(r"https?://[^\s/$.?#][^\s]*\Z", re.IGNORECASE)
+
+
+PERSON = re.compile(r"[^<>]*<\s*(?:mailto:)?([^<>@\s]+@[^<>@\s]+)\s*>\Z", re.IGNORECASE)
+HOST = re.compile(r"(?:www\.)?(?:[\w-]+\.)+[a-z]{2,24}(?:[/?#:]\S*)?\Z", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def is_dialable(number: str) -> bool:
+    """Whether a telephone number is kept in E.164; what could not be read as one is kept as it was typed."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return False
+    return bool(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number)
 
 
 class Plain(Kind):
@@ -88,7 +104,14 @@ class Email(Text):
     name = "email"
     input = look = "email"
     facet = False
+    settled = True
     phone_roles: ClassVar[Mapping[str, int]] = {}
+
+    def read(self, field: Field, given: Any, source: Source) -> str:
+        """The address alone, as in ``Ana <ana@example.org>`` or ``mailto:ana@example.org``."""
+        text = as_text(given)
+        named = PERSON.match(text)
+        return named[1] if named else re.sub(r"\Amailto:", "", text, flags=re.IGNORECASE)
 
     def flaw(self, field: Field, value: Any) -> Refusal:
         """A name, an @ and a domain."""
@@ -108,11 +131,17 @@ class Phone(Text):
     name = "phone"
     input = look = "phone"
     facet = False
+    may_stay_unread = True
     phone_roles: ClassVar[Mapping[str, int]] = {}
 
     def cell(self, field: Field, value: Any, page: Page, currency: str | None) -> Cell:
-        """The number in groups, to dial."""
-        return Cell(phone_in_groups(str(value)), "phone", url=str(value))
+        """The number in groups, to dial; marked where it could not be read as one."""
+        tone = "warn" if self.is_unread(value) else ""
+        return Cell(phone_in_groups(str(value)), "phone", url=str(value), tone=tone)
+
+    def is_unread(self, value: Any) -> bool:
+        """Whether a number is not in E.164."""
+        return not is_dialable(str(value))
 
 
 class Url(Text):
@@ -121,7 +150,13 @@ class Url(Text):
     name = "url"
     input = "url"
     facet = False
+    settled = True
     phone_roles: ClassVar[Mapping[str, int]] = {}
+
+    def read(self, field: Field, given: Any, source: Source) -> str:
+        """An address, completed where only its host is given."""
+        text = as_text(given)
+        return f"https://{text}" if HOST.match(text) else text
 
     def flaw(self, field: Field, value: Any) -> Refusal:
         """A scheme and a host."""
@@ -227,6 +262,3 @@ class Tags(Kind):
             schema |= {"maxItems": MAX_TAGS, "uniqueItems": True}
             schema["items"] |= {"minLength": 1, "maxLength": TAG_LENGTH}
         return schema
-
-
-__all__ = ["Email", "LongText", "Phone", "Plain", "Tags", "Text", "Url", "unreadable"]

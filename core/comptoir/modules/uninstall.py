@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.access.permissions import Actor, raise_access_stamp
+from comptoir.access.security_log import MODULE_CHANGED, record_event
+from comptoir.db.gate import opened
 from comptoir.db.migrations import remove, schema_change
 from comptoir.deployment import Deployment
 from comptoir.errors import PluginError
@@ -51,7 +53,8 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
         with schema_context(deployment, connection, registry, actor) as ctx:
             for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
                 outcome()
-            session = ctx.system_session
+            session = ctx.bookkeeping("modules")
+            record_event(session, MODULE_CHANGED, about=name, state="uninstalled", export=exported.name)
             _forget(session, registry, name, types)
             raise_generation(session)
             raise_access_stamp(session)
@@ -75,4 +78,5 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
         if model.__tablename__ not in registry.plugins[name].tables:
             column = type_coerce(getattr(model, field), String())
             of_module = or_(*(column.startswith(f"{record_type}/", autoescape=True) for record_type in types))
-            session.execute(update(model).where(of_module).values({field: None}))
+            with opened("links to a module that goes"):
+                session.execute(update(model).where(of_module).values({field: None}))

@@ -13,7 +13,6 @@ from comptoir.records import query as queries
 from comptoir.records import write
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import history_of
-from comptoir.records.write.assign import assign_all
 from comptoir.rest.call import Answer, Call, etag
 from comptoir.rest.represent import add_included, included, objects_of, record_object
 from comptoir.rest.schemas import load, write_schema
@@ -137,14 +136,14 @@ class Resource:
             write_schema(self.declared, call.context.actor.grants, with_version=False), content, prefix=prefix
         )
         record = self.declared.model()
-        assign_all(record, self.declared, values)
+        write.assign(call.context, record, values)
         return record
 
     def change(self, call: Call, record: Record, content: dict[str, Any]) -> None:
         """Set the values of a request and save."""
         call.context.require(self.declared.permission("write"), [record])
         values = self.values(call, content)
-        assign_all(record, self.declared, values)
+        write.assign(call.context, record, values)
         write.save(call.context, [record])
 
     def values(self, call: Call, content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -211,12 +210,12 @@ class Resource:
     def _move(self, call: Call, record: Record, name: str, body: dict[str, Any]) -> None:
         ctx = call.context
         known = self.workflow.transitions(ctx, record) if self.workflow is not None else ()
-        asks = {field for transition in known if transition.name == name for field in transition.asks}
+        takes = {field for transition in known if transition.name == name for field in transition.takes}
         if not any(transition.name == name for transition in known):
             names = ", ".join(dict.fromkeys(["archive", "restore", *self.actions, *(t.name for t in known)]))
             raise NotFound(_("There is no action “{name}” here. Known: {known}.", name=name[:60], known=names))
         ctx.require(self.declared.permission("write"), [record])
-        values = load(write_schema(self.declared, ctx.actor.grants, with_version=False), body, only=asks)
+        values = load(write_schema(self.declared, ctx.actor.grants, with_version=False), body, only=takes)
         write.move(ctx, record, name, values)
 
     # -- small parts --------------------------------------------------------------------------------------------------------

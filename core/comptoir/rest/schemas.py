@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, missing
+from marshmallow import RAISE, Schema, ValidationError, fields, missing, pre_load
 
 from comptoir.access.permissions import Grants
 from comptoir.db.fields import Field, fields_of
@@ -20,6 +20,9 @@ from comptoir.records.validate import check_value
 
 LINES_LIMIT = 1000
 """How many lines a record takes in one request."""
+
+MOST_UNKNOWN = 50
+"""How many unknown names are refused one by one."""
 
 
 def _refuse(message: Any) -> ValidationError:
@@ -85,6 +88,14 @@ class Strict(Schema):
 
     class Meta:
         unknown = RAISE
+
+    @pre_load
+    def refuse_a_heap_of_names(self, content: Any, **_more: Any) -> Any:
+        """One error instead of hundreds for content that was meant for something else."""
+        if isinstance(content, Mapping) and len(content) > len(self.fields) + MOST_UNKNOWN:
+            raise _refuse(_("{count} names here are no fields. Send the fields that there are.",
+                            count=len(content.keys() - self.fields.keys())))  # fmt: skip
+        return content
 
     error_messages = {  # noqa: RUF012
         "unknown": _("There is no such field."),  # type: ignore[dict-item]

@@ -21,7 +21,20 @@ from comptoir.web.cell_html import cell_writer, icon_writer, rows_writer
 from comptoir.web.frame import TOAST_COOKIE
 from comptoir.web.health import health_pages
 from comptoir.web.ids import IdConverter
-from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, tokens, users
+from comptoir.web.screens import (
+    api_docs,
+    dashboard,
+    jobs,
+    module_data,
+    modules,
+    records,
+    reports,
+    roles,
+    search,
+    tokens,
+    users,
+)
+from comptoir.web.screens import security as security_screen
 from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
 from comptoir.web.themes import COMPILED, StaticFiles, load_theme, template_loader
 
@@ -109,7 +122,19 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     app.register_blueprint(account.pages)
 
     app.register_blueprint(health_pages(deployment, registry))
-    for screen in (api_docs, dashboard, search, reports, modules, jobs, users, roles, tokens):
+    for screen in (
+        api_docs,
+        dashboard,
+        search,
+        reports,
+        modules,
+        module_data,
+        jobs,
+        users,
+        roles,
+        tokens,
+        security_screen,
+    ):
         app.register_blueprint(screen.pages)
     for declared in registry.record_types.values():
         records.add_record_type(app, declared)

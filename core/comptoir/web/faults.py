@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.exceptions import NotFound as NoRoute
 
 from comptoir.db.outages import refusal_of
-from comptoir.errors import ComptoirError, Conflict, SignInRequired
+from comptoir.errors import ComptoirError, Conflict, NotFound, SignInRequired
 from comptoir.i18n import Text, _, speaking
 from comptoir.modules.life_cycle import quarantine
 from comptoir.registry.blame import plugin_to_blame
@@ -59,6 +59,8 @@ def install_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def not_http(error: HTTPException) -> Response:
+        if isinstance(error, NoRoute) and (paused := _paused_module(app)) is not None:
+            return answer(app, paused)
         if is_api(request):
             return problem_of(error).response()
         status = error.code or 500
@@ -100,6 +102,26 @@ def install_errors(app: Flask) -> None:
         return answer(app, shown, number=number)
 
 
+def _paused_module(app: Flask) -> NotFound | None:
+    """Why nothing is here where the address belongs to a module that is switched off for the moment."""
+    steps = [step for step in request.path.split("/") if step]
+    name = (steps[2:] if is_api(request) else steps)[:1]
+    deployment = app.extensions["comptoir"].deployment
+    if not name or name[0] in app.extensions["comptoir"].registry.plugins:
+        return None
+    plugin = deployment.registry_with_paused().plugins.get(name[0])
+    if plugin is None:
+        return None
+    return NotFound(
+        _(
+            "{module} is switched off at the moment. Nothing is lost: its records are kept, and an administrator can"
+            " switch it on again under Modules and settings.",
+            module=plugin.manifest.title,
+        ),
+        code="core.module_paused",
+    )
+
+
 def _report_plugin(app: Flask, error: Exception) -> str | None:
     """The title of the plugin whose code failed, after its fault was noted for the modules page."""
     state = app.extensions["comptoir"]
@@ -139,7 +161,7 @@ def _to_sign_in() -> Response:
 
 def _page(app: Flask, error: ComptoirError, number: str) -> Response:
     status = error.status
-    title = str(TITLES.get(status, TITLES[500]))
+    title = str(_("This module is off") if error.code == "core.module_paused" else TITLES.get(status, TITLES[500]))
     model = ErrorPage(
         status, title, str(error), number, (Action(str(_("To the start page")), "/", "home", tone="primary"),)
     )

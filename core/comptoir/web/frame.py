@@ -190,7 +190,10 @@ def settings_side() -> tuple[NavGroup, ...]:
     return (
         NavGroup(
             str(_("People")),
-            (item(_("Users"), "/settings/users"), item(_("Roles"), "/settings/roles"), item(_("Teams"), "/base/teams")),
+            (
+                item(_("Users"), "/settings/users"), item(_("Roles"), "/settings/roles"), item(_("Teams"), "/base/teams"),
+                item(_("Security"), "/settings/security"),
+            ),
         ),
         NavGroup(
             str(_("Platform")),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 COOKIE = "comptoir"
 FORM_COOKIE = "comptoir-form"
+DEVICE_COOKIE = "comptoir-device"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -167,6 +168,7 @@ def opened_visit(deployment: Deployment, registry: Registry, actors: Actors, *, 
         # the policy follows from the session that the same connection just looked up
         uow.policy, uow.user_id = policy_for(registry, actor.grants), actor.id
         context = deployment.context_in(uow, actor, registry)
+        uow.system.info["address"] = request.remote_addr or ""
         formats = Formats(actor.language, context.timezone, deployment.settings.currency, now)
         g.visit = Visit(context, user, row, formats, json.loads(user.preferences or "{}"))
         is_due = is_due_for_touch(row, now)

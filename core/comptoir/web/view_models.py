@@ -650,6 +650,8 @@ class ModuleRow:
     locked: bool = False
     update: str = ""
     uninstall_url: str = ""
+    data_url: str = ""
+    """Where an administrator reads and exports what a module keeps while it is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -720,6 +722,39 @@ class AdminTable:
     url: str = ""
     pager: Pager | None = None
     empty: Empty | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityPage:
+    """The security log: what to look for, and what was found."""
+
+    title: str
+    url: str
+    filters: tuple[FieldInput, ...]
+    table: Table
+    pager: Pager
+    empty: Empty
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A browser that is signed in; the present one has nothing to end it with but signing out."""
+
+    browser: str
+    agent: str
+    address: str
+    since: str
+    used: str
+    end_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """Where somebody is signed in."""
+
+    title: str
+    sessions: tuple[SessionLine, ...]
 
 
 @dataclass(frozen=True, slots=True)

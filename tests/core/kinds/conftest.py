@@ -43,7 +43,7 @@ def api_for(app: Flask, stage: Stage) -> Callable[..., Callable[..., TestRespons
     def make(grants: Mapping[str, str]) -> Callable[..., TestResponse]:
         person = stage.user(grants=grants)
         with stage.system() as ctx:
-            token, _row = create_token(ctx.system_session, person, "test", (), ctx.now())
+            token, _row = create_token(ctx.bookkeeping("test"), person, "test", (), ctx.now())
 
         def call(method: str, path: str, json: Any = None) -> TestResponse:
             options = {} if json is None else {"json": json}
