@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from sqlalchemy import func, or_, select
 
-from comptoir.base.countries import country_code
 from comptoir.base.models import (
     Appointment,
     Contact,
@@ -26,6 +25,7 @@ from comptoir.toolkit import (
     RuleViolations,
     _,
     changes_of,
+    country_code,
     fold,
     of_type,
     save,
@@ -108,6 +108,9 @@ def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
             for email in contact.emails:
                 email.address = _trimmed(email.address)
                 email.address_key = _key(email.address, 254)
+        for place in (contact, *(contact.addresses if change.touches("addresses") else ())):
+            if change.touches("country", "addresses") and isinstance(place.country, str):
+                place.country = country_code(place.country) or place.country
         if change.touches("addresses") and contact.addresses:
             main = contact.addresses[0]
             contact.city = main.city or contact.city

@@ -5,7 +5,8 @@ Whoever handles a value asks the kind of its field; nobody asks which kind it is
 
 from comptoir.kinds.calendar import PERIODS, Day, Moment, is_period
 from comptoir.kinds.cell import Cell, CellKind, FieldKind
-from comptoir.kinds.choice import Country, Listed, StageOf, TimeZone, country_code
+from comptoir.kinds.choice import Country, Listed, StageOf, TimeZone
+from comptoir.kinds.countries import country_code
 from comptoir.kinds.kind import (
     EQUALITY,
     ORDER,

@@ -10,8 +10,9 @@ from zoneinfo import available_timezones
 from babel import Locale
 
 from comptoir.errors import RuleViolation
-from comptoir.i18n import LANGUAGES, Lazy, _, current_language, speaking
+from comptoir.i18n import LANGUAGES, Lazy, Text, _, current_language, speaking
 from comptoir.kinds.cell import Cell, CellKind
+from comptoir.kinds.countries import CODES, country_code
 from comptoir.kinds.kind import Choice, Field, Page, Refusal, Source, as_text, unreadable
 from comptoir.kinds.text import Plain
 from comptoir.texts import fold
@@ -117,66 +118,61 @@ def _territories(language: str) -> Mapping[str, str]:
     return Locale.parse(language).territories
 
 
-NOWHERE = frozenset({"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB", "AC", "CP", "CQ", "DG", "EA", "IC", "TA"})
-"""Codes of two letters that name no country in ISO 3166."""
-
-COUNTRIES: tuple[Choice, ...] = tuple(
-    Choice(code, _CountryName(code))
-    for code in sorted(_territories("en"))
-    if len(code) == 2 and code.isalpha() and code not in NOWHERE
-)
-_CODES = frozenset(choice.value for choice in COUNTRIES)
-
-
-@lru_cache(maxsize=1)
-def _countries_by_name() -> Mapping[str, str]:
-    """Codes by folded name, in every language that the house speaks and a few more spellings."""
-    found = {"uk": "GB", "england": "GB", "usa": "US", "holland": "NL", "czech republic": "CZ", "turkey": "TR"}
-    for language in LANGUAGES:
-        for code, name in _territories(language).items():
-            if code in _CODES:
-                found.setdefault(fold(name), code)
-    return found
-
-
-def country_code(text: str) -> str | None:
-    """The ISO 3166 code of a country, by the code or by its name in any language that the house speaks."""
-    code = text.strip().upper()
-    return code if code in _CODES else _countries_by_name().get(fold(text))
+COUNTRIES: tuple[Choice, ...] = tuple(Choice(code, _CountryName(code)) for code in sorted(CODES))
 
 
 class Country(Listed):
-    """A country, kept as its ISO 3166 code and shown by its name in the reader's language."""
+    """A country, kept as its ISO 3166 code and shown by its name in the reader's language.
+
+    A name that nobody knows is kept as it was typed, and marked: a file is not refused for a misspelt country.
+    """
 
     name = "country"
     look: ClassVar[CellKind] = "text"
     width = 6
+    may_stay_unread = True
 
     def choices(self, field: Field) -> Sequence[Choice]:
         """All countries, in the order of their codes."""
         return COUNTRIES
 
     def read(self, field: Field, given: Any, source: Source) -> str:
-        """A code, or a name in any language that the house speaks."""
-        code = country_code(as_text(given))
-        if code is None:
-            raise unreadable(field, given, self.wanted(field))
-        return code
+        """A code, or a name in any of many languages."""
+        text = " ".join(as_text(given).split())
+        return country_code(text) or text
 
-    def wanted(self, field: Field) -> Any:
-        """An example, because the list is long."""
-        return _("a country such as RO")
+    def from_json(self, field: Field, given: Any) -> str:
+        """The same: names are kept by their codes."""
+        text: str = super().from_json(field, given)
+        return country_code(text) or text
 
-    def unlisted(self, field: Field, value: str) -> RuleViolation:
-        """The code where a name was given."""
-        code = country_code(value)
-        if code is not None:
-            return RuleViolation("core.not_a_country", _("Give the code of the country: {code}.", code=code))
-        return RuleViolation("core.not_a_country", _("Give the code of a country such as RO."))
+    def flaw(self, field: Field, value: Any) -> Refusal:
+        """A text that can be kept."""
+        return Plain.flaw(self, field, value)
+
+    def unread(self, value: Any) -> Text | None:
+        """What to mention of a name that nobody knows."""
+        if value in CODES:
+            return None
+        return _("“{name}” is kept as typed, because no country is called so. Correct it.", name=str(value)[:40])
 
     def cell(self, field: Field, value: Any, page: Page, currency: str | None) -> Cell:
-        """The name."""
+        """The name; marked where nobody knows it."""
+        if value not in CODES:
+            return Cell(str(value), tone="warn")
         return Cell(str(_territories(page.formats.language).get(value, value)))
+
+    def operand(self, field: Field, text: str) -> Any:
+        """A code or a name."""
+        return self.comparable(country_code(text) or text)
+
+    def schema(self, field: Field, *, writing: bool) -> dict[str, Any]:
+        """A text, because names are taken too."""
+        return Plain.schema(self, field, writing=writing)
+
+    def filter_schema(self, field: Field) -> dict[str, Any]:
+        """A text, because names are taken too."""
+        return Plain.filter_schema(self, field)
 
 
 @lru_cache(maxsize=1)

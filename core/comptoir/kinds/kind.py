@@ -201,7 +201,7 @@ class Kind:
     settled: ClassVar[bool] = False
     """Whether a value that was read is final: no plugin prepares it any further, so that it can be checked at once."""
     may_stay_unread: ClassVar[bool] = False
-    """Whether what cannot be read is kept as it was typed; `is_unread` tells which."""
+    """Whether what cannot be read is kept as it was typed; `unread` tells which."""
     staged: ClassVar[bool] = False
     """Whether its values come from the record type's workflow."""
 
@@ -228,9 +228,9 @@ class Kind:
         """The first rule that a value breaks."""
         return None
 
-    def is_unread(self, value: Any) -> bool:
-        """Whether a value was kept as it was typed, because it could not be read."""
-        return False
+    def unread(self, value: Any) -> Text | None:
+        """What to mention of a value that was kept as it was typed, because it could not be read; None where it was read."""
+        return None
 
     def choices(self, field: Field) -> Sequence[Choice] | None:
         """The values there are; None where anything goes."""

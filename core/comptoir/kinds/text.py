@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from comptoir.errors import RuleViolation
 from comptoir.formats import Formats, phone_in_groups
+from comptoir.i18n import Text as Words
 from comptoir.i18n import _
 from comptoir.kinds.cell import Cell
 from comptoir.kinds.columns import Json
@@ -136,12 +137,18 @@ class Phone(Text):
 
     def cell(self, field: Field, value: Any, page: Page, currency: str | None) -> Cell:
         """The number in groups, to dial; marked where it could not be read as one."""
-        tone = "warn" if self.is_unread(value) else ""
+        tone = "" if is_dialable(str(value)) else "warn"
         return Cell(phone_in_groups(str(value)), "phone", url=str(value), tone=tone)
 
-    def is_unread(self, value: Any) -> bool:
-        """Whether a number is not in E.164."""
-        return not is_dialable(str(value))
+    def unread(self, value: Any) -> Words | None:
+        """What to mention of a number that is not in E.164."""
+        if is_dialable(str(value)):
+            return None
+        return _(
+            "“{number}” is kept as typed, because it is no number of its country. "
+            "Write it with a prefix such as +40, or fill in the country.",
+            number=str(value)[:40],
+        )
 
 
 class Url(Text):

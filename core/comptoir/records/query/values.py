@@ -94,7 +94,8 @@ def _single(ctx: Context, path: Path, operator: str, text: str, parameter: str) 
     field = path.field
     value = _read(field, operator, text, parameter)
     known = path.declared.choices(ctx, field)
-    if known is not None and value not in (values := [choice.value for choice in known]):
+    is_closed = known is not None and not field.kind.may_stay_unread
+    if known is not None and is_closed and value not in (values := [choice.value for choice in known]):
         raise unknown("core.unknown_value", _("value"), text, values, parameter)
     return value
 

@@ -341,17 +341,13 @@ class _Importer:
                         directory.learn(record.id, getattr(record, by))
 
     def _mention_unread(self, row: Row) -> None:
-        """A notice for each telephone number that was kept as typed."""
+        """A notice for each telephone number and country that was kept as typed."""
         for target in self._unread:
             typed = " ".join(str(row.cells.get(target.column) or "").split())
             held = getattr(row.record, target.name, None)
             kept = [getattr(line, target.field.name) for line in held] if isinstance(held, list) else [held]
-            if typed and typed in kept and target.field.kind.is_unread(typed):
-                message = _(
-                    "“{number}” is kept as typed, because it is no number of its country. "
-                    "Write it with a prefix such as +40, or fill in the country.",
-                    number=typed[:40],
-                )
+            message = target.field.kind.unread(typed) if typed and typed in kept else None
+            if message is not None:
                 self._notice(Problem(row.line, target.column, str(message), is_notice=True), row)
 
     def _save_apart(self, rows: Sequence[Row], error: ComptoirError) -> None:

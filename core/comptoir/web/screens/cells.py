@@ -123,15 +123,16 @@ def plain(value: Any) -> str:
     return str(value)
 
 
+def stored_value(field: Field, stored: Any) -> Any:
+    """The value that the history keeps as JSON; None where it is no value of the field any more."""
+    try:
+        return None if stored is None or field.kind.lined else field.kind.from_json(field, stored)
+    except RuleViolation:
+        return None
+
+
 def shown_change(cells: Cells, name: str, value: Any) -> str:
     """A value as stored in the history, as the page would show it."""
     field = cells.declared.fields.get(name)
-    if field is None or value is None:
-        return plain(value)
-    if field.kind.lined:
-        return plain(value)
-    try:
-        value = field.kind.from_json(field, value)
-    except RuleViolation:
-        return plain(value)
-    return cells.cell(name, field, {name: value}).text
+    found = stored_value(field, value) if field is not None else None
+    return plain(value) if field is None or found is None else cells.cell(name, field, {name: found}).text

@@ -309,7 +309,7 @@ def _field_input(
         display = names.get(str(described.target), {}).get(item.value, "") if item.value else (typed or "")
         if item.value and not display:
             display = "…"
-    options = tuple(item.options) or tuple(_options(visit, declared, record, described))
+    options = tuple(item.options) or tuple(_options(visit, declared, record, described, value))
     prefix = ""
     if described.currency:
         own = declared.currency_of(item.name)
@@ -324,7 +324,8 @@ def _field_input(
     )  # fmt: skip
 
 
-def _options(visit: Visit, declared: DeclaredType, record: Record, described: Field) -> Iterator[Option]:
+def _options(visit: Visit, declared: DeclaredType, record: Record, described: Field, held: str) -> Iterator[Option]:
+    """What a field may be chosen from, with what it holds though it is in no list any more."""
     listed = declared.choices(visit.context, described, record)
     if listed is None:
         return
@@ -337,6 +338,8 @@ def _options(visit: Visit, declared: DeclaredType, record: Record, described: Fi
         yield Option("", "")
     for choice in by_label(listed, described):
         yield Option(choice.value, str(choice.label))
+    if held and described.kind.may_stay_unread and held not in {choice.value for choice in listed}:
+        yield Option(held, held)
 
 
 def by_label(listed: Sequence[Choice], described: Field) -> Sequence[Choice]:

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Response, render_template, request
@@ -28,7 +29,7 @@ from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens import timeline
 from comptoir.web.screens.boards import undo_of
-from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wanted_titles, wire_name
+from comptoir.web.screens.cells import Cells, Titles, look_up_titles, stored_value, value_of, wanted_titles, wire_name
 from comptoir.web.screens.forms import sections_of
 from comptoir.web.screens.lists import url_with
 from comptoir.web.session import Visit, current_visit
@@ -132,15 +133,15 @@ def _titles(visit: Visit, declared: DeclaredType, record: Record, happened: Sequ
     """The titles of everything that the page mentions."""
     wanted: dict[str, set[int]] = {"core_user": timeline.people_of(happened)}
     hidden = declared.hidden_fields(visit.context.actor.grants)
-    for name, field in declared.references():
-        if name in hidden:
+    for name, field in declared.fields.items():
+        if name in hidden or not (field.target is not None or field.kind.points_anywhere):
             continue
-        value = value_of(record, declared, name)
-        if value:
-            wanted.setdefault(str(field.target), set()).add(value)
+        values = [value_of(record, declared, name)]
         for happening in happened:
             change = happening.entry.changes.get(name) if happening.entry is not None else None
-            wanted.setdefault(str(field.target), set()).update(v for v in change or () if isinstance(v, int))
+            values += [value for value in map(partial(stored_value, field), change or ()) if value is not None]
+        for referred in filter(None, (field.kind.refers_to(field, value) for value in values)):
+            wanted.setdefault(referred[0], set()).add(referred[1])
     return look_up_titles(visit, wanted)
 
 
