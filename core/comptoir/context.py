@@ -53,8 +53,8 @@ class Registry(Protocol):
         """Scheduled jobs by name."""
 
     @property
-    def handlers(self) -> Mapping[str, Callable[..., Any]]:
-        """The functions of deferred work by name."""
+    def deferred_work(self) -> Mapping[str, Any]:
+        """Deferred work by name."""
 
     def record_type(self, key: str | type[Record]) -> Any:
         """The record type with this name or class; `NotFound` when its module is off."""
@@ -86,6 +86,9 @@ class Sessions(Protocol):
 
     def savepoint(self) -> AbstractContextManager[None]:
         """A part of the work that is undone alone when it raises."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A part of the reading that may fail alone."""
 
 
 Outbox = Callable[[Session, str, str, Sequence[Any]], None]
@@ -151,6 +154,10 @@ class Context:
         """A part of the work that is undone alone when it raises."""
         return self._unit_of_work.savepoint()
 
+    def reading(self) -> AbstractContextManager[None]:
+        """A part of the reading that may fail alone, such as a panel of a page."""
+        return self._unit_of_work.reading()
+
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """A value that is worked out once in a unit of work, such as the rows of a small table."""
         if key not in self._kept:
@@ -166,6 +173,12 @@ class Context:
     def hooks(self) -> Any:
         """The hook relay of this generation."""
         return self.registry.hooks
+
+    @property
+    def cause(self) -> tuple[str, ...]:
+        """The deferred work under way and what led to it, the oldest first; empty where a person acts."""
+        cause: tuple[str, ...] = self._unit_of_work.system.info.get("cause", ())
+        return cause
 
     def now(self) -> dt.datetime:
         """The present moment in UTC; tests set it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from comptoir.access.permissions import Actor, system_actor
 from comptoir.context import Context, Sessions
 from comptoir.db.engine import create_engine
 from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import opened
 from comptoir.errors import ConfigurationError, Unavailable
 from comptoir.i18n import _
 from comptoir.jobs.outbox import deliver_later
 from comptoir.registry.discover import Available, discover_plugins
 from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
-from comptoir.registry.policies import policy_for
 from comptoir.registry.registry import Registry, build_registry
 from comptoir.settings import Settings, load_settings
 
@@ -167,16 +167,11 @@ class Deployment:
 
     # -- units of work ----------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def context(self, actor: Actor, *, write: bool = True, registry: Registry | None = None) -> Iterator[Context]:
-        """A context for an actor; commits at the end of the block, rolls back when it raises."""
-        registry = registry or self.registry
-        policy = None if actor.is_system else policy_for(registry, actor.grants)
-        with UnitOfWork(self.engine, policy=policy, user_id=actor.id, write=write) as uow:
-            context = self.context_in(uow, actor, registry)
-            yield context
-            if write:
-                context.write_outbox()
+    def context(
+        self, actor: Actor, *, write: bool = True, registry: Registry | None = None
+    ) -> AbstractContextManager[Context]:
+        """A context for an actor in one try, for tests and a person at a prompt; all else goes through `edge.perform`."""
+        return opened(self, actor, write=write, registry=registry)
 
     def context_in(self, uow: Sessions, actor: Actor, registry: Registry | None = None) -> Context:
         """A context within a unit of work that somebody else commits (after `Context.write_outbox`)."""
@@ -191,6 +186,8 @@ class Deployment:
             outbox=deliver_later,
         )
 
-    def system_context(self, reason: str, *, write: bool = True, registry: Registry | None = None) -> Any:
-        """A context with every right, for jobs and the command line."""
+    def system_context(
+        self, reason: str, *, write: bool = True, registry: Registry | None = None
+    ) -> AbstractContextManager[Context]:
+        """A context with every right in one try, as `context`."""
         return self.context(system_actor(reason), write=write, registry=registry)

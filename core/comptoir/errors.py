@@ -87,6 +87,12 @@ class Conflict(ComptoirError):
         self.current = current or {}
 
 
+class Overtaken(Conflict):
+    """Another transaction was faster; the same work, begun anew, may succeed."""
+
+    code = "core.stale"
+
+
 class PreconditionFailed(Conflict):
     """``If-Match`` named a version that is no longer the current one."""
 

@@ -8,7 +8,9 @@ from comptoir.access.models import Team, User
 from comptoir.context import Context
 from comptoir.contributions import (
     Action,
+    Backoff,
     Board,
+    Composer,
     DeferredWork,
     Fact,
     Form,
@@ -19,6 +21,7 @@ from comptoir.contributions import (
     MenuItem,
     Panel,
     Permission,
+    Progress,
     Report,
     ReportColumn,
     ReportResult,
@@ -27,8 +30,11 @@ from comptoir.contributions import (
     ScreenAddition,
     Screens,
     Section,
+    Step,
+    Steps,
     Tab,
     Tile,
+    When,
 )
 from comptoir.db.base import Base
 from comptoir.db.fields import (
@@ -182,7 +188,9 @@ __all__ += [
 # contributing: screens, rights, work
 __all__ += [
     "Action",
+    "Backoff",
     "Board",
+    "Composer",
     "Cron",
     "Daily",
     "DeferredWork",
@@ -197,6 +205,7 @@ __all__ += [
     "Monthly",
     "Panel",
     "Permission",
+    "Progress",
     "Report",
     "ReportColumn",
     "ReportResult",
@@ -206,9 +215,12 @@ __all__ += [
     "ScreenAddition",
     "Screens",
     "Section",
+    "Step",
+    "Steps",
     "Tab",
     "Tile",
     "Weekly",
+    "When",
     "hookimpl",
     "hookspec",
 ]

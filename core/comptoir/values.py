@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -22,6 +22,10 @@ class RecordRef:
 
     record_type: str
     record_id: int
+    changed: tuple[str, ...] = field(default=(), compare=False)
+    """The fields that a change touched, where a hook tells of one."""
+    cause: tuple[str, ...] = field(default=(), compare=False)
+    """The deferred work that made the change and what led to it, the oldest first; empty where a person did."""
 
     def __str__(self) -> str:
         return f"{self.record_type}/{self.record_id}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from textwrap import shorten
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from comptoir.cli.terminal import Terminal, as_json, pass_terminal, print_rows
 from comptoir.i18n import _
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 LINE = 120
 """How much of the details stands in a line of the table; JSON has all of them."""
@@ -31,15 +35,18 @@ def list_(terminal: Terminal, person: str, kind: str, first: str, last: str, lim
     from comptoir.access.security_log import EventFilter, described, list_events
 
     given = {"person": person, "kind": kind, "from": first, "to": last}
-    with terminal.context("comptoir audit list", write=False) as ctx:
+
+    def look(ctx: Context) -> list[dict[str, Any]]:
         found = list_events(ctx.bookkeeping("security log"), EventFilter.of(given, ctx.timezone), size=limit)
-        rows = [
+        return [
             {
                 "at": event.at, "kind": event.kind, "actor": event.actor, "about": event.about, "address": event.address,
                 "details": event.details if as_json else shorten(described(event.details), LINE, placeholder=" …"),
             }
             for event in found
         ]  # fmt: skip
+
+    rows = terminal.perform("comptoir audit list", look, write=False)
     columns = {
         "at": _("When"), "kind": _("What"), "actor": _("Who"), "about": _("About"), "address": _("Address"),
         "details": _("Details"),

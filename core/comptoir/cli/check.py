@@ -20,7 +20,9 @@ from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _, ngettext
 
 if TYPE_CHECKING:
+    from comptoir.context import Context
     from comptoir.deployment import Deployment
+    from comptoir.jobs.inspect import JobStatus, SchedulerStatus
     from comptoir.settings import Settings
 
 SCARCE = 200 * 2**20
@@ -191,18 +193,22 @@ def _users(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _jobs(deployment: Deployment) -> Iterator[Finding]:
+    from comptoir.access.permissions import system_actor
+    from comptoir.edge import perform
     from comptoir.jobs.inspect import jobs, scheduler
     from comptoir.jobs.models import DEAD, QueuedWork
     from comptoir.registry.models import ProcessRow
 
-    with deployment.system_context("comptoir check", write=False) as ctx:
+    def look(ctx: Context) -> tuple[SchedulerStatus, int, int, list[JobStatus]]:
         session, now = ctx.bookkeeping("health"), ctx.now()
         clock = scheduler(session, now=now)
         serving = session.scalar(
             select(func.count()).select_from(ProcessRow).where(ProcessRow.seen_at > now - dt.timedelta(seconds=30))
         )
         dead = session.scalar(select(func.count()).select_from(QueuedWork).where(QueuedWork.state == DEAD)) or 0
-        failing = [job for job in jobs(ctx) if job.state in ("failing", "hanging")]
+        return clock, serving or 0, dead, [job for job in jobs(ctx) if job.state in ("failing", "hanging")]
+
+    clock, serving, dead, failing = perform(deployment, system_actor("comptoir check"), look, write=False)
     sound = True
     if not clock.alive and serving:
         sound = False

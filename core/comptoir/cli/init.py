@@ -19,6 +19,7 @@ from comptoir.i18n import _, ngettext
 from comptoir.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from comptoir.context import Context
     from comptoir.deployment import Deployment
 
 ADMIN_EMAIL = "admin@example.com"
@@ -259,14 +260,16 @@ def _administrator(terminal: Terminal, email: str | None, password: str | None, 
 
 def _add_administrator(deployment: Deployment, wanted: Administrator | None) -> Administrator | None:
     """Create them; an existing user of that address stays as they are and becomes administrator."""
+    from comptoir.access.permissions import system_actor
     from comptoir.access.roles import grant_role, seed_administrator_role
     from comptoir.access.users import add_user, find_user
+    from comptoir.edge import perform
 
-    with deployment.system_context("comptoir init") as ctx:
+    def appoint(ctx: Context) -> bool:
         session = ctx.bookkeeping("first administrator")
         role = seed_administrator_role(session)
         if wanted is None:
-            return None
+            return False
         try:
             grant_role(session, find_user(session, wanted.email), role)
         except NotFound:
@@ -280,10 +283,14 @@ def _add_administrator(deployment: Deployment, wanted: Administrator | None) -> 
                 now=ctx.now(),
                 seats=deployment.settings.seats,
             )
-        else:
-            say(_("{email} is a user already; their password stays.", email=wanted.email))
-            return None
-    return wanted
+            return True
+        return False
+
+    if perform(deployment, system_actor("comptoir init"), appoint):
+        return wanted
+    if wanted is not None:
+        say(_("{email} is a user already; their password stays.", email=wanted.email))
+    return None
 
 
 def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
@@ -291,10 +298,12 @@ def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
     from sqlalchemy import select
 
     from comptoir.access.models import User
+    from comptoir.access.permissions import system_actor
     from comptoir.access.users import seats_taken, set_password
+    from comptoir.edge import perform
     from comptoir.registry.models import DemoRecord
 
-    with deployment.system_context("comptoir demo") as ctx:
+    def let_in(ctx: Context) -> list[tuple[str, str]]:
         session, seats = ctx.bookkeeping("first administrator"), deployment.settings.seats
         people = session.scalars(
             select(User)
@@ -310,6 +319,8 @@ def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
                 set_password(session, user, DEMO_PASSWORD, ctx.now(), seats=seats)
                 opened.append((user.email or "", user.name))
         return opened
+
+    return perform(deployment, system_actor("comptoir demo"), let_in)
 
 
 def print_log_ins(people: Sequence[tuple[str, str]]) -> None:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from comptoir.db.engine import WRITE
 from comptoir.db.gate import RecordSession
-from comptoir.errors import Conflict
-from comptoir.i18n import _
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class Guard(Protocol):
@@ -86,10 +80,6 @@ class UnitOfWork:
             self._user = self.policy.session(self.connection, self.user_id)
         return self._user
 
-    def session_for(self, policy: Guard, user_id: int | None) -> RecordSession:
-        """Another user's session in this transaction; the caller flushes and closes it."""
-        return policy.session(self.connection, user_id)
-
     def on_commit(self, call: Callable[[], object]) -> None:
         """Have `call` called once the transaction is committed; what it raises is logged, as the work is done."""
         self._after.append(call)
@@ -110,6 +100,15 @@ class UnitOfWork:
             else:
                 with self.user.begin_nested():
                     yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """A part of the reading that may fail alone: on PostgreSQL a failed statement spoils its whole transaction."""
+        if self.connection.dialect.name == "sqlite":
+            yield
+        else:
+            with self.connection.begin_nested():
+                yield
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -133,25 +132,6 @@ class UnitOfWork:
 
     def _sessions(self) -> list[RecordSession]:
         return [session for session in (self._user, self._system) if session is not None]
-
-
-def run_in_unit_of_work(
-    engine: Engine, work: Callable[[UnitOfWork], T], *, attempts: int = 5, write: bool = True, **options: Any
-) -> T:
-    """What `work` returns, run again from the start when another transaction got in its way; at last Conflict.
-
-    `options` are those of `UnitOfWork`; `work` must have no effect outside the database.
-    """
-    for attempt in range(attempts):
-        try:
-            with UnitOfWork(engine, write=write, **options) as uow:
-                return work(uow)
-        except DBAPIError as error:
-            if not is_busy(error):
-                raise
-            if attempt + 1 < attempts:
-                time.sleep(random.uniform(0.005, 0.02 * 2**attempt))
-    raise Conflict(_("The database is busy with another change. Try again in a moment."), code="core.busy")
 
 
 def is_busy(error: DBAPIError) -> bool:

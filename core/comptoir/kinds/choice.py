@@ -200,3 +200,11 @@ class TimeZone(Listed):
     def unlisted(self, field: Field, value: str) -> RuleViolation:
         """An example, because the list is long."""
         return RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."))
+
+    def schema(self, field: Field, *, writing: bool) -> dict[str, Any]:
+        """A text, because the list is long."""
+        return Plain.schema(self, field, writing=writing)
+
+    def filter_schema(self, field: Field) -> dict[str, Any]:
+        """A text, because the list is long."""
+        return Plain.filter_schema(self, field)

@@ -137,6 +137,8 @@ class Phone(Text):
 
     def cell(self, field: Field, value: Any, page: Page, currency: str | None) -> Cell:
         """The number in groups, to dial; marked where it could not be read as one."""
+        if not any(character.isdigit() for character in str(value)):
+            return Cell(str(value), note=str(_("no number to dial")))
         tone = "" if is_dialable(str(value)) else "warn"
         return Cell(phone_in_groups(str(value)), "phone", url=str(value), tone=tone)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy import String, delete, or_, select, type_coerce, update
 from sqlalchemy.orm import Session
@@ -10,8 +11,9 @@ from sqlalchemy.orm import Session
 from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.access.permissions import Actor, raise_access_stamp
 from comptoir.access.security_log import MODULE_CHANGED, record_event
+from comptoir.context import Context
 from comptoir.db.gate import opened
-from comptoir.db.migrations import remove, schema_change
+from comptoir.db.migrations import remove
 from comptoir.deployment import Deployment
 from comptoir.errors import PluginError
 from comptoir.i18n import _
@@ -19,7 +21,7 @@ from comptoir.modules.export import export_module
 from comptoir.modules.fingerprint import fingerprint
 from comptoir.modules.life_cycle import pause_modules
 from comptoir.modules.plan import Outcome, Plan, current_states, export_path, plan
-from comptoir.modules.schema import raise_generation, schema_context, unit_of
+from comptoir.modules.schema import change_schema, raise_generation, unit_of
 from comptoir.records.history import HistoryEntry
 from comptoir.registry.models import DemoRecord, ModuleRow, QuarantineRow, State
 from comptoir.registry.registry import Registry, build_registry
@@ -48,17 +50,23 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
     # two steps on purpose: every worker stops using the tables before they go
     if current[name] is State.ENABLED:
         pause_modules(deployment, [name], actor=actor)
-    with schema_change(deployment.engine) as connection:
+
+    def take_away(ctx: Context) -> Path:
+        session = ctx.bookkeeping("modules")
+        connection = session.connection()
         exported = export_module(connection, registry, name, export_path(deployment, name), deployment.clock())
-        with schema_context(deployment, connection, registry, actor) as ctx:
-            for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
-                outcome()
-            session = ctx.bookkeeping("modules")
-            record_event(session, MODULE_CHANGED, about=name, state="uninstalled", export=exported.name)
-            _forget(session, registry, name, types)
-            raise_generation(session)
-            raise_access_stamp(session)
+        for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
+            outcome()
+        record_event(session, MODULE_CHANGED, about=name, state="uninstalled", export=exported.name)
+        _forget(session, registry, name, types)
+        raise_generation(session)
+        raise_access_stamp(session)
+        ctx.write_outbox()  # while the tables of what is told are there
+        session.flush()
         remove(connection, unit_of(registry, name))
+        return exported
+
+    exported = change_schema(deployment, registry, actor, take_away)
     after = fingerprint(deployment, excluding=name, registry=registry)
     return Outcome(made, export=exported, untouched=before == after)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Named:
     """Finds what a text names, as far as the actor may see it; the source of kinds for one record type."""
 
-    def __init__(self, ctx: Context, declared: DeclaredType, formats: Formats) -> None:
+    def __init__(self, ctx: Context, declared: DeclaredType | None, formats: Formats) -> None:
         self.ctx = ctx
         self.declared = declared
         self.formats = formats
@@ -59,7 +59,7 @@ class Named:
     def stage(self, field: Field, text: str) -> str:
         """A stage by its name or its label, whatever their case and accents."""
         if self._stages is None:
-            workflow = self.declared.declaration.workflow
+            workflow = self.declared.declaration.workflow if self.declared is not None else None
             self._stages = {}
             for stage in workflow.stages(self.ctx, None) if workflow is not None else ():
                 self._stages.setdefault(fold(str(stage.label)), stage.name)

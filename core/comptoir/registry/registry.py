@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,8 +11,16 @@ import pluggy
 from sqlalchemy import Table
 
 from comptoir.access.models import Team, User
-from comptoir.context import Context
-from comptoir.contributions import ACTIONS, Job, List, Permission, ScreenAddition, Screens, Section
+from comptoir.contributions import (
+    ACTIONS,
+    DeferredWork,
+    Job,
+    List,
+    Permission,
+    ScreenAddition,
+    Screens,
+    Section,
+)
 from comptoir.contributions import Form as FormScreen
 from comptoir.db.base import Base
 from comptoir.db.fields import fields_of
@@ -184,9 +192,9 @@ class Registry:
         }
 
     @cached_property
-    def handlers(self) -> Mapping[str, Callable[[Context, dict[str, Any]], Any]]:
-        """The functions of deferred work by name."""
-        return {work.name: work.function for _plugin, work in self.contributions("contribute_deferred_work")}
+    def deferred_work(self) -> Mapping[str, DeferredWork]:
+        """Deferred work by name."""
+        return {work.name: work for _plugin, work in self.contributions("contribute_deferred_work")}
 
 
 def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *, generation: int = 0) -> Registry:

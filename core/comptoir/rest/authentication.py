@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from flask import Request
 
 from comptoir.access.models import ApiToken, User
-from comptoir.access.permissions import Actor, actor_of
+from comptoir.access.permissions import Actor, actor_of, system_actor
 from comptoir.access.sessions import find_session
 from comptoir.access.tokens import find_bearer, is_due_for_touch, touch_token
+from comptoir.context import Context
 from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import perform
 from comptoir.errors import SignInRequired
 from comptoir.i18n import _
 from comptoir.web.security import SAFE_METHODS, require_csrf_token, require_own_origin
@@ -74,10 +76,7 @@ class Callers:
 
     def _touch(self, token_id: int) -> None:
         """Note the use of a token, in a short write of its own, every five minutes at most."""
-        with UnitOfWork(self._deployment.engine, write=True) as uow:
-            row = uow.system.get(ApiToken, token_id)
-            if row is not None:
-                touch_token(uow.system, row, self._deployment.clock())
+        perform(self._deployment, system_actor("token"), lambda ctx: _touch(ctx, token_id), registry=self._registry)
 
     def _actor(self, uow: UnitOfWork, user_id: int, version: int, stamp: int, scopes: tuple[str, ...]) -> Actor:
         known = self._known.get((user_id, scopes))
@@ -90,3 +89,9 @@ class Callers:
             self._known.clear()
         self._known[user_id, scopes] = (stamp, version, actor)
         return actor
+
+
+def _touch(ctx: Context, token_id: int) -> None:
+    row = ctx.bookkeeping("use of a token").get(ApiToken, token_id)
+    if row is not None:
+        touch_token(ctx.bookkeeping("use of a token"), row, ctx.now())

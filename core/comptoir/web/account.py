@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, g, render_template, request
 from sqlalchemy import select, update
 
 from comptoir.access.models import SignInSession, User
+from comptoir.access.permissions import system_actor
 from comptoir.access.security_log import SIGNED_OUT, record_event
 from comptoir.access.sessions import (
     ABSOLUTE,
@@ -30,15 +34,16 @@ from comptoir.access.sessions import (
     rotate_session,
 )
 from comptoir.access.users import ACCOUNTS, rename_user, set_password
-from comptoir.db.fields import fields_of
+from comptoir.context import Context
 from comptoir.db.gate import opened
+from comptoir.db.types import fold
 from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import perform
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, ngettext, speaking
-from comptoir.records.validate import check_value
 from comptoir.web.browsers import browser_name
-from comptoir.web.frame import frame, page, redirect_with
-from comptoir.web.security import require_csrf_token, require_own_origin
+from comptoir.web.frame import frame, is_kept_form, is_partial, page, redirect_with
+from comptoir.web.security import mask_token, require_csrf_token, require_own_origin
 from comptoir.web.session import (
     COOKIE,
     DEVICE_COOKIE,
@@ -67,7 +72,20 @@ from comptoir.web.view_models import (
 )
 
 pages = Blueprint("account", __name__)
+T = TypeVar("T")
 
+CONTINENTS = (
+    "Africa/",
+    "America/",
+    "Antarctica/",
+    "Arctic/",
+    "Asia/",
+    "Atlantic/",
+    "Australia/",
+    "Europe/",
+    "Indian/",
+    "Pacific/",
+)
 PREFERENCES = {"scheme": {"", "light", "dark"}, "density": {"", "compact", "comfortable"}, "rail": {"", "mini"}}
 
 
@@ -85,7 +103,10 @@ def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Respo
     g.pop("visit", None)
     with speaking(preferred_language()):
         model = SignInPage("/login", email=email, error=str(error), next=request.values.get("next", ""))
-        html = render_template("sign_in.html", shell=frame(crumbs=()), page=model)
+        if is_kept_form() or is_partial():
+            html = render_template("_sign_in_again.html", page=model)
+        else:
+            html = render_template("sign_in.html", shell=frame(crumbs=()), page=model)
     answer = Response(html, status=status, mimetype="text/html")
     set_cookie(answer, FORM_COOKIE, form_token())
     return answer
@@ -95,12 +116,48 @@ def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Respo
 @public
 def sign_in_form() -> Response:
     """The page to sign in; whoever is signed in goes on."""
+    token = request.cookies.get(cookie_name(COOKIE))
+    if token:
+        found = _as_system(
+            "sign-in",
+            lambda ctx: find_session(ctx.bookkeeping("own account"), token, ctx.now()) is not None,
+            write=False,
+        )
+        if found:
+            return redirect_with(_own_path(request.args.get("next", "/")))
+    return _sign_in_page()
+
+
+@pages.get("/login/again")
+@public
+def sign_in_again() -> Response:
+    """What a page asks for whose session ended: the form to sign in without leaving it, or a fresh token for its forms.
+
+    Somebody may have signed in meanwhile in another tab.
+    """
     deployment, token = current_deployment(), request.cookies.get(cookie_name(COOKIE))
     if token:
         with UnitOfWork(deployment.engine) as uow:
-            if find_session(uow.system, token, deployment.clock()) is not None:
-                return redirect_with(_own_path(request.args.get("next", "/")))
-    return _sign_in_page()
+            found = find_session(uow.system, token, deployment.clock())
+            if found is not None:
+                return _welcome(Response(status=204), found.user.id, found.row.csrf_token)
+    return _sign_in_page(email=request.args.get("email", "")[:320]) if is_partial() else redirect_with("/login")
+
+
+class Entered(NamedTuple):
+    """What a sign-in leaves in the browser."""
+
+    token: str
+    device: str
+    user_id: int
+    csrf_token: str
+
+
+def _welcome(answer: Response, user_id: int, csrf_token: str) -> Response:
+    """Tell a page whose session is renewed whose it is, and what its forms carry from now on."""
+    answer.headers["Comptoir-User"] = str(user_id)
+    answer.headers["Comptoir-Token"] = mask_token(csrf_token)
+    return answer
 
 
 @pages.post("/login")
@@ -119,40 +176,48 @@ def sign_in() -> Response:
     device = request.cookies.get(cookie_name(DEVICE_COOKIE), "")
     if "\x00" in email or "\x00" in secret:
         return _refused(email, Refusal("core.sign_in_refused", _("E-mail and password do not match.")))
-    with UnitOfWork(deployment.engine, write=True) as uow:
-        attempt = begin_sign_in(uow.system, email, now, address=address, device=device)
+    attempt = _as_system(
+        "sign-in",
+        lambda ctx: begin_sign_in(ctx.bookkeeping("own account"), email, now, address=address, device=device),
+    )
     if isinstance(attempt, Refusal):
         return _refused(email, attempt)
     right, renewed = compare(attempt, secret)
-    stay, token = bool(request.form.get("stay")), ""
-    with deployment.system_context("sign-in", registry=current_registry()) as ctx:
-        user = finish_sign_in(ctx.bookkeeping("own account"), attempt, right=right, renewed=renewed)
-        if isinstance(user, User):
-            old = request.cookies.get(cookie_name(COOKIE))
-            if old:
-                end_session(ctx.bookkeeping("own account"), old)
-            token, _row = open_session(
-                ctx.bookkeeping("own account"),
-                user,
-                now,
-                remember=stay,
-                address=address,
-                agent=request.headers.get("User-Agent", ""),
-            )
-            device = remember_device(ctx.bookkeeping("own account"), user, now, device=device)
-            ctx.hooks.on_login(ctx=ctx, user=user)
-    if isinstance(user, Refusal):
-        return _refused(email, user)
+    stay = bool(request.form.get("stay"))
+
+    def enter(ctx: Context) -> Entered | Refusal:
+        session = ctx.bookkeeping("own account")
+        user = finish_sign_in(session, attempt, right=right, renewed=renewed)
+        if isinstance(user, Refusal):
+            return user
+        old = request.cookies.get(cookie_name(COOKIE))
+        if old:
+            end_session(session, old)
+        agent = request.headers.get("User-Agent", "")
+        token, row = open_session(session, user, now, remember=stay, address=address, agent=agent)
+        known = remember_device(session, user, now, device=device)
+        ctx.hooks.on_login(ctx=ctx, user=user)
+        return Entered(token, known, user.id, row.csrf_token)
+
+    entered = _as_system("sign-in", enter)
+    if isinstance(entered, Refusal):
+        return _refused(email, entered)
     answer = redirect_with(_own_path(request.form.get("next", "/")))
-    set_cookie(answer, COOKIE, token, ABSOLUTE if stay else None)
-    set_cookie(answer, DEVICE_COOKIE, device, DEVICE_KEPT)
+    set_cookie(answer, COOKIE, entered.token, ABSOLUTE if stay else None)
+    set_cookie(answer, DEVICE_COOKIE, entered.device, DEVICE_KEPT)
     answer.delete_cookie(cookie_name(FORM_COOKIE), path="/", secure=request.is_secure)
-    return answer
+    return _welcome(answer, entered.user_id, entered.csrf_token) if is_kept_form() else answer
+
+
+def _as_system(reason: str, work: Callable[[Context], T], *, write: bool = True) -> T:
+    """What `work` returns; nobody is signed in yet."""
+    return perform(current_deployment(), system_actor(reason), work, write=write, registry=current_registry())
 
 
 def _refused(email: str, refusal: Refusal) -> Response:
-    with current_deployment().system_context("sign-in refused", registry=current_registry()) as ctx:
-        ctx.hooks.on_login_refused(ctx=ctx, identifier=email, reason=refusal.code)
+    _as_system(
+        "sign-in refused", lambda ctx: ctx.hooks.on_login_refused(ctx=ctx, identifier=email, reason=refusal.code)
+    )
     answer = _sign_in_page(refusal.message, email, 429 if refusal.wait is not None else 422)
     if refusal.wait is not None:
         answer.headers["Retry-After"] = str(int(refusal.wait.total_seconds()) + 1)
@@ -167,6 +232,7 @@ def sign_out() -> Response:
     end_session(session, token)
     record_event(session, SIGNED_OUT, person=current_visit().user)
     answer = redirect_with("/login")
+    answer.headers["Clear-Site-Data"] = '"cache"'
     answer.delete_cookie(cookie_name(COOKIE), path="/", secure=request.is_secure)
     return answer
 
@@ -229,8 +295,10 @@ def account() -> Response:
                                hint=str(_("An administrator changes it."))),
                     FieldInput("language", str(_("Language")), "choice", form.get("language", user.language),
                                options=tuple(Option(code, name) for code, name in LANGUAGES.items())),
-                    FieldInput("timezone", str(_("Time zone")), "choice", form.get("timezone", user.timezone or ""),
-                               error=by_field.get("timezone", ""), options=_zones(ctx.settings.timezone.key)),
+                    FieldInput("timezone", str(_("Time zone")), value=form.get("timezone", user.timezone or ""),
+                               placeholder=str(ctx.settings.timezone), error=by_field.get("timezone", ""),
+                               suggestions=zones(),
+                               hint=str(_("Type a city; empty for the deployment’s."))),
                 ),
             ),
             FormSection(
@@ -258,12 +326,19 @@ def account() -> Response:
                 ])  # fmt: skip
 
 
-def _zones(standard: str) -> tuple[Option, ...]:
-    listed = fields_of(User)["timezone"].kind.choices(fields_of(User)["timezone"]) or ()
-    return (
-        Option("", str(_("{zone}, as the deployment", zone=standard))),
-        *(Option(c.value, str(c.label)) for c in listed),
-    )
+@cache
+def zones() -> tuple[str, ...]:
+    """The time zones by their usual names, continent and city."""
+    return tuple(sorted(zone for zone in available_timezones() if zone.startswith(CONTINENTS)))
+
+
+def _zone_named(text: str) -> str | None:
+    """The zone that was typed: its name, or the city alone, whatever its case."""
+    wanted = fold(text).replace(" ", "_")
+    named = [zone for zone in zones() if fold(zone) == wanted or fold(zone.rpartition("/")[2]) == wanted]
+    if len(named) == 1:
+        return named[0]
+    return text if text in available_timezones() else None
 
 
 def _change_account(violations: list[RuleViolation]) -> int:
@@ -273,12 +348,16 @@ def _change_account(violations: list[RuleViolation]) -> int:
     name, zone = request.form.get("name", "").strip(), request.form.get("timezone", "").strip()
     if not name or len(name) > 255 or not name.isprintable():
         violations.append(RuleViolation("core.required", _("Type your name."), field="name"))
-    violations += check_value(fields_of(User)["timezone"], zone, "timezone")
+    known_zone = _zone_named(zone) if zone else None
+    if zone and known_zone is None:
+        violations.append(
+            RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."), field="timezone")
+        )
     language = request.form.get("language", "")
     if violations:
         return 0
     rename_user(user, name)
-    user.timezone = zone or None
+    user.timezone = known_zone
     if language in LANGUAGES:
         user.language = language
     user.updated_at, user.updated_by = ctx.now(), user.id

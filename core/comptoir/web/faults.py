@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from urllib.parse import quote
 
-import orjson
 from flask import Flask, Request, Response, g, render_template, request
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as NoRoute
 
 from comptoir.db.outages import refusal_of
-from comptoir.errors import ComptoirError, Conflict, NotFound, SignInRequired
+from comptoir.errors import ComptoirError, NotFound, SignInRequired
 from comptoir.i18n import Text, _, speaking
 from comptoir.modules.life_cycle import quarantine
 from comptoir.registry.blame import plugin_to_blame
 from comptoir.registry.plugin import readable
 from comptoir.rest.problems import problem_of
-from comptoir.web.frame import frame
-from comptoir.web.session import opened_visit, preferred_language
-from comptoir.web.view_models import Action, ErrorPage
+from comptoir.web.frame import frame, is_kept_form, is_partial, toast_value
+from comptoir.web.session import in_visit, preferred_language
+from comptoir.web.view_models import Action, ErrorPage, Toast
 
 log = logging.getLogger("comptoir.web")
 
@@ -45,8 +44,6 @@ def as_comptoir_error(error: Exception) -> ComptoirError | None:
     """The error for people that a database or web error amounts to; None for a fault of ours."""
     if isinstance(error, ComptoirError):
         return error
-    if isinstance(error, StaleDataError):
-        return Conflict(_("Somebody changed it meanwhile. Load it again."))
     return refusal_of(error)
 
 
@@ -145,18 +142,34 @@ def answer(app: Flask, error: ComptoirError, *, number: str = "") -> Response:
     with speaking(preferred_language()):
         if is_api(request):
             return problem_of(error).response()
-        found = _to_sign_in() if isinstance(error, SignInRequired) else _page(app, error, number)
+        found = _to_sign_in(app) if isinstance(error, SignInRequired) else _page(app, error, number)
     if error.status == 503:
         found.headers["Retry-After"] = "1"
     return found
 
 
-def _to_sign_in() -> Response:
-    here = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    target = f"/login?next={quote(here)}" if here != "/" else "/login"
+def _to_sign_in(app: Flask) -> Response:
+    target = f"/login?next={quote(_way_back(app))}".removesuffix("?next=/")
+    if is_kept_form():
+        return Response(status=401)
     if request.headers.get("HX-Request"):
-        return Response(status=401, headers={"HX-Redirect": target})
+        return Response(status=401, headers={"HX-Redirect": target} if request.method == "GET" else None)
     return Response(status=303, headers={"Location": target})
+
+
+def _way_back(app: Flask) -> str:
+    """The page to return to after signing in: this one, or the nearest above it that can be opened."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    addresses, path = app.url_map.bind(request.host), request.path
+    while path != "/":
+        try:
+            addresses.match(path, method="GET")
+        except HTTPException:
+            path = path.rpartition("/")[0] or "/"
+        else:
+            return path
+    return path
 
 
 def _page(app: Flask, error: ComptoirError, number: str) -> Response:
@@ -174,14 +187,15 @@ def _page(app: Flask, error: ComptoirError, number: str) -> Response:
         if g.get("visit") is not None:
             html = render()
         else:
-            with opened_visit(state.deployment, state.registry, state.actors, write=False):
-                html = render()
+            html = in_visit(state.deployment, state.registry, state.actors, render, write=False)
     except (ComptoirError, DBAPIError):
         html = render()
-    if request.headers.get("HX-Request") == "true":
+    if is_partial() or is_kept_form():
         answered = Response(status=status)
-        answered.headers["HX-Trigger"] = orjson.dumps({"toast": {"text": str(error), "tone": "bad"}}).decode()
-        if status == 404:
+        # in ASCII, because that is what headers can carry
+        answered.headers["HX-Trigger"] = json.dumps({"toast": toast_value(Toast(str(error), tone="bad"))})
+        answered.headers["Comptoir-Error"] = error.code
+        if status == 404 and is_partial():
             answered.headers["HX-Refresh"] = "true"
         return answered
     return Response(html, status=status, mimetype="text/html")

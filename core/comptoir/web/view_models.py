@@ -96,6 +96,7 @@ class UserView:
     name: str
     email: str
     detail: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Row:
     square: bool = False
     version: int = 0
     archived: bool = False
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,8 @@ class ListPage:
     empty: Empty | None = None
     avatars: bool = True
     export_url: str = ""
+    bin_url: str = ""
+    in_bin: bool = False
 
 
 # Form ------------------------------------------------------------------------------------------------------
@@ -332,6 +336,13 @@ class FieldInput:
     rows: int = 4
     key: str = ""
     """Tells inputs apart that share a name because they stand in several forms of one page."""
+    shown_by: str = ""
+    shown_for: tuple[str, ...] = ()
+    """The choice that this input depends on, and the values for which it is asked."""
+    is_away: bool = False
+    """Whether that choice has another value now."""
+    suggestions: tuple[str, ...] = ()
+    """Values offered while one types."""
 
     @property
     def id(self) -> str:
@@ -477,8 +488,8 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Composer:
-    """One kind of thing that can be written onto the timeline."""
+class ComposerView:
+    """One kind of thing that can be written onto the timeline, as it was typed where it was refused."""
 
     name: str
     label: str
@@ -488,6 +499,40 @@ class Composer:
     submit_label: str
     fields: tuple[FieldInput, ...] = ()
     body_name: str = "body"
+    typed: str = ""
+    error: str = ""
+    draft_key: str = ""
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StageStep:
+    """One stage of a record: where it stands, and whether one may go there from here.
+
+    A move that asks for something leads to a form at ``asks_url`` instead of happening at once.
+    """
+
+    key: str
+    label: str
+    state: Literal["", "done", "now"] = ""
+    outcome: Literal["", "won", "lost"] = ""
+    asks_url: str = ""
+    reachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveForm:
+    """What a move to another stage asks for; with ``steps``, which moves there are."""
+
+    title: str
+    subject: str
+    url: str
+    fields: tuple[FieldInput, ...] = ()
+    steps: tuple[StageStep, ...] = ()
+    keep: tuple[tuple[str, str], ...] = ()
+    danger: bool = False
+    cancel_url: str = ""
+    errors: tuple[FormError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,12 +554,14 @@ class RecordPage:
     icon: str = ""
     actions: tuple[Action, ...] = ()
     more: tuple[Action, ...] = ()
+    steps: tuple[StageStep, ...] = ()
+    version: int = 0
     facts: tuple[Fact, ...] = ()
     tabs: tuple[Tab, ...] = ()
     panels: tuple[PanelView, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     timeline_next_url: str = ""
-    composers: tuple[Composer, ...] = ()
+    composers: tuple[ComposerView, ...] = ()
     archived: bool = False
     rest_url: str = ""
     whole_url: str = ""
@@ -571,8 +618,8 @@ class BoardPage:
     views: tuple[Choice, ...] = ()
     boards: tuple[Choice, ...] = ()
     figures: tuple[tuple[str, str], ...] = ()
-    lost_field: str = "lost_reason"
-    lost_reasons: tuple[Option, ...] = ()
+    here: str = ""
+    """The address of this board with its filters, to return to."""
     empty: Empty | None = None
 
 
@@ -818,6 +865,22 @@ class JobDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkRow:
+    """Work in the queue; ``actions`` are what an administrator can do about it now."""
+
+    number: int
+    name: str
+    module: Module
+    state: str
+    tone: Literal["ok", "warn", "bad", "run", "off"]
+    progress: str
+    since: str
+    next: str
+    problem: str
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class JobsPage:
     rows: tuple[JobRow, ...]
     clock: str
@@ -826,6 +889,8 @@ class JobsPage:
     query: str = ""
     summary: str = ""
     details: JobDetails | None = None
+    works: tuple[WorkRow, ...] = ()
+    works_summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -840,8 +905,11 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchGroup:
+    """Hits of one kind; ``rank`` is 0 where the best one reads exactly as typed, 1 where it begins so."""
+
     label: str
     hits: tuple[SearchHit, ...]
+    rank: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,8 +149,8 @@ manifest = Manifest("Greeter")
 @click.pass_obj
 def greet(terminal, name):
     """Say hello."""
-    with terminal.context("greet") as ctx:
-        click.echo(f"Hello {name} from {ctx.settings.name}")
+    here = terminal.perform("greet", lambda ctx: ctx.settings.name, write=False)
+    click.echo(f"Hello {name} from {here}")
 
 @hookimpl
 def contribute_commands():

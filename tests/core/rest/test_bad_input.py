@@ -173,7 +173,7 @@ def test_head_is_a_get_without_its_body(api: Any) -> None:
 def test_a_locked_database_is_a_wait_and_not_an_error(
     api: Any, deployment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from comptoir.rest import call
+    from comptoir.edge import ATTEMPTS
     from comptoir.rest.problems import problem_of
 
     busy = type("Busy", (Exception,), {"sqlite_errorcode": 5})
@@ -181,7 +181,7 @@ def test_a_locked_database_is_a_wait_and_not_an_error(
     for cause in (busy, full):
         problem = problem_of(OperationalError("INSERT", {}, cause("locked")))
         assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
-    assert call.ATTEMPTS == 5
+    assert ATTEMPTS == 5
 
 
 def test_messages_speak_the_language_of_the_caller(api_for: Callable[..., Any]) -> None:

@@ -37,7 +37,7 @@ def counted() -> Iterator[list[str]]:
     found: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if not statement.startswith(("BEGIN", "SET ")):
+        if not statement.startswith(("BEGIN", "SET ", "SAVEPOINT", "RELEASE")):
             found.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)

@@ -13,7 +13,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from comptoir.db.fields import fields_of
 from comptoir.db.gate import ANY
 from comptoir.db.record import Extension, Line, Record
-from comptoir.errors import Conflict, RuleViolation
+from comptoir.errors import Overtaken, RuleViolation
 from comptoir.i18n import _, ngettext
 from comptoir.records.history import entry_row, write_history
 from comptoir.records.write.refusal import gather
@@ -183,7 +183,7 @@ def _remove(ctx: Context, batch: Sequence[Record]) -> None:
             _("Other records point at {title}. Archive it instead, or move those records first.", title=titles[0]),
         ) from None
     except StaleDataError:
-        raise Conflict(_("Somebody changed or deleted it meanwhile. Load it again.")) from None
+        raise Overtaken(_("Somebody changed or deleted it meanwhile. Load it again.")) from None
     now = ctx.now()
     write_history(
         ctx,

@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from comptoir.db.fields import fields_of
 from comptoir.db.gate import ANY, KEPT, changed_columns
 from comptoir.db.record import Record
-from comptoir.errors import Conflict, NotAllowed
+from comptoir.errors import Conflict, NotAllowed, Overtaken
 from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
 from comptoir.records.history import entry_row, write_history
@@ -57,7 +57,7 @@ def write_batch(
         prepared = {change.record: _rows_of(change) for change in changes}
         moves = check(ctx, changes, chosen or {})
         _flush(ctx, changes, prepared)
-    refs = [ref_of(ctx, change.record) for change in changes]
+    refs = [ref_of(ctx, change.record, changed=_told_fields(change)) for change in changes]
     moved = {move.record for move in moves}
     rows = [
         _history_row(ctx, ref, change, action or ("moved" if change.record in moved else None))
@@ -186,8 +186,8 @@ def _flush(ctx: Context, changes: Sequence[Change], prepared: Mapping[Record, Ma
             with session.announced(rows):
                 session.flush()
     except StaleDataError:
-        raise Conflict(
-            _("Somebody changed it while you were editing. Compare both versions and save again."), code="core.stale"
+        raise Overtaken(
+            _("Somebody changed it while you were editing. Compare both versions and save again.")
         ) from None
     except IntegrityError as error:
         raise Conflict(
@@ -196,9 +196,13 @@ def _flush(ctx: Context, changes: Sequence[Change], prepared: Mapping[Record, Ma
         ) from error
 
 
-def ref_of(ctx: Context, record: Record) -> RecordRef:
+def ref_of(ctx: Context, record: Record, *, changed: tuple[str, ...] = ()) -> RecordRef:
     """The reference by which history, outbox and links name a record."""
-    return RecordRef(ctx.registry.record_type(type(record)).name, record.id)
+    return RecordRef(ctx.registry.record_type(type(record)).name, record.id, changed)
+
+
+def _told_fields(change: Change) -> tuple[str, ...]:
+    return tuple(name for name in change.fields if name not in ("updated_at", "created_at"))
 
 
 def _history_row(ctx: Context, ref: RecordRef, change: Change, action: str | None) -> dict[str, Any]:

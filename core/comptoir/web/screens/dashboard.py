@@ -67,7 +67,8 @@ def start() -> Response:
 def _kpis(visit: Visit, tile: Tile, module: Module | None, options: dict[str, str]) -> Iterator[KpiView]:
     assert tile.kpis is not None
     try:
-        found: list[Kpi] = list(tile.kpis(visit.context, options))
+        with visit.context.reading():
+            found: list[Kpi] = list(tile.kpis(visit.context, options))
     except Exception:
         log.exception("the figures %s failed", tile.name)
         return
@@ -81,8 +82,9 @@ def _kpis(visit: Visit, tile: Tile, module: Module | None, options: dict[str, st
 
 def _tile(visit: Visit, tile: Tile, module: Module | None, options: dict[str, str]) -> TileView:
     try:
-        values = tile.values(visit.context, options) if tile.values is not None else {}
-        html = Markup(render_template(tile.template, formats=visit.formats, **values))  # noqa: S704
+        with visit.context.reading():
+            values = tile.values(visit.context, options) if tile.values is not None else {}
+            html = Markup(render_template(tile.template, formats=visit.formats, **values))  # noqa: S704
     except Exception:
         log.exception("the tile %s failed", tile.name)
         return TileView(

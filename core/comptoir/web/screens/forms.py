@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Response, request
@@ -14,7 +14,7 @@ from comptoir.db.record import Record
 from comptoir.db.types import fold
 from comptoir.errors import Conflict as Stale
 from comptoir.errors import RuleViolation, RuleViolations
-from comptoir.i18n import Text, _
+from comptoir.i18n import Text, _, ngettext
 from comptoir.records.declared import DeclaredType
 from comptoir.records.naming import Named
 from comptoir.records.query import load, titles
@@ -71,6 +71,8 @@ class Sent:
     texts: dict[str, str] = field(default_factory=dict)
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     violations: list[RuleViolation] = field(default_factory=list)
+    left_out: int = 0
+    """How many lines were left out because nothing was typed in them."""
 
 
 def sections_of(visit: Visit, declared: DeclaredType) -> list[tuple[Module | None, Section]]:
@@ -96,11 +98,11 @@ def show_new(declared: DeclaredType) -> Response:
     visit = current_visit()
     visit.context.require(declared.permission("create"))
     record = declared.model()
-    sent, source = Sent(), Named(visit.context, declared, visit.formats)
+    sent = Sent()
     for name, text in request.args.items():
         wire = declared.by_path.get(name)
         if wire is not None:
-            value, problem = _read(source, declared.fields[wire], text, wire)
+            value, problem = read_text(visit, declared.fields[wire], text, wire, declared)
             if problem is None:
                 sent.values[wire] = value
                 sent.texts[wire] = text
@@ -127,9 +129,9 @@ def create(declared: DeclaredType) -> Response:
             with ctx.savepoint():
                 _apply(visit, declared, record, sent)
                 save(ctx, [record])
-            return _saved(declared, record, is_new=True)
+            return _saved(declared, record, sent, is_new=True)
         except (RuleViolation, RuleViolations) as refused:
-            sent.violations += _each(refused)
+            sent.violations += each_violation(refused)
             record = declared.model()
     return _page(visit, declared, record, sent)
 
@@ -148,25 +150,42 @@ def update(declared: DeclaredType, record_id: int) -> Response:
             with ctx.savepoint():
                 _apply(visit, declared, record, sent)
                 save(ctx, [record])
-            return _saved(declared, record, is_new=False)
+            return _saved(declared, record, sent, is_new=False)
         except (RuleViolation, RuleViolations) as refused:
-            sent.violations += _each(refused)
+            sent.violations += each_violation(refused)
         except Stale:
             ctx.session.refresh(record)
             return _page(visit, declared, record, sent, stale=True)
     return _page(visit, declared, record, sent)
 
 
-def _each(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+def each_violation(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+    """What one refusal or several say."""
     return refused.violations if isinstance(refused, RuleViolations) else [refused]
 
 
-def _saved(declared: DeclaredType, record: Record, *, is_new: bool) -> Response:
+def _saved(declared: DeclaredType, record: Record, sent: Sent, *, is_new: bool) -> Response:
     title = declared.title_of(record)
     text = _("{title} is created", title=title) if is_new else _("{title} is saved", title=title)
+    said = Toast(" ".join([str(text), *_remarks(declared, record, sent)]))
     if request.form.get("then") == "new":
-        return redirect_with(f"{declared.url}/new", Toast(str(text)))
-    return redirect_with(f"{declared.url}/{record.id}", Toast(str(text)))
+        return redirect_with(f"{declared.url}/new", said)
+    return redirect_with(f"{declared.url}/{record.id}", said)
+
+
+def _remarks(declared: DeclaredType, record: Record, sent: Sent) -> Iterator[str]:
+    """What was kept or left out differently from what the form suggests."""
+    if sent.left_out:
+        yield str(ngettext("· An empty line was left out", "· {count} empty lines were left out", sent.left_out))
+    for name, rows in sent.lines.items():
+        line = declared.fields[name].line
+        assert line is not None
+        numbers = [own for own, described in fields_of(line).items() if described.kind.input == "phone"]
+        for row, held in zip(rows, getattr(record, name), strict=False):
+            for own in numbers:
+                number = str(getattr(held, own) or "")
+                if row["is_touched"] and number and not number.startswith("+"):
+                    yield str(_("· “{number}” is kept as typed: it cannot be read as a number to dial", number=number))
 
 
 def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | None, *, stale: bool = False) -> Response:
@@ -177,7 +196,7 @@ def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | Non
     )
     form = _inputs(visit, declared, record, sent)
     for call in ctx.each_hook("adapt_form", ctx=ctx, form=form, record=record):
-        _adapt(call)
+        _adapt(visit, call)
     errors = _errors(sent)
     sections, inputs = _sections(visit, declared, record, form, sent, errors)
     known = {i.name for i in inputs}
@@ -203,11 +222,12 @@ def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | Non
     return page("records/form.html", model, crumbs=crumbs, status=status)
 
 
-def _adapt(call: Any) -> None:
+def _adapt(visit: Visit, call: Any) -> None:
     import logging
 
     try:
-        call()
+        with visit.context.reading():
+            call()
     except Exception:
         logging.getLogger("comptoir.web").exception("adapt_form failed; the form is shown without it")
 
@@ -218,6 +238,8 @@ def _adapt(call: Any) -> None:
 def _inputs(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | None) -> Form:
     grants = visit.context.actor.grants
     hidden, locked = declared.hidden_fields(grants), declared.locked_fields(grants)
+    if record.id is None:
+        hidden = hidden | {wire_name(c) for c in visit.registry.screens(declared).form.later}
     found: dict[str, Input] = {}
     for _module, section in sections_of(visit, declared):
         for column in section.fields:
@@ -269,6 +291,12 @@ def _sections(
         if (referred := item.declared.kind.refers_to(item.declared, item.value)) is not None:
             wanted.setdefault(referred[0], set()).add(referred[1])
     names = titles(visit.context, wanted)
+    conditions = {
+        wire_name(column): when
+        for when in visit.registry.screens(declared).form.conditions
+        for column in when.fields
+        if wire_name(when.choice) in form.inputs
+    }
     flat: list[FieldInput] = []
     shown: list[FormSection] = []
     first = True
@@ -287,6 +315,12 @@ def _sections(
                 visit, declared, record, item, names, sent, errors.get(item.name, ""), autofocus=first and not errors
             )
             first = False
+            if item.name in conditions:
+                when = conditions[item.name]
+                chosen = form.inputs[wire_name(when.choice)].value
+                made = replace(
+                    made, shown_by=wire_name(when.choice), shown_for=when.among, is_away=chosen not in when.among
+                )
             fields.append(made)
             flat.append(made)
         if fields or lines:
@@ -406,20 +440,20 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     """Read the form; fields that are not on it, or that the reader may not change, are not touched."""
     form = _inputs(visit, declared, record, None)
     for call in visit.context.each_hook("adapt_form", ctx=visit.context, form=form, record=record):
-        _adapt(call)
-    sent, source = Sent(), Named(visit.context, declared, visit.formats)
+        _adapt(visit, call)
+    sent = Sent()
     for name, item in form.inputs.items():
         if item.read_only or item.hidden:
             continue
         if item.declared.kind.lined:
-            sent.lines[name] = list(_sent_lines(source, item, name, sent.violations))
+            sent.lines[name] = list(_sent_lines(visit, item, name, sent))
             continue
         text = request.form.get(name, "")
         if item.declared.target is not None and not text and request.form.get(f"{name}.text", "").strip():
             text = request.form[f"{name}.text"].strip()
         if item.declared.kind.input != "bool" and name not in request.form:
             continue
-        value, problem = _read(source, item.declared, text, name)
+        value, problem = read_text(visit, item.declared, text, name, declared)
         sent.texts[name] = text
         if problem is not None:
             sent.violations.append(problem)
@@ -436,17 +470,20 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     return sent
 
 
-def _read(source: Named, described: Field, text: str, name: str) -> tuple[Any, RuleViolation | None]:
+def read_text(
+    visit: Visit, described: Field, text: str, name: str, declared: DeclaredType | None = None
+) -> tuple[Any, RuleViolation | None]:
     """The value that a text means, or what is wrong with it; an empty box means no, every other empty input nothing."""
     if not text.strip():
         return (False if described.kind.input == "bool" else None), None
+    source = Named(visit.context, declared, visit.formats)
     try:
         return described.kind.read(described, text if described.multiline else text.strip(), source), None
     except RuleViolation as refused:
         return None, refused.at(name)
 
 
-def _sent_lines(source: Named, item: Input, name: str, violations: list[RuleViolation]) -> Iterator[dict[str, Any]]:
+def _sent_lines(visit: Visit, item: Input, name: str, sent: Sent) -> Iterator[dict[str, Any]]:
     """The lines in the order of the form; those in which nothing was typed are left out."""
     assert item.declared.line is not None
     fields = _line_fields(item.declared.line)
@@ -457,15 +494,19 @@ def _sent_lines(source: Named, item: Input, name: str, violations: list[RuleViol
     for index in indexes:
         texts = {own: request.form.get(f"{name}[{index}].{own}", "") for own in fields}
         choices_only = all(not texts[own].strip() for own, f in fields.items() if not f.choices)
-        if index == NEW_LINE or choices_only:
+        if index == NEW_LINE:
+            continue
+        if choices_only:
+            sent.left_out += 1
             continue
         values: dict[str, Any] = {}
         for own, described in fields.items():
-            value, problem = _read(source, described, texts[own], f"{name}.{position}.{own}")
+            value, problem = read_text(visit, described, texts[own], f"{name}.{position}.{own}")
             values[own] = value
             if problem is not None:
-                violations.append(problem)
-        yield {"id": request.form.get(f"{name}[{index}].id", ""), "texts": texts, "values": values}
+                sent.violations.append(problem)
+        line_id = request.form.get(f"{name}[{index}].id", "")
+        yield {"id": line_id, "texts": texts, "values": values, "is_touched": not line_id}
         position += 1
 
 
@@ -477,6 +518,10 @@ def _apply(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) -> 
             continue
         values[name] = value
     for name, rows in sent.lines.items():
+        held = {str(line.id): line for line in getattr(record, name)}
+        for row in rows:
+            line = held.get(row["id"])
+            row["is_touched"] = line is None or any(getattr(line, own) != value for own, value in row["values"].items())
         values[name] = [{**row["values"], "id": row["id"]} for row in rows]
     assign(visit.context, record, values)
 
@@ -512,3 +557,11 @@ def _conflict(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) 
         ),
         record.version,
     )  # fmt: skip
+
+
+def inputs_for(visit: Visit, declared: DeclaredType, names: Iterable[str], record: Record) -> tuple[FieldInput, ...]:
+    """Inputs of single fields, for dialogs."""
+    form = Form({n: Input(n, declared.fields[n], declared.fields[n].label, value=None) for n in names})
+    return tuple(
+        _field_input(visit, declared, record, item, {}, None, "", autofocus=False) for item in form.inputs.values()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from typing import Any
 
@@ -94,6 +95,11 @@ def users() -> Response:
     )  # fmt: skip
     return page("admin/table.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Users")], side=settings_side(),
                 actions=[Action(str(_("New user")), f"{BASE}/new", "plus", tone="primary", key="N")])  # fmt: skip
+
+
+def _latest(*moments: dt.datetime | None) -> dt.datetime | None:
+    """The last of those that are known: a session tells more exactly than the user, but it ends."""
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 @pages.route(f"{BASE}/new", methods=["GET", "POST"])
