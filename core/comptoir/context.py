@@ -59,8 +59,12 @@ class Registry(Protocol):
     def record_type(self, key: str | type[Record]) -> Any:
         """The record type with this name or class; `NotFound` when its module is off."""
 
-    def target_of(self, table: str) -> Any:
-        """The record type that a reference to this table points at, or None."""
+    @property
+    def any_record_fields(self) -> Sequence[tuple[type[Any], str]]:
+        """The models with their fields that may point at a record of any type."""
+
+    def target_of(self, address: str) -> Any:
+        """The record type that a reference points at, by its table or its name, or None."""
 
     def table(self, name: str) -> Table:
         """A table by name."""

@@ -205,7 +205,7 @@ class Composer:
 
     It makes a ``model`` record whose ``body`` is typed and whose ``fields`` are asked for.  The record refers to the
     contact of the page through the reference that its type names as ``contact``, and to the page's own record through
-    ``about_type`` and ``about_id``, where it has them.  ``given`` answers further values, also those that the fields
+    its field for a record of any type, where it has one.  ``given`` answers further values, also those that the fields
     begin with; it is called with the context and the record of the page.
     """
 

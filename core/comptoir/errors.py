@@ -32,6 +32,10 @@ class RuleViolation(ComptoirError):
         self.field = field
         self.values = values
 
+    def at(self, field: str) -> RuleViolation:
+        """The same refusal, shown at this field."""
+        return RuleViolation(self.code, self.message, field=field, **self.values)
+
 
 class RuleViolations(ComptoirError):
     """All the violations of one change, gathered so that a person sees them together."""

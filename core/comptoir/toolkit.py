@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from comptoir import kinds
 from comptoir.access.guard import me as reader_id
 from comptoir.access.models import Team, User
 from comptoir.context import Context
@@ -38,11 +39,16 @@ from comptoir.contributions import (
 from comptoir.db.base import Base
 from comptoir.db.fields import (
     Choice,
+    any_record,
     boolean,
     choice,
+    computed,
+    country,
     date,
     decimal,
+    duration,
     email,
+    field,
     integer,
     lines,
     long_text,
@@ -52,9 +58,12 @@ from comptoir.db.fields import (
     phone,
     reference,
     stage,
+    tags,
     text,
+    time_zone,
     url,
 )
+from comptoir.db.migrations import record_columns
 from comptoir.db.record import (
     Extension,
     Line,
@@ -67,7 +76,7 @@ from comptoir.db.record import (
     extends,
     record_name,
 )
-from comptoir.db.types import Json, MoneyType, UtcDateTime, average, fold
+from comptoir.db.types import Json, MoneyType, RecordRefType, UtcDateTime, average, fold
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import (
     ComptoirError,
@@ -80,10 +89,12 @@ from comptoir.errors import (
     RuleViolations,
     WriteRefused,
 )
+from comptoir.formats import Formats
 from comptoir.hookspecs.marker import hookimpl, hookspec
 from comptoir.i18n import LANGUAGES, Text, _, ngettext
 from comptoir.jobs.outbox import defer
 from comptoir.jobs.queue import Recoverable
+from comptoir.kinds import country_code
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
 from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
@@ -91,7 +102,6 @@ from comptoir.records.write import archive, assign, delete, move, restore, save
 from comptoir.registry.people import give_role
 from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
 from comptoir.values import Amount, FieldChange, RecordRef
-from comptoir.web.formats import Formats
 
 # declaring: tables, fields, stages
 __all__ = [
@@ -103,6 +113,7 @@ __all__ = [
     "MoneyType",
     "Public",
     "Record",
+    "RecordRefType",
     "RecordType",
     "Scoped",
     "Stage",
@@ -112,24 +123,33 @@ __all__ = [
     "User",
     "UtcDateTime",
     "Workflow",
+    "any_record",
     "belongs_to",
     "boolean",
     "choice",
+    "computed",
+    "country",
     "date",
     "decimal",
+    "duration",
     "email",
     "extends",
+    "field",
     "integer",
+    "kinds",
     "lines",
     "long_text",
     "moment",
     "money",
     "percent",
     "phone",
+    "record_columns",
     "record_name",
     "reference",
     "stage",
+    "tags",
     "text",
+    "time_zone",
     "url",
 ]
 
@@ -149,6 +169,7 @@ __all__ += [
     "assign",
     "average",
     "changes_of",
+    "country_code",
     "defer",
     "delete",
     "fold",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -28,6 +29,14 @@ class RecordRef:
 
     def __str__(self) -> str:
         return f"{self.record_type}/{self.record_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> RecordRef:
+        """The reference that ``sales.deal/7`` stands for; raises ValueError for anything else."""
+        record_type, _slash, number = text.rpartition("/")
+        if not re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", record_type) or not re.fullmatch(r"[1-9]\d{0,18}", number):
+            raise ValueError(text)
+        return cls(record_type, int(number))
 
 
 class FieldChange(NamedTuple):

@@ -9,10 +9,11 @@ from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column
 
 from comptoir.db.base import Base
-from comptoir.db.fields import Choice, Field, Id, Kind, boolean, choice, email, reference, text
+from comptoir.db.fields import Choice, Field, Id, boolean, choice, email, reference, text, time_zone
 from comptoir.db.record import Public, Record, RecordType
 from comptoir.db.types import Json, UtcDateTime
 from comptoir.i18n import LANGUAGES, _
+from comptoir.kinds import Reference
 
 
 class Team(Record):
@@ -25,7 +26,7 @@ class Team(Record):
     parent_id: Mapped[int | None] = reference(_("Part of"), "core_team", ondelete="SET NULL", tree=True)
     # a team's leader: without a foreign key, because user and team would point at each other
     owner_id: Mapped[int | None] = mapped_column(
-        Id, index=True, info={"field": Field(Kind.REFERENCE, _("Leader"), target="core_user")}
+        Id, index=True, info={"field": Field(Reference(), _("Leader"), target="core_user")}
     )
 
 
@@ -42,7 +43,7 @@ class User(Record):
     language: Mapped[str] = choice(
         _("Language"), tuple(Choice(code, name) for code, name in LANGUAGES.items()), default="en", required=True
     )
-    timezone: Mapped[str | None] = text(_("Time zone"), length=64)
+    timezone: Mapped[str | None] = time_zone(_("Time zone"))
     active: Mapped[bool] = boolean(_("Active"), default=True)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     credential_version: Mapped[int] = mapped_column(Integer, default=1)

@@ -15,12 +15,16 @@ from comptoir.toolkit import (
     Choice,
     Line,
     Record,
+    RecordRef,
     RecordType,
     Through,
     _,
+    any_record,
     belongs_to,
     choice,
+    country,
     date,
+    duration,
     email,
     integer,
     lines,
@@ -132,7 +136,7 @@ class ContactAddress(Line):
     postal_code: Mapped[str | None] = text(_("Postal code"), length=20, personal=True)
     city: Mapped[str | None] = text(_("City"), personal=True)
     region: Mapped[str | None] = text(_("Region"))
-    country: Mapped[str | None] = text(_("Country"), length=80)
+    country: Mapped[str | None] = country(_("Country"))
 
 
 class Contact(Record):
@@ -163,7 +167,7 @@ class Contact(Record):
     annual_revenue: Mapped[Decimal | None] = money(_("Annual revenue"))
     currency: Mapped[str | None] = text(_("Currency"), length=3)
     city: Mapped[str | None] = text(_("City"), index=True, search=True)
-    country: Mapped[str | None] = text(_("Country"), length=80, index=True)
+    country: Mapped[str | None] = country(_("Country"), index=True)
     notes: Mapped[str | None] = long_text(_("Notes"), personal=True)
     phones: Mapped[list[ContactPhone]] = lines(_("Phones"), "ContactPhone")
     emails: Mapped[list[ContactEmail]] = lines(_("E-mails"), "ContactEmail")
@@ -174,10 +178,7 @@ class Interaction(Record):
     """A call, mail, meeting, chat, letter or note in a contact's history; seen by whoever sees the contact."""
 
     __tablename__ = "base_interaction"
-    __table_args__ = (
-        Index("ix_base_interaction_contact_happened", "contact_id", "happened_at"),
-        Index("ix_base_interaction_about", "about_type", "about_id"),
-    )
+    __table_args__ = (Index("ix_base_interaction_contact_happened", "contact_id", "happened_at"),)
     __record__ = RecordType(
         _("Interaction"),
         _("Interactions"),
@@ -193,18 +194,16 @@ class Interaction(Record):
     direction: Mapped[str] = choice(_("Direction"), DIRECTIONS, default="none", required=True)
     contact_id: Mapped[int] = reference(_("Contact"), "base_contact", ondelete="CASCADE", index=False, required=True)
     happened_at: Mapped[dt.datetime] = moment(_("When"), index=True, required=True)
-    minutes: Mapped[int | None] = integer(_("Minutes"), minimum=0, maximum=100_000)
+    minutes: Mapped[int | None] = duration(_("Duration"))
     body: Mapped[str | None] = long_text(_("Text"), personal=True)
-    about_type: Mapped[str | None] = text(_("About type"), length=80)
-    about_id: Mapped[int | None] = integer(_("About number"), minimum=1)
-    """With ``about_type``: the record that it is about besides the contact, such as a deal."""
+    about: Mapped[RecordRef | None] = any_record(_("About"))
+    """The record that it is about besides the contact, such as a deal."""
 
 
 class Task(Record):
     """Something to do by a day; done once ``done_at`` is set."""
 
     __tablename__ = "base_task"
-    __table_args__ = (Index("ix_base_task_about", "about_type", "about_id"),)
     __record__ = RecordType(_("Task"), _("Tasks"), path="tasks", icon="task", timeline=False, contact="contact_id")
 
     title: Mapped[str] = text(_("Title"), required=True, title=True, search=True)
@@ -215,8 +214,7 @@ class Task(Record):
     done_at: Mapped[dt.datetime | None] = moment(_("Done"))
     priority: Mapped[str] = choice(_("Priority"), PRIORITIES, default="normal", required=True)
     contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
-    about_type: Mapped[str | None] = text(_("About type"), length=80)
-    about_id: Mapped[int | None] = integer(_("About number"), minimum=1)
+    about: Mapped[RecordRef | None] = any_record(_("About"))
     notes: Mapped[str | None] = long_text(_("Notes"))
 
 
@@ -233,6 +231,7 @@ class Appointment(Record):
     ends_at: Mapped[dt.datetime] = moment(_("Ends"), required=True)
     place: Mapped[str | None] = text(_("Place"))
     contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
+    about: Mapped[RecordRef | None] = any_record(_("About"))
     notes: Mapped[str | None] = long_text(_("Notes"))
 
 

@@ -107,7 +107,7 @@ SCREENS = (
                 Saved("week", _("This week"), {"filter[happened_at][within]": "this_week"}),
             ),
             facets=(Interaction.kind, Interaction.direction, Interaction.owner_id),
-            more=(Interaction.minutes, Interaction.body),
+            more=(Interaction.minutes, Interaction.about, Interaction.body),
         ),
         Form(
             Section(
@@ -117,6 +117,7 @@ SCREENS = (
                 Interaction.direction,
                 Interaction.happened_at,
                 Interaction.minutes,
+                Interaction.about,
                 Interaction.subject,
                 Interaction.body,
             )
@@ -143,7 +144,7 @@ SCREENS = (
                 Saved("done", _("Done"), {"filter[done_at][is_null]": "false"}),
             ),
             facets=(Task.priority, Task.owner_id),
-            more=(Task.due_at, Task.notes),
+            more=(Task.due_at, Task.about, Task.notes),
         ),
         Form(
             Section(
@@ -153,6 +154,7 @@ SCREENS = (
                 Task.due_at,
                 Task.priority,
                 Task.contact_id,
+                Task.about,
                 Task.owner_id,
                 Task.notes,
                 Task.done_at,
@@ -185,6 +187,7 @@ SCREENS = (
                 Appointment.ends_at,
                 Appointment.place,
                 Appointment.contact_id,
+                Appointment.about,
                 Appointment.owner_id,
                 Appointment.notes,
             )

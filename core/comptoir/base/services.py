@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from sqlalchemy import func, select, union
 
-from comptoir.base.countries import country_code
 from comptoir.base.models import (
     Appointment,
     Contact,
@@ -26,6 +25,7 @@ from comptoir.toolkit import (
     RuleViolations,
     _,
     changes_of,
+    country_code,
     fold,
     of_type,
     save,
@@ -109,6 +109,9 @@ def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
             for email in contact.emails:
                 email.address = _trimmed(email.address)
                 email.address_key = _key(email.address, 254)
+        for place in (contact, *(contact.addresses if change.touches("addresses") else ())):
+            if change.touches("country", "addresses") and isinstance(place.country, str):
+                place.country = country_code(place.country) or place.country
         if change.touches("addresses") and contact.addresses:
             main = contact.addresses[0]
             contact.city = main.city or contact.city
@@ -193,8 +196,7 @@ def log_interaction(
         direction=direction,
         happened_at=happened_at,
         minutes=minutes,
-        about_type=about.record_type if about is not None else None,
-        about_id=about.record_id if about is not None else None,
+        about=about,
     )
     save(ctx, [interaction])
     return interaction

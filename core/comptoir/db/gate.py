@@ -20,7 +20,7 @@ from sqlalchemy.orm import PassiveFlag, Session, object_session
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from comptoir.db.base import Base
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Extension, Line, Record
 from comptoir.db.search import entry_of, write_entries
 from comptoir.errors import WriteRefused
@@ -237,7 +237,7 @@ def _require_free_fields(clause: Update, model: type[Any], multiparams: Any, par
     for key in keys:
         name = str(getattr(key, "key", key))
         field = declared.get(name)
-        if name in KEPT or (field is not None and (field.server or field.kind is Kind.STAGE)):
+        if name in KEPT or (field is not None and (field.server or field.kind.staged)):
             raise WriteRefused(
                 _("{model}.{field} is kept by the server: no statement sets it.", model=model.__name__, field=name)
             )

@@ -11,11 +11,12 @@ from sqlalchemy import ForeignKey, Integer, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, object_session
 
 from comptoir.db.base import Base
-from comptoir.db.fields import Field, Id, Kind, json_column
+from comptoir.db.fields import Field, Id, json_column
 from comptoir.db.types import UtcDateTime
 from comptoir.db.workflow import Workflow
 from comptoir.i18n import Text as Words
 from comptoir.i18n import _
+from comptoir.kinds import Moment, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class RecordColumns:
             Id,
             ForeignKey("core_user.id", ondelete="SET NULL"),
             index=True,
-            info={"field": Field(Kind.REFERENCE, _("Owner"), target="core_user")},
+            info={"field": Field(Reference(), _("Owner"), target="core_user")},
         )
 
     @declared_attr
@@ -79,20 +80,20 @@ class RecordColumns:
             Id,
             ForeignKey("core_team.id", ondelete="SET NULL"),
             index=True,
-            info={"field": Field(Kind.REFERENCE, _("Team"), target="core_team")},
+            info={"field": Field(Reference(), _("Team"), target="core_team")},
         )
 
     created_at: Mapped[dt.datetime] = mapped_column(
-        UtcDateTime(), info={"field": Field(Kind.MOMENT, _("Created"), server=True)}
+        UtcDateTime(), info={"field": Field(Moment(), _("Created"), server=True)}
     )
     created_by: Mapped[int | None] = mapped_column(Id)
     updated_at: Mapped[dt.datetime] = mapped_column(
-        UtcDateTime(), info={"field": Field(Kind.MOMENT, _("Changed"), server=True)}
+        UtcDateTime(), info={"field": Field(Moment(), _("Changed"), server=True)}
     )
     updated_by: Mapped[int | None] = mapped_column(Id)
     version: Mapped[int] = mapped_column(Integer, default=1)
     archived_at: Mapped[dt.datetime | None] = mapped_column(
-        UtcDateTime(), index=True, info={"field": Field(Kind.MOMENT, _("Archived"), server=True)}
+        UtcDateTime(), index=True, info={"field": Field(Moment(), _("Archived"), server=True)}
     )
     custom: Mapped[dict[str, Any]] = json_column()
     search_key: Mapped[str] = mapped_column(Text, default="")

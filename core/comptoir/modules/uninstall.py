@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import String, delete, or_, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, RolePermission, UserRole
@@ -85,10 +84,9 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
     session.execute(delete(Role).where(Role.id.in_(own_roles)))
     session.execute(delete(ModuleRow).where(ModuleRow.name == name))
     session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
-    for model in registry.models:
-        columns: Any = model.__table__.c
-        if "about_type" in columns and model.__tablename__ not in registry.plugins[name].tables:
+    for model, field in registry.any_record_fields:
+        if model.__tablename__ not in registry.plugins[name].tables:
+            column = type_coerce(getattr(model, field), String())
+            of_module = or_(*(column.startswith(f"{record_type}/", autoescape=True) for record_type in types))
             with opened("links to a module that goes"):
-                session.execute(
-                    update(model).where(columns.about_type.in_(types)).values(about_type=None, about_id=None)
-                )
+                session.execute(update(model).where(of_module).values({field: None}))

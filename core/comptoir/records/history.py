@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from comptoir.db.base import Base
 from comptoir.db.fields import Id, fields_of
 from comptoir.db.types import Json, UtcDateTime
-from comptoir.values import FieldChange
+from comptoir.values import FieldChange, RecordRef
 
 if TYPE_CHECKING:
     from comptoir.access.permissions import Grants
@@ -61,6 +61,8 @@ def as_json(value: Any) -> Any:
         return format(value.normalize(), "f")
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
+    if isinstance(value, RecordRef):
+        return str(value)
     if isinstance(value, list):
         return [as_json(item) for item in value]
     if isinstance(value, dict):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, union_all
 from sqlalchemy.exc import DatabaseError
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.db.search import (
     HEAD,
@@ -50,7 +50,7 @@ _table: Any = SearchEntry.__table__
 @cache
 def is_searchable(model: type[Record]) -> bool:
     """Whether records of this class are found by words: some field, or some field of a line, is searched."""
-    lines = (f.line for f in fields_of(model).values() if f.kind is Kind.LINES and f.line is not None)
+    lines = (f.line for f in fields_of(model).values() if f.line is not None)
     return bool(searched_fields(model)) or any(searched_fields(line) for line in lines)
 
 

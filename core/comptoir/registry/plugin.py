@@ -18,7 +18,7 @@ from sqlalchemy.orm import configure_mappers
 from comptoir import __version__, hookspecs
 from comptoir.contributions import SCOPES, Manifest
 from comptoir.db.base import Base
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Extension, Line, Record, RecordType, Through, record_name
 from comptoir.errors import PluginError
 from comptoir.hookspecs import contribute
@@ -304,7 +304,7 @@ def _check_values(name: str, found: Mapping[str, Sequence[Any]]) -> None:
     for tab in found["contribute_tabs"]:
         column = tab.reference.property.columns[0]
         described = column.info.get("field")
-        if described is None or described.kind is not Kind.REFERENCE:
+        if described is None or described.target is None:
             raise PluginError(
                 name, _("The tab {tab} hangs on {column}, which is no reference.", tab=tab.name, column=column.name)
             )

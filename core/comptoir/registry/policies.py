@@ -90,7 +90,11 @@ def _record_rule(registry: Registry, grants: Grants, model: type[Record]) -> Tab
             base = Everything()
         return _narrowed(registry, model, action, base)
 
-    hidden = [declared.fields[name] for name in declared.hidden_fields(grants) if "." not in name]
+    hidden = [
+        declared.fields[name]
+        for name in declared.hidden_fields(grants)
+        if "." not in name and declared.fields[name].computed is None
+    ]
     return TableRule(
         read=rule("read"),
         update=rule("write"),
@@ -122,7 +126,11 @@ def _side_rule(registry: Registry, grants: Grants, model: type[Any], column: str
     may_write = any(grants.scope(declared.permission(action)) is not None for action in ("write", "create"))
     through = Through(column, parent.__tablename__)
     prefix = model.__module__.split(".")[0].removeprefix("comptoir_")
-    hidden = [declared.fields[name] for name in declared.hidden_fields(grants) if name.startswith(prefix + ".")]
+    hidden = [
+        declared.fields[name]
+        for name in declared.hidden_fields(grants)
+        if name.startswith(prefix + ".") and declared.fields[name].computed is None
+    ]
     return TableRule(
         read=through,
         update=through if may_write else Nothing(),

@@ -13,11 +13,11 @@ from comptoir.access.permissions import ADMINISTER
 from comptoir.db.fields import fields_of
 from comptoir.errors import NotFound
 from comptoir.i18n import _
+from comptoir.kinds import MAX_ID
 from comptoir.rest.call import Answer, Call, Desk
 from comptoir.rest.openapi import build_document
 from comptoir.rest.problems import problem_of
 from comptoir.rest.routes import OF_COLLECTION, PREFIX, Route, routes
-from comptoir.rest.schemas import LARGEST_ID
 from comptoir.rest.security import security_route
 from comptoir.rest.wire import dump
 
@@ -72,7 +72,7 @@ def _arguments(found: dict[str, str]) -> dict[str, Any]:
     text = found.get("record_id")
     if text is None:
         return dict(found)
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= LARGEST_ID):
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= MAX_ID):
         raise NotFound(_("“{text}” is not the number of a record.", text=text[:60]))
     return {**found, "record_id": int(text)}
 

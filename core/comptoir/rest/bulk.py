@@ -13,10 +13,10 @@ from comptoir.context import Context
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, PreconditionFailed, PreconditionRequired, RuleViolation, RuleViolations
 from comptoir.i18n import _
+from comptoir.kinds import MAX_ID
 from comptoir.records import write
 from comptoir.rest.call import Answer, Call
 from comptoir.rest.resources import Resource
-from comptoir.rest.schemas import LARGEST_ID
 
 LIMIT = 1_000
 OPERATIONS = ("create", "update", "delete", "archive", "restore")
@@ -119,7 +119,7 @@ def _operation(call: Call, resource: Resource, index: int, content: Any) -> Oper
 
 
 def _whole(value: Any, place: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST_ID:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_ID:
         raise RuleViolation("core.not_a_number", _("Give a whole number."), field=place)
     return value
 

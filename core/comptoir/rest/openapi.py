@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from comptoir import __version__
 from comptoir.access.permissions import ADMINISTER
-from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind
+from comptoir.db.fields import Field
 from comptoir.db.workflow import Workflow
+from comptoir.kinds import MAX_ID
 from comptoir.records.declared import DeclaredType
-from comptoir.records.query import operators_of
 from comptoir.rest.bulk import LIMIT, OPERATIONS
 from comptoir.rest.problems import MEDIA_TYPE, TITLES
 from comptoir.rest.represent import PLAIN
 from comptoir.rest.resources import HISTORY_LIMIT, Resource
-from comptoir.rest.schemas import LARGEST_ID, LINES_LIMIT, NEVER_NULL, line_fields
+from comptoir.rest.schemas import LINES_LIMIT, line_fields
 from comptoir.rest.security import PATH as SECURITY_PATH
 from comptoir.rest.security import description as describe_security
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from comptoir.rest.routes import Route
 
 Json = dict[str, Any]
-DECIMAL = r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$"
 DESCRIPTION = """\
 Every record type of the enabled modules. Send `Authorization: Bearer TOKEN`; the token acts for its user.
 
@@ -93,31 +92,8 @@ def _ref(kind: str, name: str) -> Json:
 
 def field_schema(declared: Field, *, writing: bool) -> Json:
     """The JSON type of one field."""
-    kind = declared.kind
-    schema: Json
-    if kind is Kind.INTEGER:
-        schema = {"type": "integer"}
-        if declared.minimum is not None:
-            schema["minimum"] = declared.minimum
-        if declared.maximum is not None:
-            schema["maximum"] = declared.maximum
-    elif kind in NUMERIC:
-        schema = {"type": "string", "pattern": DECIMAL}
-    elif kind is Kind.REFERENCE:
-        schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
-    elif kind is Kind.BOOLEAN:
-        schema = {"type": "boolean"}
-    elif kind is Kind.DATE:
-        schema = {"type": "string", "format": "date"}
-    elif kind is Kind.MOMENT:
-        schema = {"type": "string", "format": "date-time"}
-    else:
-        schema = {"type": "string"}
-        if declared.max_length is not None and writing:
-            schema["maxLength"] = declared.max_length
-        if kind is Kind.CHOICE and declared.choices and writing:
-            schema["enum"] = [choice.value for choice in declared.choices]
-    if not writing or not (declared.required or kind in NEVER_NULL):
+    schema: Json = declared.kind.schema(declared, writing=writing)
+    if not writing or not (declared.required or declared.kind.never_null):
         schema["type"] = [schema["type"], "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
@@ -145,7 +121,7 @@ def _properties(declared: DeclaredType, grants: Grants | None, *, writing: bool)
             continue
         module, _dot, inner = name.rpartition(".")
         target = by_module.setdefault(module, {}) if module else own
-        if described.kind is Kind.LINES:
+        if described.kind.lined:
             target[inner] = _lines(described, grants, writing=writing)
         else:
             target[inner] = field_schema(described, writing=writing)
@@ -203,7 +179,7 @@ def _includable(declared: DeclaredType, grants: Grants | None) -> dict[str, str]
 
 
 def _bulk_schema(declared: DeclaredType) -> Json:
-    number = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+    number = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
     version = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 
     def step(op: Json, more: Json, required: list[str]) -> Json:
@@ -306,7 +282,7 @@ def _path_parameters(route: Route) -> list[Json]:
     found = [
         {
             "name": "id", "in": "path", "required": True,
-            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}, "description": "The number of the record.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": MAX_ID}, "description": "The number of the record.",
         }
     ]  # fmt: skip
     if "{action}" in route.path:
@@ -342,13 +318,9 @@ def _include_parameter(declared: DeclaredType, grants: Grants | None) -> list[Js
 
 def _list_parameters(declared: DeclaredType, grants: Grants | None) -> list[Json]:
     visible = declared.visible_fields(grants)
-    lines = [name for name, described in visible.items() if described.kind is Kind.LINES]
+    lines = [name for name, described in visible.items() if described.kind.lined]
     names = [*PLAIN, *(name for name in visible if name not in lines), *lines]
-    sortable = [
-        name[: -len(described.name)] + described.path
-        for name, described in visible.items()
-        if described.sortable and described.kind not in (Kind.LINES, Kind.LONG_TEXT)
-    ]
+    sortable = [name[: -len(described.name)] + described.path for name, described in visible.items() if described.sorts]
     orders = [sign + name for name in sortable for sign in ("", "-")]
     return [
         _names_parameter("sort", orders, "Fields; a minus before a name turns its order.", most=5, dotted=True),
@@ -359,34 +331,23 @@ def _list_parameters(declared: DeclaredType, grants: Grants | None) -> list[Json
     ]
 
 
-def _filter_schema(field: Field) -> Json:
-    """What a value of ``filter[field]`` looks like."""
-    if field.kind is Kind.INTEGER:
-        return {"type": "integer", "minimum": -(2**53), "maximum": 2**53}
-    if field.kind in NUMERIC:
-        return {"type": "string", "pattern": DECIMAL}
-    if field.kind is Kind.BOOLEAN:
-        return {"type": "string", "enum": ["true", "false", "1", "0"]}
-    if field.kind is Kind.CHOICE and field.choices:
-        return {"type": "string", "enum": [choice.value for choice in field.choices]}
-    if field.kind is Kind.REFERENCE and field.target not in ("core_user", "core_team"):
-        return {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
-    return {"type": "string"}
-
-
 def _filter_parameters(declared: DeclaredType, grants: Grants | None) -> list[Json]:
     found = []
     for name, described in declared.visible_fields(grants).items():
-        if described.kind is Kind.LINES:
+        if described.kind.lined:
             assert described.line is not None
             prefix = name
             inner = {f"{prefix}.{f.path}": f for f in line_fields(described.line, grants).values()}
         else:
             inner = {name[: -len(described.name)] + described.path: described}
         for path, field in inner.items():
-            operators = ", ".join(operators_of(field))
+            operators = ", ".join(field.operators)
+            if not operators:
+                continue
             found.append(
-                _parameter(f"filter[{path}]", _filter_schema(field), f"{field.label}. Operators: {operators}.")
+                _parameter(
+                    f"filter[{path}]", field.kind.filter_schema(field), f"{field.label}. Operators: {operators}."
+                )
             )
     return found
 
@@ -527,4 +488,4 @@ def _transitions_schema() -> Json:
     return _object({"data": {"type": "array", "items": move}}, ["data"])
 
 
-__all__ = ["PLAIN", "TEXTUAL", "action_names", "build_document", "field_schema"]
+__all__ = ["PLAIN", "action_names", "build_document", "field_schema"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
+from comptoir.kinds import Field
 from comptoir.records import query as queries
 from comptoir.records.declared import DeclaredType
+from comptoir.records.query.paths import resolve
 from comptoir.rest.schemas import line_fields
 
 if TYPE_CHECKING:
@@ -51,20 +52,26 @@ def record_object(ctx: Context, record: Record, *, is_new: bool = False) -> dict
     for name, described in declared.fields.items():
         if name in hidden or "." in name:
             continue
-        if described.kind is not Kind.LINES:
-            found[name] = getattr(record, name)
+        if not described.kind.lined:
+            found[name] = _on_wire(described, getattr(record, name))
             continue
         # the lines of a new record that were never touched are none; asking would be a query
         lines = () if is_new and name not in record.__dict__ else getattr(record, name)
         inner = line_fields(described.line, ctx.actor.grants)
-        found[name] = [{key: getattr(line, key) for key in inner} for line in lines]
+        found[name] = [{key: _on_wire(field, getattr(line, key)) for key, field in inner.items()} for line in lines]
     for extension in declared.extensions:
         row = extension.with_defaults(record) if is_new and not _holds(record, extension) else record.ext(extension)
         for name, described in declared.fields.items():
             module, _dot, inner_name = name.rpartition(".")
             if module and name not in hidden and declared.extension_of(module) is extension:
-                found.setdefault(module, {})[described.name or inner_name] = getattr(row, inner_name)
+                found.setdefault(module, {})[described.name or inner_name] = _on_wire(
+                    described, getattr(row, inner_name)
+                )
     return found
+
+
+def _on_wire(described: Field, value: Any) -> Any:
+    return value if described.kind.plain or value is None else described.kind.to_json(value)
 
 
 def _holds(record: Record, extension: type[Any]) -> bool:
@@ -74,6 +81,14 @@ def _holds(record: Record, extension: type[Any]) -> bool:
 def objects_of(ctx: Context, declared: DeclaredType, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a query with dotted names nested; rows without any are used as they are."""
     dotted = [name for name in rows[0] if "." in name] if rows else []
+    written = [
+        (name, described)
+        for name in (rows[0] if rows else ())
+        if name not in PLAIN and not (described := resolve(ctx, declared, name).field).kind.plain
+    ]
+    for row in rows if written else ():
+        for name, described in written:
+            row[name] = _on_wire(described, row[name])
     for row in rows if dotted else ():
         for name in dotted:
             value = row.pop(name)

@@ -164,7 +164,7 @@ class Resource:
                 "label": str(transition.label),
                 "target": transition.target,
                 "asks": [
-                    {"name": name, "label": str(field.label), "kind": str(field.kind)}
+                    {"name": name, "label": str(field.label), "kind": field.kind.name}
                     for name in transition.asks
                     if (field := self.declared.fields.get(name)) is not None
                 ],

@@ -19,8 +19,8 @@ from comptoir.context import Context
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.edge import perform
 from comptoir.errors import SignInRequired
+from comptoir.formats import Formats
 from comptoir.i18n import LANGUAGES, _
-from comptoir.web.formats import Formats
 from comptoir.web.security import (
     SAFE_METHODS,
     is_secure,

@@ -7,11 +7,11 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from comptoir.kinds import Cell as Cell  # noqa: PLC0414 -- pages find all their values here
+from comptoir.kinds import CellKind as CellKind  # noqa: PLC0414
+from comptoir.kinds import FieldKind as FieldKind  # noqa: PLC0414
+
 Tone = Literal["", "ok", "warn", "bad", "accent", "brass", "plum"]
-CellKind = Literal[
-    "text", "title", "link", "person", "status", "number", "money", "percent", "moment", "bool", "tags", "act", "phone",
-    "email", "bar",
-]  # fmt: skip
 NOTHING = Markup("")
 Act = Literal["late", "today", "plan", "none"]
 
@@ -121,20 +121,6 @@ class Shell:
 
 
 # Values ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One formatted value.  ``tone`` is the kind of a status, or the colour of a text that needs attention."""
-
-    text: str
-    kind: CellKind = "text"
-    url: str = ""
-    tone: str = ""
-    note: str = ""
-    tags: tuple[str, ...] = ()
-    percent: int = 0
-    iso: str = ""
 
 
 EMPTY = Cell("")
@@ -315,11 +301,6 @@ class ListPage:
 
 
 # Form ------------------------------------------------------------------------------------------------------
-
-FieldKind = Literal[
-    "text", "area", "number", "money", "percent", "date", "moment", "time", "choice", "bool", "reference", "email", "phone",
-    "url", "password", "many", "file", "hidden",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,12 @@ from comptoir.toolkit import (
     _,
     boolean,
     choice,
+    computed,
     date,
     email,
     fold,
     integer,
+    kinds,
     long_text,
     moment,
     money,
@@ -241,6 +243,13 @@ class Lead(Record):
     deal_id: Mapped[int | None] = reference(_("Deal"), "sales_deal", ondelete="SET NULL")
 
 
+def weigh(amount: Decimal | None, probability: Decimal | None) -> Decimal | None:
+    """What a deal is worth by its chance of winning; nothing where either is unknown."""
+    if amount is None or probability is None:
+        return None
+    return (amount * probability / 100).quantize(Decimal("0.01"))
+
+
 class Deal(Record):
     """A possible sale on its way through a pipeline."""
 
@@ -263,6 +272,7 @@ class Deal(Record):
     amount: Mapped[Decimal | None] = money(_("Value"), minimum=0)
     currency: Mapped[str | None] = text(_("Currency"), length=3)
     probability: Mapped[Decimal | None] = percent(_("Chance of winning"))
+    weighted = computed(_("Weighted value"), kinds.Money(), weigh, "amount", "probability", currency="currency")
     expected_close_on: Mapped[dt.date | None] = date(_("Expected close"), index=True)
     opened_on: Mapped[dt.date | None] = date(_("Opened"), index=True)
     closed_on: Mapped[dt.date | None] = date(_("Closed"), index=True)

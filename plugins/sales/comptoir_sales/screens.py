@@ -69,6 +69,7 @@ SCREENS = (
                 Deal.team_id,
                 Deal.pipeline_id,
                 Deal.currency,
+                Deal.weighted,
                 Deal.created_at,
                 Deal.updated_at,
             ),

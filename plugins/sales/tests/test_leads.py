@@ -84,7 +84,7 @@ def test_a_deal_that_rests_too_long_gives_its_owner_one_task(ctx: Context, stage
     clock.advance(days=1)
     assert find_idle_deals(ctx) == 0
     task = ctx.session.scalars(select(Task)).one()
-    assert (task.owner_id, task.about_type, task.about_id) == (owner.id, "sales.deal", deal.id)
+    assert (task.owner_id, str(task.about)) == (owner.id, f"sales.deal/{deal.id}")
 
 
 def test_a_new_rest_gives_a_new_task(ctx: Context, stage: Stage, clock: Clock) -> None:

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from comptoir.base.countries import country_code
 from comptoir.base.models import Contact, ContactAddress, ContactPhone
 from comptoir.base.phones import read_number
 from comptoir.base.services import find_by_phone
 from comptoir.context import Context
 from comptoir.deployment import Deployment
+from comptoir.kinds import country_code, is_dialable
 from comptoir.records.query import parse, run
-from comptoir.records.validate import is_dialable
 from comptoir.records.write import save
 
 DUTCH = "06 12345678"

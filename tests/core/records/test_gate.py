@@ -20,6 +20,7 @@ from comptoir.records.history import history_of
 from comptoir.records.write import assign, move, save
 from comptoir.records.write import delete as delete_records
 from comptoir.testing.platform import Stage
+from comptoir.values import RecordRef
 from comptoir_sales.models import Deal, Lead
 
 pytestmark = pytest.mark.modules("catalog", "sales")
@@ -386,10 +387,10 @@ def test_a_rule_that_holds_what_would_go_along_refuses_the_whole_deletion(ctx: C
 
 
 def test_no_link_of_what_a_task_is_about_dangles(ctx: Context, deal: Deal) -> None:
-    task = Task(title="Call back", about_type="sales.deal", about_id=deal.id)
+    task = Task(title="Call back", about=RecordRef("sales.deal", deal.id))
     save(ctx, [task])
     delete_records(ctx, [deal])
-    assert (task.about_type, task.about_id) == (None, None)
+    assert task.about is None
     assert actions_of(ctx, task) == ["detached", "created"]
 
 

@@ -14,9 +14,9 @@ import orjson
 import xlsxwriter
 
 from comptoir.access.security_log import DATA_EXPORTED, record_event
-from comptoir.db.fields import Kind
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
+from comptoir.kinds import Field
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import as_json
 from comptoir.records.query import Query, run, titles
@@ -64,7 +64,7 @@ def _names(ctx: Context, declared: DeclaredType, query: Query) -> list[str]:
     return [
         name
         for name, field in declared.fields.items()
-        if name not in hidden and not field.server and field.kind is not Kind.LINES
+        if name not in hidden and not field.server and not field.kind.lined
     ]
 
 
@@ -74,7 +74,7 @@ def _heading(declared: DeclaredType, name: str) -> str:
 
 
 def _rows(ctx: Context, declared: DeclaredType, query: Query, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    references = [n for n in names if n in declared.fields and declared.fields[n].kind is Kind.REFERENCE]
+    references = [n for n in names if n in declared.fields and declared.fields[n].target is not None]
     while True:
         page = run(ctx, declared, query, total=False)
         wanted: dict[str, set[int]] = {}
@@ -85,13 +85,19 @@ def _rows(ctx: Context, declared: DeclaredType, query: Query, names: Sequence[st
         for row in page.rows:
             yield {
                 _heading(declared, name): (
-                    known.get(str(declared.fields[name].target), {}).get(row[name]) if name in references else row[name]
+                    known.get(str(declared.fields[name].target), {}).get(row[name])
+                    if name in references
+                    else _sheet_value(declared.fields.get(name), row[name])
                 )
                 for name in names
             }
         if page.next is None:
             return
         query = replace(query, after=page.next)
+
+
+def _sheet_value(field: Field | None, value: Any) -> Any:
+    return value if field is None or value is None else field.kind.to_sheet(value)
 
 
 def _safe(value: Any) -> Any:

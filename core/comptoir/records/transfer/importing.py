@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from comptoir.db.fields import NUMERIC, Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
-from comptoir.db.types import fold
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
+from comptoir.records.naming import Named
 from comptoir.records.transfer.mapping import Mapping, Target
-from comptoir.records.transfer.parsing import currency_in, parse_cell
+from comptoir.records.transfer.parsing import AnySpelling, as_text, currency_in, parse_cell
 from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
 from comptoir.records.transfer.report import ImportReport, Listener, Problem, Progress
 from comptoir.records.transfer.waiting import Row, needs_of
-from comptoir.records.validate import check_value, is_dialable
+from comptoir.records.validate import check_value
 from comptoir.records.write import assign, save
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 BATCH = 500
 PARTS = 8
 """Into how many a refused batch is cut: few, and much is checked again; many, and much is saved in small pieces."""
-FINAL = NUMERIC | {Kind.EMAIL, Kind.URL}
-"""Kinds whose values no plugin prepares any further: what is wrong with one is said before its batch is refused for it."""
 REMEMBERED = 50_000
 """Cells whose value is remembered; beyond that they are read again, so that memory stays bounded."""
 
@@ -90,16 +88,16 @@ class _Importer:
         self.report = ImportReport()
         self._listen = listen
         self._directories: dict[tuple[str, str], Directory] = {}
+        self._source = Named(ctx, declared, AnySpelling("en", ctx.timezone, ctx.settings.currency, ctx.now()))
         self._waiting: list[Row] = []
         self._waiting_keys: set[Any] = set()
-        self._stages: dict[str, str] | None = None
         self._read: dict[tuple[str, str, str], tuple[Any, Text | None]] = {}
         self._key = self._key_target(key)
         self._numbered: dict[str, set[int]] = defaultdict(set)
         for target in mapping.targets:
             if target.position is not None:
                 self._numbered[target.name].add(target.position)
-        self._phones = [target for target in mapping.targets if target.field.kind is Kind.PHONE]
+        self._unread = [target for target in mapping.targets if target.field.kind.may_stay_unread]
 
     def _key_target(self, key: str | None) -> Target | None:
         if key is None:
@@ -194,14 +192,14 @@ class _Importer:
             cell = row.cells.get(target.column)
             try:
                 value = self._value(target, cell, row, notices)
-                if value is not None and target.field.kind is Kind.MONEY and type(cell) is str:
+                if value is not None and target.field.currency and type(cell) is str:
                     values += self._currency_beside(target, row, cell, values)
             except RuleViolation as violation:
                 violations.append((target.column, violation))
                 continue
             if value is not None:
                 values.append((target, value))
-                if target.field.kind in FINAL:
+                if target.field.kind.settled:  # what is wrong is said before its batch is refused for it
                     found = check_value(target.field, value, target.field.name)
                     violations += [(target.column, violation) for violation in found]
             elif target.field.expected and notices is not None and not any(t is target for t, _text in row.waits_for):
@@ -273,14 +271,12 @@ class _Importer:
         return value
 
     def _parse(self, target: Target, cell: Any, row: Row | None) -> tuple[Any, Text | None]:
-        kind = target.field.kind
-        value = parse_cell(target.field, cell, timezone=self.ctx.timezone)
+        if target.field.target is not None:
+            text = as_text(cell)
+            return (None, None) if text is None else self._reference(target, text, row)
+        value = parse_cell(target.field, cell, self._source)
         if value is None:
             return None, None
-        if kind is Kind.REFERENCE:
-            return self._reference(target, str(value).strip(), row)
-        if kind is Kind.STAGE:
-            return self._stage(str(value)), None
         if target.factor is not None:
             value = type(value)(value * target.factor)
         return value, None
@@ -307,27 +303,6 @@ class _Importer:
         assert declared is not None
         by = target.by or declared.title
         return self._directories.setdefault((table, by), Directory(self.ctx, declared, by))
-
-    def _stage(self, text: str) -> str:
-        if self._stages is None:
-            workflow = self.declared.declaration.workflow
-            stages = workflow.stages(self.ctx, None) if workflow is not None else ()
-            self._stages = {}
-            for stage in stages:
-                self._stages.setdefault(fold(str(stage.label)), stage.name)
-                self._stages.setdefault(fold(stage.name), stage.name)
-        known = self._stages.get(fold(text))
-        if known is None:
-            raise RuleViolation(
-                "core.unknown_stage",
-                _(
-                    "There is no stage “{text}”. Stages: {stages}.",
-                    text=text[:60],
-                    stages=", ".join(self._stages.values()),
-                ),
-                field="stage",
-            )
-        return known
 
     def _places(self, values: Sequence[tuple[Target, Any]]) -> dict[str, dict[int, int]]:
         """Where the numbered lines of a row go: what is empty leaves no gap, so that the second number may be the only one."""
@@ -366,17 +341,13 @@ class _Importer:
                         directory.learn(record.id, getattr(record, by))
 
     def _mention_unread(self, row: Row) -> None:
-        """A notice for each telephone number that was kept as typed."""
-        for target in self._phones:
+        """A notice for each telephone number and country that was kept as typed."""
+        for target in self._unread:
             typed = " ".join(str(row.cells.get(target.column) or "").split())
             held = getattr(row.record, target.name, None)
             kept = [getattr(line, target.field.name) for line in held] if isinstance(held, list) else [held]
-            if typed and typed in kept and not is_dialable(typed):
-                message = _(
-                    "“{number}” is kept as typed, because it is no number of its country. "
-                    "Write it with a prefix such as +40, or fill in the country.",
-                    number=typed[:40],
-                )
+            message = target.field.kind.unread(typed) if typed and typed in kept else None
+            if message is not None:
                 self._notice(Problem(row.line, target.column, str(message), is_notice=True), row)
 
     def _save_apart(self, rows: Sequence[Row], error: ComptoirError) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from comptoir.db.fields import Field, Kind, fields_of
+from comptoir.db.fields import Field, fields_of
 from comptoir.errors import RuleViolation
 from comptoir.i18n import LANGUAGES, _, speaking
 from comptoir.records.declared import DeclaredType
@@ -156,7 +156,7 @@ def _known_headings(declared: DeclaredType) -> Mapping_[str, list[str]]:
 
 def _possible(declared: DeclaredType, known: Mapping_[str, list[str]], column: str) -> list[str]:
     matched = LINE.match(column)
-    if matched and matched["lines"] in declared.fields and declared.fields[matched["lines"]].kind is Kind.LINES:
+    if matched and matched["lines"] in declared.fields and declared.fields[matched["lines"]].kind.lined:
         return [column]
     heading = loosely(column)
     if numbered := NUMBERED.match(heading):
@@ -168,7 +168,7 @@ def _possible(declared: DeclaredType, known: Mapping_[str, list[str]], column: s
         ]
         if paths:
             return paths
-    lines = {name for name, field in declared.fields.items() if field.kind is Kind.LINES}
+    lines = {name for name, field in declared.fields.items() if field.kind.lined}
     return [path for path in known.get(heading, ()) if path not in lines]
 
 
@@ -177,7 +177,7 @@ def _names(declared: DeclaredType) -> list[str]:
     for name, field in declared.fields.items():
         if field.server:
             continue
-        if field.kind is Kind.LINES and field.line is not None:
+        if field.line is not None:
             found += [f"{name}.{inner}" for inner, d in fields_of(field.line).items() if not d.server]
         else:
             found.append(name[: -len(field.name)] + field.path)
@@ -187,12 +187,12 @@ def _names(declared: DeclaredType) -> list[str]:
 def _target(ctx: Context, declared: DeclaredType, column: str, path: str) -> Target:
     path, factor = _factor(path)
     name = declared.by_path.get(path)
-    if name is not None and declared.fields[name].kind is not Kind.LINES and not declared.fields[name].server:
+    if name is not None and not declared.fields[name].kind.lined and not declared.fields[name].server:
         return Target(column, name, declared.fields[name], factor=factor)
     matched = LINE.match(path)
     if matched:
         owner = declared.fields.get(matched["lines"])
-        if owner is not None and owner.kind is Kind.LINES and owner.line is not None:
+        if owner is not None and owner.line is not None:
             inner = fields_of(owner.line).get(matched["inner"])
             label = _label(owner.line, matched["label"]) if matched["label"] else None
             if inner is not None and not inner.server and (label is not None) == bool(matched["label"]):
@@ -200,7 +200,7 @@ def _target(ctx: Context, declared: DeclaredType, column: str, path: str) -> Tar
                 return Target(column, owner.name, inner, position=position, label=label, factor=factor)
     first, dot, rest = path.partition(".")
     reference = declared.fields.get(declared.by_path.get(first, ""))
-    if dot and reference is not None and reference.kind is Kind.REFERENCE:
+    if dot and reference is not None and reference.target is not None:
         target = ctx.registry.target_of(str(reference.target))
         if target is not None and rest in target.fields:
             return Target(column, reference.name, reference, by=rest)
@@ -222,7 +222,7 @@ def _target(ctx: Context, declared: DeclaredType, column: str, path: str) -> Tar
 
 def _label(line: type, value: str) -> tuple[str, str] | None:
     """The choice field of a line that may have this value."""
-    choices = (field for field in fields_of(line).values() if field.kind is Kind.CHOICE and not field.server)
+    choices = (field for field in fields_of(line).values() if field.choices and not field.server)
     return next(((field.name, value) for field in choices if value in {c.value for c in field.choices}), None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from comptoir.db.fields import Field, Kind, fields_of
+from comptoir.db.fields import Field, fields_of
 from comptoir.db.gate import KEPT
 from comptoir.db.record import Record
 from comptoir.errors import RuleViolation, RuleViolations
@@ -31,7 +31,7 @@ def assign(ctx: Context, record: Record, values: Mapping[str, Any]) -> None:
     for name, value in flat.items():
         head, dot, rest = name.partition(".")
         field = declared.fields.get(head)
-        if field is not None and field.kind is Kind.LINES:
+        if field is not None and field.kind.lined:
             if dot:
                 place, _dot, inner = rest.partition(".")
                 _set(_line_at(record, head, field, int(place)), inner, value)

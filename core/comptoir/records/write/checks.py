@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from comptoir.db.fields import Field, Kind, fields_of
+from comptoir.db.fields import Field, fields_of
 from comptoir.db.record import Record, module_of
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
 from comptoir.records.changes import Change, held_extensions
 from comptoir.records.search_key import search_key, touches_search_key
-from comptoir.records.validate import check_value, is_id, violations_of
+from comptoir.records.validate import check_value, violations_of
 from comptoir.records.write.refusal import gather
 from comptoir.records.write.stages import Chosen, Move, moves_of
 
@@ -49,14 +49,14 @@ def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleVio
     wanted: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for change in changes:
         for name, described, value in _references(ctx, change):
-            if is_id(value):
-                wanted[str(described.target)][value].append(name)
+            referred = described.kind.refers_to(described, value)
+            if referred is not None:
+                wanted[referred[0]][referred[1]].append(name)
     found: list[RuleViolation] = []
-    for table_name, ids in wanted.items():
-        if table_name in ("core_user", "core_team") and ctx.knows(table_name, set(ids)):
+    for address, ids in wanted.items():
+        if address in ("core_user", "core_team") and ctx.knows(address, set(ids)):
             continue
-        table = ctx.registry.table(table_name)
-        seen = set(ctx.session.execute(select(table.c.id).where(table.c.id.in_(list(ids)))).scalars())
+        seen = _visible(ctx, address, list(ids))
         for record_id, names in ids.items():
             if record_id not in seen:
                 found += [
@@ -70,20 +70,31 @@ def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleVio
     return found
 
 
+def _visible(ctx: Context, address: str, ids: list[int]) -> set[int]:
+    """Those of the ids that the actor may see in a table or of a record type; of what is off nobody sees anything."""
+    if "." not in address:
+        table = ctx.registry.table(address)
+    else:
+        declared = ctx.registry.target_of(address)
+        if declared is None or ctx.actor.grants.scope(declared.permission("read")) is None:
+            return set()
+        table = declared.table
+    return set(ctx.session.execute(select(table.c.id).where(table.c.id.in_(ids))).scalars())
+
+
 def _references(ctx: Context, change: Change) -> Iterator[tuple[str, Field, Any]]:
-    """The changed references of a record, its extensions and its lines: field, declaration, value."""
+    """The changed values of a record, its extensions and its lines that may be references: field, declaration, value."""
     declared = ctx.registry.record_type(type(change.record))
     for name, changed in change.fields.items():
         described = declared.fields.get(name)
         if described is None:
             continue
-        if described.kind is Kind.REFERENCE:
+        if described.line is None:
             yield name, described, changed.after
-        elif described.kind is Kind.LINES and described.line is not None:
-            for inner, of_line in fields_of(described.line).items():
-                if of_line.kind is Kind.REFERENCE:
-                    for position, line in enumerate(changed.after or ()):
-                        yield f"{name}.{position}.{inner}", of_line, line[inner]
+            continue
+        for inner, of_line in fields_of(described.line).items():
+            for position, line in enumerate(changed.after or ()):
+                yield f"{name}.{position}.{inner}", of_line, line[inner]
 
 
 def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:

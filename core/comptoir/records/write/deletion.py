@@ -10,7 +10,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.gate import ANY
 from comptoir.db.record import Extension, Line, Record
 from comptoir.errors import Overtaken, RuleViolation
@@ -19,7 +19,7 @@ from comptoir.records.history import entry_row, write_history
 from comptoir.records.search import forget
 from comptoir.records.write.refusal import gather
 from comptoir.records.write.save import ref_of, save
-from comptoir.values import FieldChange
+from comptoir.values import FieldChange, RecordRef
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -124,17 +124,17 @@ def _pointing(system: Context, models: Iterable[type[Record]]) -> Iterator[tuple
                 rule = key.ondelete or ""
                 if key.column.table.name in wanted and column.name not in own and rule in ("CASCADE", "SET NULL"):
                     yield model, _Pointer(key.column.table.name, column.name, (column.name,)), rule
-        if "about_type" in table.c and "about_id" in table.c:
-            for target, name in wanted.items():
-                yield model, _Pointer(target, "about_id", ("about_type", "about_id"), name), "SET NULL"
+    for model, name in system.registry.any_record_fields:
+        for target, type_name in wanted.items():
+            yield model, _Pointer(target, name, (name,), type_name), "SET NULL"
 
 
 def _rows(system: Context, model: type[Any], pointer: _Pointer, ids: Sequence[int]) -> Iterator[Any]:
     for start in range(0, len(ids), 500):
-        query = select(model).where(getattr(model, pointer.column).in_(ids[start : start + 500])).limit(MOST + 1)
+        some: Sequence[Any] = ids[start : start + 500]
         if pointer.type_name is not None:
-            query = query.where(model.about_type == pointer.type_name)
-        yield from system.session.scalars(query)
+            some = [RecordRef(pointer.type_name, record_id) for record_id in some]
+        yield from system.session.scalars(select(model).where(getattr(model, pointer.column).in_(some)).limit(MOST + 1))
 
 
 def _record_of(system: Context, row: Any) -> Record:
@@ -150,7 +150,7 @@ def _record_of(system: Context, row: Any) -> Record:
     declared = system.registry.target_of(key.column.table.name)
     owner: Record = system.session.get_one(declared.model, getattr(row, parent))
     for name, described in fields_of(type(owner)).items():
-        if described.kind is Kind.LINES and described.line is type(row):
+        if described.kind.lined and described.line is type(row):
             getattr(owner, name)  # loaded, so that the change of a line is one of its record
     return owner
 
@@ -208,7 +208,7 @@ def _remove(ctx: Context, batch: Sequence[Record]) -> None:
 def _loaded_parts(record: Record) -> Iterator[Any]:
     """Lines and extensions of a record that its session holds: they go in the same flush."""
     for name, described in fields_of(type(record)).items():
-        if described.kind is Kind.LINES and name in record.__dict__:
+        if described.kind.lined and name in record.__dict__:
             yield from getattr(record, name)
     for extension in record.__dict__.get("_extensions", {}).values():
         if inspect(extension).persistent:

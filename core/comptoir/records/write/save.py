@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.gate import ANY, KEPT, changed_columns
 from comptoir.db.record import Record
 from comptoir.errors import Conflict, NotAllowed, Overtaken
@@ -153,7 +153,7 @@ def _rows_of(change: Change) -> dict[Any, Collection[str]]:
     for extension in held_extensions(record):
         rows[extension] = changed_columns(extension) if inspect(extension).persistent else ANY
     for name, described in fields_of(type(record)).items():
-        if described.kind is Kind.LINES and name in change.fields:
+        if described.kind.lined and name in change.fields:
             history = inspect(record).attrs[name].history
             rows.update(
                 dict.fromkeys((*(history.added or ()), *(history.unchanged or ()), *(history.deleted or ())), ANY)
@@ -168,7 +168,7 @@ def _flush(ctx: Context, changes: Sequence[Change], prepared: Mapping[Record, Ma
     try:
         for change in changes:
             for name, described in fields_of(type(change.record)).items():
-                if described.kind is Kind.LINES and name in change.record.__dict__:
+                if described.kind.lined and name in change.record.__dict__:
                     for position, line in enumerate(getattr(change.record, name)):
                         if line.position != position:
                             line.position = position

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from comptoir.db.fields import NUMERIC, Field, Kind
 from comptoir.db.record import Record
 from comptoir.db.workflow import Transition
 from comptoir.errors import Conflict
@@ -49,8 +47,9 @@ def take_back(ctx: Context, record: Record) -> Transition:
     with put_back_when_refused([record]):
         for name, (value, _after) in entry.changes.items():
             described = declared.fields.get(name)
-            if described is not None and "." not in name and name not in locked and described.kind is not Kind.LINES:
-                setattr(record, name, _from_json(described, value))
+            if described is not None and "." not in name and name not in locked and not described.kind.lined:
+                kept = None if value is None else described.kind.from_json(described, value)
+                setattr(record, name, kept)
     write_batch(ctx, [record], chosen={record: back})
     return back
 
@@ -62,16 +61,3 @@ def _last_entry(ctx: Context, record_type: str, record_id: int) -> HistoryEntry 
         .order_by(HistoryEntry.id.desc())
         .limit(1)
     )
-
-
-def _from_json(described: Field, value: Any) -> Any:
-    """A value as the history keeps it, in the form that the record has it."""
-    if value is None:
-        return None
-    if described.kind is Kind.MOMENT:
-        return dt.datetime.fromisoformat(value)
-    if described.kind is Kind.DATE:
-        return dt.date.fromisoformat(value)
-    if described.kind in NUMERIC and described.kind is not Kind.INTEGER:
-        return Decimal(value)
-    return value

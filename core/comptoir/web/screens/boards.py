@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Response, request
 
-from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import ComptoirError, NotFound, RuleViolation, RuleViolations
@@ -179,7 +178,7 @@ def _card_fields(visit: Visit, declared: DeclaredType, screens: Any) -> list[str
     names = [declared.title, *(wire_name(c) for c in columns)]
     if screens.board is not None and screens.board.total is not None:
         names.append(wire_name(screens.board.total))
-    return [n for n in dict.fromkeys(names) if n not in hidden and declared.fields[n].kind is not Kind.LINES]
+    return [n for n in dict.fromkeys(names) if n not in hidden and not declared.fields[n].kind.lined]
 
 
 def _figures(
@@ -231,7 +230,7 @@ def _lane(
 
 
 def _money(visit: Visit, declared: DeclaredType, name: str, value: Any) -> str:
-    if name and declared.fields[name].kind is Kind.MONEY:
+    if name and declared.fields[name].currency:
         return visit.formats.money(value, whole=True)
     return visit.formats.decimal(value)
 

@@ -15,6 +15,7 @@ from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import load
 from comptoir.records.write import assign, save
+from comptoir.values import RecordRef
 from comptoir.web.frame import redirect_with
 from comptoir.web.screens.cells import wire_name
 from comptoir.web.screens.forms import each_violation, input_text, inputs_for, read_text
@@ -50,10 +51,15 @@ def _offered(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[C
         reference = target.declaration.contact
         if reference is None or record.archived_at is not None or not ctx.may(target.permission("create")):
             continue
-        is_about = "about_type" in target.fields and "about_id" in target.fields
+        is_about = _about_of(target) is not None
         contact_id = _contact_of(declared, record, target)
         if contact_id is not None or (is_about and not target.fields[reference].required):
             yield composer
+
+
+def _about_of(target: DeclaredType) -> str | None:
+    """The field in which such a record says what it is about besides the contact."""
+    return next((name for name, described in target.fields.items() if described.kind.points_anywhere), None)
 
 
 def _contact_of(declared: DeclaredType, record: Record, target: DeclaredType) -> int | None:
@@ -128,8 +134,9 @@ def compose(declared: DeclaredType, record_id: int, name: str, *, show_page: Sho
         violations.append(RuleViolation("core.required", _("Write something first."), field=body))
     if not violations:
         given[str(target.declaration.contact)] = _contact_of(declared, record, target)
-        if declared.table.name != target.fields[str(target.declaration.contact)].target:
-            given |= {"about_type": declared.name, "about_id": record_id}
+        about = _about_of(target)
+        if about is not None and declared.table.name != target.fields[str(target.declaration.contact)].target:
+            given[about] = RecordRef(declared.name, record_id)
         try:
             with ctx.savepoint():
                 assign(ctx, made, given)

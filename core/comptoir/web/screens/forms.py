@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 
 from flask import Response, request
 
 from comptoir.contributions import Section
-from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
+from comptoir.db.fields import Choice, Field, fields_of
 from comptoir.db.record import Record
+from comptoir.db.types import fold
 from comptoir.errors import Conflict as Stale
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import Text, _, ngettext
 from comptoir.records.declared import DeclaredType
+from comptoir.records.naming import Named
 from comptoir.records.query import load, titles
 from comptoir.records.write import assign, save
 from comptoir.web.frame import module_of, page, redirect_with
@@ -27,7 +27,6 @@ from comptoir.web.view_models import (
     Conflict,
     ConflictField,
     FieldInput,
-    FieldKind,
     FormError,
     FormPage,
     FormSection,
@@ -38,16 +37,6 @@ from comptoir.web.view_models import (
     Toast,
 )
 
-INPUTS: Mapping[Kind, FieldKind] = {
-    Kind.LONG_TEXT: "area", Kind.EMAIL: "email", Kind.PHONE: "phone", Kind.URL: "url", Kind.INTEGER: "number",
-    Kind.DECIMAL: "number", Kind.MONEY: "money", Kind.PERCENT: "percent", Kind.BOOLEAN: "bool", Kind.DATE: "date",
-    Kind.MOMENT: "moment", Kind.CHOICE: "choice", Kind.STAGE: "choice", Kind.REFERENCE: "reference",
-}  # fmt: skip
-WIDTHS: Mapping[Kind, int] = {
-    Kind.LONG_TEXT: 12, Kind.LINES: 12, Kind.DATE: 3, Kind.CHOICE: 3, Kind.STAGE: 3, Kind.INTEGER: 3, Kind.DECIMAL: 3,
-    Kind.MONEY: 3, Kind.PERCENT: 3, Kind.BOOLEAN: 3, Kind.MOMENT: 4, Kind.REFERENCE: 6,
-}  # fmt: skip
-AUTOCOMPLETE = {Kind.EMAIL: "off", Kind.PHONE: "off"}
 NEW_LINE = "__new__"
 MAX_LINES = 100
 
@@ -113,7 +102,7 @@ def show_new(declared: DeclaredType) -> Response:
     for name, text in request.args.items():
         wire = declared.by_path.get(name)
         if wire is not None:
-            value, problem = read_text(visit, declared.fields[wire], text, wire)
+            value, problem = read_text(visit, declared.fields[wire], text, wire, declared)
             if problem is None:
                 sent.values[wire] = value
                 sent.texts[wire] = text
@@ -191,7 +180,7 @@ def _remarks(declared: DeclaredType, record: Record, sent: Sent) -> Iterator[str
     for name, rows in sent.lines.items():
         line = declared.fields[name].line
         assert line is not None
-        numbers = [own for own, described in fields_of(line).items() if described.kind is Kind.PHONE]
+        numbers = [own for own, described in fields_of(line).items() if described.kind.input == "phone"]
         for row, held in zip(rows, getattr(record, name), strict=False):
             for own in numbers:
                 number = str(getattr(held, own) or "")
@@ -268,7 +257,7 @@ def _inputs(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | N
 
 def _current(declared: DeclaredType, record: Record, name: str) -> Any:
     described = declared.fields[name]
-    if described.kind is Kind.LINES and record.id is None:
+    if described.kind.lined and record.id is None:
         return []
     value = value_of(record, declared, name)
     if value is None and record.id is None and described.default is not None and not callable(described.default):
@@ -299,8 +288,8 @@ def _sections(
 ) -> tuple[tuple[FormSection, ...], list[FieldInput]]:
     wanted: dict[str, set[int]] = {}
     for item in form.inputs.values():
-        if item.declared.kind is Kind.REFERENCE and isinstance(item.value, int):
-            wanted.setdefault(str(item.declared.target), set()).add(item.value)
+        if (referred := item.declared.kind.refers_to(item.declared, item.value)) is not None:
+            wanted.setdefault(referred[0], set()).add(referred[1])
     names = titles(visit.context, wanted)
     conditions = {
         wire_name(column): when
@@ -319,7 +308,7 @@ def _sections(
             if found is None or found.hidden or any(f.name == found.name for f in flat):
                 continue
             item = found
-            if item.declared.kind is Kind.LINES:
+            if item.declared.kind.lined:
                 lines.append(_line_set(visit, item, sent, errors))
                 continue
             made = _field_input(
@@ -347,62 +336,58 @@ def _field_input(
     typed = sent.texts.get(item.name) if sent is not None else None
     value = typed if typed is not None else input_text(visit, described, item.value)
     display, search_url = "", ""
-    if described.kind is Kind.REFERENCE:
+    if described.target is not None:
         target = visit.registry.target_of(str(described.target))
         search_url = f"{target.url}/options" if target is not None else ""
         value = str(item.value) if isinstance(item.value, int) else ""
         display = names.get(str(described.target), {}).get(item.value, "") if item.value else (typed or "")
         if item.value and not display:
             display = "…"
-    options = tuple(item.options) or tuple(_options(visit, declared, record, described))
+    options = tuple(item.options) or tuple(_options(visit, declared, record, described, value))
     prefix = ""
-    if described.kind is Kind.MONEY:
-        own = item.name[: -len(described.name)] + (described.currency or "")
-        prefix = str(value_of(record, declared, own) or "") if own in declared.fields and record.id is not None else ""
+    if described.currency:
+        own = declared.currency_of(item.name)
+        prefix = str(value_of(record, declared, own) or "") if own is not None and record.id is not None else ""
         prefix = prefix or visit.formats.currency
     return FieldInput(
-        item.name, str(item.label), INPUTS.get(described.kind, "text"), value,
-        width=WIDTHS.get(described.kind, 6), required=item.required, readonly=item.read_only,
+        item.name, str(item.label), described.kind.input, value,
+        width=described.kind.width, required=item.required, readonly=item.read_only,
         hint=str(item.help), error=error, options=options, display=display, search_url=search_url, prefix=prefix,
-        suffix="%" if described.kind is Kind.PERCENT else "",
-        maximum_length=described.max_length or 0 if described.kind in TEXTUAL else 0, autofocus=autofocus and not item.read_only,
+        suffix="%" if described.kind.input == "percent" else "",
+        maximum_length=described.max_length or 0 if described.kind.textual else 0, autofocus=autofocus and not item.read_only,
     )  # fmt: skip
 
 
-def _options(visit: Visit, declared: DeclaredType, record: Record, described: Field) -> Iterator[Option]:
-    if described.kind is Kind.CHOICE:
-        if not described.required or described.default is None:
-            yield Option("", "")
-        for choice in described.choices:
-            yield Option(choice.value, str(choice.label))
-    elif described.kind is Kind.STAGE and declared.declaration.workflow is not None:
-        workflow = declared.declaration.workflow
+def _options(visit: Visit, declared: DeclaredType, record: Record, described: Field, held: str) -> Iterator[Option]:
+    """What a field may be chosen from, with what it holds though it is in no list any more."""
+    listed = declared.choices(visit.context, described, record)
+    if listed is None:
+        return
+    workflow = declared.declaration.workflow
+    if described.kind.staged and workflow is not None:
         reachable = None if record.id is None else {t.target for t in workflow.moves_from(visit.context, record)}
         here = getattr(record, workflow.field)
-        for stage in workflow.stages(visit.context, record):
-            if reachable is None or stage.name in reachable or stage.name == here:
-                yield Option(stage.name, str(stage.label))
+        listed = [c for c in listed if reachable is None or c.value in reachable or c.value == here]
+    elif not described.required or described.default is None:
+        yield Option("", "")
+    for choice in by_label(listed, described):
+        yield Option(choice.value, str(choice.label))
+    if held and described.kind.may_stay_unread and held not in {choice.value for choice in listed}:
+        yield Option(held, held)
+
+
+def by_label(listed: Sequence[Choice], described: Field) -> Sequence[Choice]:
+    """Choices as a field declares them; lists that every field of a kind shares in the order of their names."""
+    return listed if described.choices or described.kind.staged else sorted(listed, key=lambda c: fold(str(c.label)))
 
 
 def input_text(visit: Visit, described: Field, value: Any) -> str:
     """A value as its input takes it."""
-    if value is None:
-        return ""
-    match described.kind:
-        case Kind.BOOLEAN:
-            return "1" if value else ""
-        case Kind.DATE:
-            return str(value.isoformat())
-        case Kind.MOMENT:
-            return visit.formats.moment_input(value)
-        case _ if described.kind in NUMERIC and isinstance(value, int | Decimal):
-            return visit.formats.number_input(value)
-        case _:
-            return str(value)
+    return "" if value is None else described.kind.input_text(described, value, visit.formats)
 
 
 def _line_fields(line: type) -> Mapping[str, Field]:
-    return {n: f for n, f in fields_of(line).items() if not f.server and f.kind is not Kind.LINES}
+    return {n: f for n, f in fields_of(line).items() if not f.server and not f.kind.lined}
 
 
 def _line_set(visit: Visit, item: Input, sent: Sent | None, errors: Mapping[str, str]) -> LineSet:
@@ -430,17 +415,19 @@ def _line(
     made = []
     wide = max(
         fields,
-        key=lambda n: (fields[n].required and fields[n].kind is not Kind.CHOICE, -list(fields).index(n)),
+        key=lambda n: (fields[n].required and not fields[n].choices, -list(fields).index(n)),
         default="",
     )
     for own, described in fields.items():
-        options = tuple(Option(c.value, str(c.label)) for c in described.choices)
+        listed = described.kind.choices(described) or ()
+        empty = () if described.required or not listed else (Option("", ""),)
+        options = (*empty, *(Option(c.value, str(c.label)) for c in by_label(listed, described)))
         made.append(
             FieldInput(
-                f"{name}[{index}].{own}", str(described.label), INPUTS.get(described.kind, "text"), texts.get(own, ""),
+                f"{name}[{index}].{own}", str(described.label), described.kind.input, texts.get(own, ""),
                 width=min(12, width + (spare if own == wide else 0)), placeholder=str(described.label), options=options,
                 error=errors.get(f"{name}.{position}.{own}", "") if index != NEW_LINE else "",
-                maximum_length=described.max_length or 0,
+                maximum_length=described.max_length or 0 if described.kind.textual else 0,
             )
         )  # fmt: skip
     return LineInput(index, tuple(made), line_id)
@@ -458,15 +445,15 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     for name, item in form.inputs.items():
         if item.read_only or item.hidden:
             continue
-        if item.declared.kind is Kind.LINES:
+        if item.declared.kind.lined:
             sent.lines[name] = list(_sent_lines(visit, item, name, sent))
             continue
         text = request.form.get(name, "")
-        if item.declared.kind is Kind.REFERENCE and not text and request.form.get(f"{name}.text", "").strip():
+        if item.declared.target is not None and not text and request.form.get(f"{name}.text", "").strip():
             text = request.form[f"{name}.text"].strip()
-        if item.declared.kind is not Kind.BOOLEAN and name not in request.form:
+        if item.declared.kind.input != "bool" and name not in request.form:
             continue
-        value, problem = read_text(visit, item.declared, text, name)
+        value, problem = read_text(visit, item.declared, text, name, declared)
         sent.texts[name] = text
         if problem is not None:
             sent.violations.append(problem)
@@ -483,55 +470,17 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     return sent
 
 
-def read_text(visit: Visit, described: Field, text: str, name: str) -> tuple[Any, RuleViolation | None]:
-    """The value that a text means, or what is wrong with it."""
-    stripped = text.strip()
-    if described.kind is Kind.BOOLEAN:
-        return bool(stripped), None
-    if not stripped:
-        return None, None
+def read_text(
+    visit: Visit, described: Field, text: str, name: str, declared: DeclaredType | None = None
+) -> tuple[Any, RuleViolation | None]:
+    """The value that a text means, or what is wrong with it; an empty box means no, every other empty input nothing."""
+    if not text.strip():
+        return (False if described.kind.input == "bool" else None), None
+    source = Named(visit.context, declared, visit.formats)
     try:
-        match described.kind:
-            case Kind.INTEGER:
-                number = visit.formats.parse_number(stripped)
-                if number != int(number):
-                    raise ValueError(stripped)
-                return int(number), None
-            case Kind.DECIMAL | Kind.MONEY | Kind.PERCENT:
-                return visit.formats.parse_number(stripped.removesuffix("%")), None
-            case Kind.DATE:
-                return dt.date.fromisoformat(stripped), None
-            case Kind.MOMENT:
-                return visit.formats.parse_moment(stripped), None
-            case Kind.REFERENCE:
-                return _reference(visit, described, stripped), None
-            case Kind.LONG_TEXT:
-                return text.replace("\r\n", "\n").strip("\n"), None
-            case _:
-                return stripped, None
-    except (ValueError, OverflowError):
-        messages: Mapping[Kind, Text] = {
-            Kind.INTEGER: _("Give a whole number."), Kind.DATE: _("Choose a day."), Kind.MOMENT: _("Choose a day and a time."),
-            Kind.REFERENCE: _("Choose one from the list."),
-        }  # fmt: skip
-        return None, RuleViolation("core.unreadable", messages.get(described.kind, _("Give a number.")), field=name)
-
-
-def _reference(visit: Visit, described: Field, text: str) -> int:
-    """An id, or the one record whose title is exactly what was typed."""
-    if (spelled := id_of(text)) is not None:
-        return spelled
-    from comptoir.records.query import Query, run, where
-
-    target = visit.registry.target_of(str(described.target))
-    if target is None:
-        raise ValueError(text)
-    found = run(
-        visit.context, target, Query(where=where(target, target.title, "eq", text), fields=("id",), size=2), total=False
-    )
-    if len(found.rows) != 1:
-        raise ValueError(text)
-    return int(found.rows[0]["id"])
+        return described.kind.read(described, text if described.multiline else text.strip(), source), None
+    except RuleViolation as refused:
+        return None, refused.at(name)
 
 
 def _sent_lines(visit: Visit, item: Input, name: str, sent: Sent) -> Iterator[dict[str, Any]]:
@@ -544,7 +493,7 @@ def _sent_lines(visit: Visit, item: Input, name: str, sent: Sent) -> Iterator[di
     position = 0
     for index in indexes:
         texts = {own: request.form.get(f"{name}[{index}].{own}", "") for own in fields}
-        choices_only = all(not texts[own].strip() for own, f in fields.items() if f.kind is not Kind.CHOICE)
+        choices_only = all(not texts[own].strip() for own, f in fields.items() if not f.choices)
         if index == NEW_LINE:
             continue
         if choices_only:
@@ -565,7 +514,7 @@ def _apply(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) -> 
     values: dict[str, Any] = {}
     for name, value in sent.values.items():
         described = declared.fields[name]
-        if value is None and (described.kind is Kind.STAGE or (record.id is None and described.default is not None)):
+        if value is None and (described.kind.never_null or (record.id is None and described.default is not None)):
             continue
         values[name] = value
     for name, rows in sent.lines.items():
@@ -587,9 +536,9 @@ def _conflict(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) 
     wanted: dict[str, set[int]] = {}
     for name in differing:
         described = declared.fields[name]
-        if described.kind is Kind.REFERENCE:
-            ids = {v for v in (sent.values[name], theirs[name]) if isinstance(v, int)}
-            wanted.setdefault(str(described.target), set()).update(ids)
+        for value in (sent.values[name], theirs[name]):
+            if (referred := described.kind.refers_to(described, value)) is not None:
+                wanted.setdefault(referred[0], set()).add(referred[1])
     cells = Cells(visit, declared, look_up_titles(visit, wanted))
     editor = look_up_titles(visit, {"core_user": {record.updated_by}} if record.updated_by else {})
     who = editor.get(("core_user", record.updated_by or 0), str(_("Somebody")))

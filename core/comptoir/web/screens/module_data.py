@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 
 from comptoir.access.permissions import ADMINISTER
 from comptoir.context import Registry
-from comptoir.db.fields import Kind
 from comptoir.db.record import module_of
 from comptoir.errors import NotFound
 from comptoir.i18n import Text, _, ngettext
@@ -103,7 +102,7 @@ def records(name: str, type_name: str) -> Response:
     with _reading() as visit:
         ctx = visit.context
         declared = _type(ctx.registry, name, type_name)
-        shown = {n: f for n, f in declared.fields.items() if f.kind is not Kind.LINES and not f.server}
+        shown = {n: f for n, f in declared.fields.items() if not f.kind.lined and not f.server}
         shown = dict(list(shown.items())[:MOST_COLUMNS])
         number = min(max(id_of(request.args.get("page", "")) or 1, 1), 100_000)
         found = run(ctx, declared, Query(archived="with", size=SIZE, number=number))

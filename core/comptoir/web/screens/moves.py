@@ -112,7 +112,7 @@ def _asked(
     for name in transition.asks:
         text = request.form.get(name, "") or request.form.get(f"{name}.text", "")
         texts[name] = text
-        value, problem = read_text(visit, declared.fields[name], text, name)
+        value, problem = read_text(visit, declared.fields[name], text, name, declared)
         if problem is not None:
             violations.append(problem)
         elif value is not None:

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Response, render_template, request
@@ -16,7 +17,7 @@ from comptoir.contributions import Action as Deed
 from comptoir.contributions import Fact as FactOf
 from comptoir.contributions import Panel
 from comptoir.contributions import Tab as TabOf
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import _
@@ -26,7 +27,7 @@ from comptoir.records.write import archive, delete, restore
 from comptoir.values import Amount
 from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
 from comptoir.web.screens import composing, moves, timeline
-from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wanted_titles, wire_name
+from comptoir.web.screens.cells import Cells, Titles, look_up_titles, stored_value, value_of, wanted_titles, wire_name
 from comptoir.web.screens.forms import sections_of
 from comptoir.web.screens.lists import url_with
 from comptoir.web.session import Visit, current_visit
@@ -137,15 +138,15 @@ def _titles(visit: Visit, declared: DeclaredType, record: Record, happened: Sequ
     """The titles of everything that the page mentions."""
     wanted: dict[str, set[int]] = {"core_user": timeline.people_of(happened)}
     hidden = declared.hidden_fields(visit.context.actor.grants)
-    for name, field in declared.references():
-        if name in hidden:
+    for name, field in declared.fields.items():
+        if name in hidden or not (field.target is not None or field.kind.points_anywhere):
             continue
-        value = value_of(record, declared, name)
-        if value:
-            wanted.setdefault(str(field.target), set()).add(value)
+        values = [value_of(record, declared, name)]
         for happening in happened:
             change = happening.entry.changes.get(name) if happening.entry is not None else None
-            wanted.setdefault(str(field.target), set()).update(v for v in change or () if isinstance(v, int))
+            values += [value for value in map(partial(stored_value, field), change or ()) if value is not None]
+        for referred in filter(None, (field.kind.refers_to(field, value) for value in values)):
+            wanted.setdefault(referred[0], set()).add(referred[1])
     return look_up_titles(visit, wanted)
 
 
@@ -153,7 +154,7 @@ def _status(cells: Cells, declared: DeclaredType, record: Record) -> Cell | None
     workflow = declared.declaration.workflow
     name = workflow.field if workflow is not None else "status"
     field = declared.fields.get(name)
-    if field is None or field.kind not in (Kind.STAGE, Kind.CHOICE):
+    if field is None or field.kind.look != "status":
         return None
     value = getattr(record, name)
     return cells.cell(name, field, {name: value}) if value else None
@@ -235,10 +236,8 @@ def _row_of(declared: DeclaredType, record: Record, names: Iterable[str]) -> dic
     """The values of a record that cells need for these fields, currencies included."""
     found: dict[str, Any] = {}
     for name in names:
-        field = declared.fields[name]
         found[name] = value_of(record, declared, name)
-        currency = name[: -len(field.name)] + (field.currency or "")
-        if field.kind is Kind.MONEY and currency in declared.fields:
+        if (currency := declared.currency_of(name)) is not None:
             found[currency] = value_of(record, declared, currency)
     return found
 
@@ -256,11 +255,11 @@ def _own_panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Reco
             field = declared.fields.get(name)
             if field is None or name in hidden or name == declared.title:
                 continue
-            if field.kind is Kind.LINES:
+            if field.kind.lined:
                 pairs.append(Pair(str(field.label), tuple(_line_cells(cells, declared, record, name))))
                 continue
             cell = cells.cell(name, field, _row_of(declared, record, (name,)))
-            if field.kind is Kind.LONG_TEXT and cell.text:
+            if field.multiline and cell.text:
                 cell = Cell(str(value_of(record, declared, name)))
             pairs.append(Pair(str(field.label), (cell,) if cell != EMPTY else ()))
         filled = tuple(pair for pair in pairs if pair.cells)
@@ -298,20 +297,18 @@ def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> Pane
 def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str) -> Iterator[Cell]:
     field = declared.fields[name]
     assert field.line is not None
-    described = {n: f for n, f in fields_of(field.line).items() if not f.server and f.kind is not Kind.LINES}
-    label = next((n for n, f in described.items() if f.kind is Kind.CHOICE), "")
+    described = {n: f for n, f in fields_of(field.line).items() if not f.server and not f.kind.lined}
+    label = next((n for n, f in described.items() if f.choices), "")
     for line in getattr(record, name):
         values = {n: getattr(line, n) for n in described}
         note = str(described[label].label_of(values[label])) if label else ""
         shown = [cells.cell(n, f, values) for n, f in described.items() if n != label and values[n] not in (None, "")]
         if not shown:
             continue
-        if shown[0].kind in ("phone", "email"):
-            yield dataclasses.replace(shown[0], note=note)
-        elif len(shown) == 1 and shown[0].note:
+        if len(shown) == 1 and shown[0].note:
             yield shown[0]
         else:
-            yield Cell(", ".join(c.text for c in shown), note=note)
+            yield dataclasses.replace(shown[0], text=", ".join(c.text for c in shown), note=note)
 
 
 def _tabs(
@@ -385,11 +382,7 @@ def related_table(
 ) -> tuple[Table, int]:
     """A table of the newest records that point at one."""
     wanted = [*names]
-    for name in names:
-        field = target.fields[name]
-        currency = name[: -len(field.name)] + (field.currency or "")
-        if field.kind is Kind.MONEY and currency in target.fields:
-            wanted.append(currency)
+    wanted += [currency for name in names if (currency := target.currency_of(name)) is not None]
     query = Query(
         where=Compare(target.fields[reference].path, "eq", record_id), sort=("-created_at",), fields=tuple(dict.fromkeys(wanted)),
         size=TAB_ROWS,

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import Entry, history_of
 from comptoir.records.query import All, Compare, Query, run
+from comptoir.values import RecordRef
 from comptoir.web.screens.cells import Cells, shown_change
 from comptoir.web.session import Visit
 from comptoir.web.view_models import TimelineEntry
@@ -75,11 +75,11 @@ def _related_types(
             continue
         field = related.fields.get(reference)
         moment = "happened_at" if "happened_at" in related.fields else "created_at"
-        if field is not None and field.kind is Kind.REFERENCE and field.target == declared.table.name:
+        if field is not None and field.target == declared.table.name:
             yield related, (Compare(field.path, "eq", record.id),), moment
-        elif "about_type" in related.fields and "about_id" in related.fields:
-            about = (Compare("about_type", "eq", declared.name), Compare("about_id", "eq", record.id))
-            yield related, about, moment
+            continue
+        for name in (name for name, own in related.fields.items() if own.kind.points_anywhere):
+            yield related, (Compare(name, "eq", RecordRef(declared.name, record.id)),), moment
 
 
 def entries(visit: Visit, cells: Cells, found: Sequence[Happening]) -> tuple[TimelineEntry, ...]:

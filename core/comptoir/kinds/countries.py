@@ -7,7 +7,7 @@ from functools import lru_cache
 from babel import Locale
 from babel.core import get_global
 
-from comptoir.toolkit import fold
+from comptoir.texts import fold
 
 NAMED_IN = ("en", "ro", "nl", "az", "bg", "pl", "de", "fr", "hu", "ru", "tr", "uk", "es", "it")
 """The languages whose names of countries are known; a name is looked for in this order."""
@@ -27,9 +27,23 @@ ALSO = {
 """Names in use besides the official ones, folded."""
 
 
+NO_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB", "AC", "CP", "CQ", "DG", "EA", "IC", "TA"})
+"""Codes of two letters that name no country in ISO 3166."""
+
+CODES: frozenset[str] = frozenset(
+    code for code in map(str, Locale.parse("en").territories) if len(code) == 2 and code.isalpha()
+).difference(NO_COUNTRIES)
+"""The ISO 3166 codes of countries."""
+
+
 @lru_cache(maxsize=2048)
 def country_code(written: str) -> str | None:
     """The ISO 3166 code of the country that a text names, None where it names none."""
+    found = _code_of(written)
+    return found if found in CODES else None
+
+
+def _code_of(written: str) -> str | None:
     text = fold(written).strip(" .,")
     if text in ALSO:
         return ALSO[text]
