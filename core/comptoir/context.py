@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, insert, select
@@ -23,6 +23,8 @@ from comptoir.settings import Settings
 if TYPE_CHECKING:
     from comptoir.db.workflow import Transition
     from comptoir.values import RecordRef
+
+T = TypeVar("T")
 
 
 class Registry(Protocol):
@@ -111,6 +113,7 @@ class Context:
         self._moving: dict[int, Transition] = {}
         self._teams: dict[int, int | None] = {}
         self._known: dict[str, set[int]] = {}
+        self._once: dict[Hashable, Any] = {}
 
     @property
     def session(self) -> Session:
@@ -139,6 +142,13 @@ class Context:
     def today(self) -> dt.date:
         """The day it is where the actor is."""
         return self.now().astimezone(self.timezone).date()
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What ``find`` returns, asked once in this unit of work: figures that several parts of a page share."""
+        if key not in self._once:
+            self._once[key] = find()
+        found: T = self._once[key]
+        return found
 
     # -- rights ---------------------------------------------------------------------------------------------------------
 

@@ -18,9 +18,6 @@ from comptoir.contributions import (
     MenuItem,
     Panel,
     Permission,
-    Report,
-    ReportColumn,
-    ReportResult,
     RoleTemplate,
     Saved,
     ScreenAddition,
@@ -82,6 +79,28 @@ from comptoir.records.history import history_of
 from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
 from comptoir.records.write import archive, delete, move, restore, save
 from comptoir.registry.people import give_role
+from comptoir.reports import (
+    Answer,
+    Average,
+    Count,
+    Dimension,
+    Figure,
+    Measure,
+    Median,
+    Period,
+    PeriodChange,
+    Pivot,
+    Ratio,
+    Report,
+    ReportColumn,
+    ReportResult,
+    Running,
+    Share,
+    Sum,
+    Weighted,
+    named_period,
+    run_pivot,
+)
 from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
 from comptoir.values import Amount, FieldChange, RecordRef
 from comptoir.web.formats import Formats
@@ -188,6 +207,27 @@ __all__ += [
     "Weekly",
     "hookimpl",
     "hookspec",
+]
+
+# reporting: groupings, measures, pivots
+__all__ += [
+    "Answer",
+    "Average",
+    "Count",
+    "Dimension",
+    "Figure",
+    "Measure",
+    "Median",
+    "Period",
+    "PeriodChange",
+    "Pivot",
+    "Ratio",
+    "Running",
+    "Share",
+    "Sum",
+    "Weighted",
+    "named_period",
+    "run_pivot",
 ]
 
 # errors, values, words

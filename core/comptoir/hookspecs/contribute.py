@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         MenuItem,
         Panel,
         Permission,
-        Report,
         RoleTemplate,
         ScreenAddition,
         Screens,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         Tile,
     )
     from comptoir.db.base import Base
+    from comptoir.reports import Report
 
 
 @hookspec
@@ -124,7 +124,7 @@ def contribute_tiles() -> list[Tile]:  # type: ignore[empty-body]
 def contribute_reports() -> list[Report]:  # type: ignore[empty-body]
     """Tables with charts on the reports page.
 
-    Example: ``return [Report("sales.cycle", _("Cycle length"), _("Days to a win"), Deal, reports.cycle, "sales.deal.read")]``
+    Example: ``return [Report("sales.cycle", _("Cycle length"), _("Days to a win"), Deal, "sales.deal.read", measures=(CYCLE,))]``
     """
 
 

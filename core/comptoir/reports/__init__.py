@@ -3,14 +3,15 @@
 Everything is read through the actor's session, so that a figure never counts what its reader may not see.
 """
 
+from comptoir.reports.declared import Report, ReportColumn, ReportResult
 from comptoir.reports.dimensions import Dimension
 from comptoir.reports.measures import (
     Average,
-    Change,
     Count,
     Figure,
     Measure,
     Median,
+    PeriodChange,
     Ratio,
     Running,
     Share,
@@ -22,7 +23,6 @@ from comptoir.reports.pivot import Answer, Line, Period, Pivot, named_period, ru
 __all__ = [
     "Answer",
     "Average",
-    "Change",
     "Count",
     "Dimension",
     "Figure",
@@ -30,8 +30,12 @@ __all__ = [
     "Measure",
     "Median",
     "Period",
+    "PeriodChange",
     "Pivot",
     "Ratio",
+    "Report",
+    "ReportColumn",
+    "ReportResult",
     "Running",
     "Share",
     "Sum",

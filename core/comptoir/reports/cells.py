@@ -52,9 +52,7 @@ class _Asked:
     weight: Path | None
 
 
-def compute(
-    ctx: Context, declared: DeclaredType, query: Query, groups: Sequence[str], atoms: Iterable[Atom]
-) -> Cells:
+def compute(ctx: Context, declared: DeclaredType, query: Query, groups: Sequence[str], atoms: Iterable[Atom]) -> Cells:
     """The atoms of every group of the records that the query leaves and the actor may see."""
     keys = [read_group(ctx, declared, name) for name in groups]
     found = Cells({}, Counter())
@@ -73,12 +71,16 @@ def _resolved(ctx: Context, declared: DeclaredType, atom: Atom) -> _Asked:
         return _Asked(atom, None, None, None)
     path = scalar(ctx, declared, atom.path, "measures")
     if path.field.kind not in NUMERIC and atom.operation != "count":
-        raise refuse("core.not_a_number", _("{name} is no number that can be summed.", name=shown(path.name)), "measures")
+        raise refuse(
+            "core.not_a_number", _("{name} is no number that can be summed.", name=shown(path.name)), "measures"
+        )
     weight = None
     if atom.weight:
         weight = scalar(ctx, declared, atom.weight, "measures")
         if weight.field.kind not in NUMERIC:
-            raise refuse("core.not_a_number", _("{name} is no number that can weigh.", name=shown(weight.name)), "measures")
+            raise refuse(
+                "core.not_a_number", _("{name} is no number that can weigh.", name=shown(weight.name)), "measures"
+            )
     return _Asked(atom, path, _currency_of(ctx, declared, path), weight)
 
 

@@ -205,7 +205,9 @@ class Ratio(_Made):
         return (self.of, self.to)
 
     def figure(self, cell: Cell, whole: Cell) -> Figure:
-        return divided(self.of.figure(cell, whole), self.to.figure(cell, whole), HUNDRED if self.percent else Decimal(1))
+        return divided(
+            self.of.figure(cell, whole), self.to.figure(cell, whole), HUNDRED if self.percent else Decimal(1)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ class Running(_Made):
 
 
 @dataclass(frozen=True, slots=True)
-class Change(_Made):
+class PeriodChange(_Made):
     """By how much another measure differs from the period before, in percent; nothing where there was none."""
 
     def figure(self, cell: Cell, whole: Cell) -> Figure:
@@ -270,6 +272,13 @@ def added(one: Figure, other: Figure) -> Figure:
     if one is None or other is None:
         return other if one is None else one
     return one + other
+
+
+def settled(figure: Figure) -> Figure:
+    """The figure as it is shown: sums of what has no currency are numbers, the sum of nothing is nought."""
+    if isinstance(figure, Mapping) and set(figure) <= {""}:
+        return figure.get("", Decimal(0))
+    return figure
 
 
 def plain(figure: Figure, currency: str) -> Decimal | int | None:

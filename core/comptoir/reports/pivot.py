@@ -16,7 +16,18 @@ from comptoir.reports import stays
 from comptoir.reports.cells import Cells, compute
 from comptoir.reports.dimensions import Dimension
 from comptoir.reports.labels import Labels
-from comptoir.reports.measures import Cell, Change, Figure, Measure, Running, added, changed, folded, plain
+from comptoir.reports.measures import (
+    Cell,
+    Figure,
+    Measure,
+    PeriodChange,
+    Running,
+    added,
+    changed,
+    folded,
+    plain,
+    settled,
+)
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -128,7 +139,7 @@ def run_pivot(ctx: Context, pivot: Pivot) -> Answer:
     """Answer a pivot over what the actor may see; the number of statements does not depend on the number of groups."""
     ctx.require(pivot.declared.permission("read"))
     found = _cells(ctx, pivot)
-    compares = pivot.period is not None and any(isinstance(m, Change) for m in pivot.measures)
+    compares = pivot.period is not None and any(isinstance(m, PeriodChange) for m in pivot.measures)
     earlier = None
     if compares:
         assert pivot.period is not None
@@ -198,6 +209,8 @@ class _Answering:
                 _("{count} not ranked: below {least} “{measure}” a figure says too little.",
                   count=unranked, least=pivot.least[1], measure=pivot.least[0].label)
             )  # fmt: skip
+        for figures in (totals, *column_totals, *(f for line in lines for f in (line.figures, *line.cells))):
+            figures.update({name: settled(figure) for name, figure in figures.items()})
         return Answer(
             pivot, self.rows.heading if self.rows is not None else _("Total"), headings,
             tuple(lines) if pivot.rows is not None else (), totals, tuple(column_totals), self.currency,
@@ -279,8 +292,8 @@ class _Answering:
 
     # -- the period before ----------------------------------------------------------------------------------------------------
 
-    def _changes(self) -> list[Change]:
-        return [m for m in self.pivot.measures if isinstance(m, Change)] if self.earlier is not None else []
+    def _changes(self) -> list[PeriodChange]:
+        return [m for m in self.pivot.measures if isinstance(m, PeriodChange)] if self.earlier is not None else []
 
     def _compare(self, lines: Sequence[Line], columns: Sequence[Any]) -> None:
         if not self._changes():

@@ -161,7 +161,7 @@ def _records(
     shape = lower(ctx, declared, where, values)
     builder = Builder(ctx, declared, dialect_of(ctx))
     conditions = builder.conditions(shape, None, WITHOUT)
-    columns = []
+    columns: list[Any] = []
     for group in read:
         column, _nullable = builder.column(group.path)
         if group.part is not None:
@@ -184,7 +184,8 @@ def _records(
         )  # fmt: skip
     return {
         row[0]: tuple(
-            buckets.label(value, group.part) if group.part else value for group, value in zip(read, row[1:], strict=True)
+            buckets.label(value, group.part) if group.part else value
+            for group, value in zip(read, row[1:], strict=True)
         )
         for row in rows
     }

@@ -17,12 +17,12 @@ from comptoir.records.query import Compare, load, parse, run, to_pairs
 from comptoir.reports import (
     Answer,
     Average,
-    Change,
     Count,
     Dimension,
     Measure,
     Median,
     Period,
+    PeriodChange,
     Pivot,
     Ratio,
     Running,
@@ -98,7 +98,7 @@ def test_every_measure_counts_what_its_condition_leaves(ctx: Context) -> None:
         Median("median", "Median", column=Deal.cycle_days, where=CLOSED), Sum("value", "Value", column=Deal.amount, where=WON),
     )  # fmt: skip
     assert found.totals == {
-        "won": 3, "rate": Decimal(75), "mean": {"": Decimal(30)}, "median": {"": Decimal(15)}, "value": {"EUR": Decimal(300)},
+        "won": 3, "rate": Decimal(75), "mean": Decimal(30), "median": Decimal(15), "value": {"EUR": Decimal(300)},
     }  # fmt: skip
 
 
@@ -110,7 +110,9 @@ def test_amounts_are_weighed_by_their_chance(ctx: Context) -> None:
 
 def test_different_currencies_are_never_added_up(ctx: Context) -> None:
     save(ctx, [closed("won", 1), closed("won", 2), closed("won", 3, 7, currency="RON")])
-    found = ask(ctx, VALUE, Average("mean", "Average", column=Deal.amount), Median("middle", "Median", column=Deal.amount))
+    found = ask(
+        ctx, VALUE, Average("mean", "Average", column=Deal.amount), Median("middle", "Median", column=Deal.amount)
+    )
     assert found.currency == "EUR"
     assert found.totals["value"] == {"EUR": Decimal(200), "RON": Decimal(7)}
     assert found.totals["mean"] == found.totals["middle"] == {"EUR": Decimal(100), "RON": Decimal(7)}
@@ -126,7 +128,7 @@ def test_shares_and_running_totals_follow_the_rows(ctx: Context) -> None:
 def test_a_period_is_compared_with_the_one_before(ctx: Context) -> None:
     save(ctx, [closed("won", 3), closed("won", 40), closed("won", 41), closed("won", 42)])
     february = Period("closed_on", dt.date(2026, 2, 1), dt.date(2026, 3, 1))
-    found = ask(ctx, COUNT, Change("more", "Change", of=COUNT), rows=STAGE, period=february)
+    found = ask(ctx, COUNT, PeriodChange("more", "Change", of=COUNT), rows=STAGE, period=february)
     assert table(found, "more") == [("Won", Decimal(200))]
     assert found.totals["more"] == Decimal(200)
     assert february.before() == Period("closed_on", dt.date(2026, 1, 1), dt.date(2026, 2, 1))
@@ -135,7 +137,7 @@ def test_a_period_is_compared_with_the_one_before(ctx: Context) -> None:
 def test_months_are_compared_with_the_months_before_in_their_order(ctx: Context) -> None:
     save(ctx, [closed("won", 3), closed("won", 40), closed("won", 41)])
     february = Period("closed_on", dt.date(2026, 2, 1), dt.date(2026, 3, 1))
-    found = ask(ctx, COUNT, Change("more", "Change", of=COUNT), rows=MONTH, period=february)
+    found = ask(ctx, COUNT, PeriodChange("more", "Change", of=COUNT), rows=MONTH, period=february)
     assert table(found, "more") == [("Feb 2026", Decimal(100))]
 
 
@@ -195,7 +197,9 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_groups(ctx: C
 
 
 def test_a_period_has_a_name(ctx: Context) -> None:
-    assert named_period(ctx, "closed_on", "last_month") == Period("closed_on", dt.date(2026, 10, 1), dt.date(2026, 11, 1))
+    assert named_period(ctx, "closed_on", "last_month") == Period(
+        "closed_on", dt.date(2026, 10, 1), dt.date(2026, 11, 1)
+    )
 
 
 def test_nobody_counts_what_they_may_not_see(stage: Stage) -> None:
@@ -228,7 +232,7 @@ def test_the_history_tells_how_long_deals_stood_where(ctx: Context, clock: Clock
     with counted() as sent:
         found = ask(ctx, COUNT, days, rows=Dimension("at_stage"), source="stays")
     assert table(found, "count") == [("Prospecting", 2), ("Engaging", 1), ("Won", 1)]
-    assert table(found, "days")[:2] == [("Prospecting", {"": Decimal(5)}), ("Engaging", {"": Decimal(2)})]
+    assert table(found, "days")[:2] == [("Prospecting", Decimal(5)), ("Engaging", Decimal(2))]
     assert len([text for text in sent if "core_history" in text]) == 1
 
 

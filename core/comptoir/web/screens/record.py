@@ -512,7 +512,7 @@ def act(declared: DeclaredType, record_id: int, name: str) -> Response:
             if isinstance(found, Record):
                 ctx.session.flush()
                 target = f"{ctx.registry.record_type(type(found)).url}/{found.id}"
-            return redirect_with(target, Toast(str(_("Done: {deed}", deed=deed.label))))
+            return redirect_with(target, Toast(str(_("“{deed}” is done", deed=deed.label))))
     raise NotFound(_("There is no action {name} here.", name=name[:60]))
 
 
