@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from comptoir.records.declared import DeclaredType
 
 PARAMETERS = (
-    "rows", "columns", "measures", "period", "from", "to", "compare", "sort", "top", "chart", "without",
+    "rows", "columns", "measures", "period", "date", "from", "to", "compare", "sort", "top", "chart", "without",
 )  # fmt: skip
 CHARTS: tuple[Chart, ...] = ("bars", "columns", "line", "")
 MAX_MEASURES = 12
@@ -71,7 +71,7 @@ def read(ctx: Context, declared: DeclaredType, report: Report, pairs: Iterable[t
     named = {part.path for part in comparisons(given)}
     kept = tuple(part for part in _parts(report.where) if part.path not in without | named)
     measures = tuple(_measures(ctx, declared, report, held.get("measures", "")))
-    period, word, first, last = _period(ctx, report, held)
+    period, word, first, last = _period(ctx, declared, report, held)
     compares = held.get("compare") == "1"
     if compares and (period is None or (word == "between" and None in (first, last))):
         raise refuse("core.required", _("Choose the period that is compared with the one before."), "period")
@@ -185,7 +185,7 @@ def of_field(name: str, label: Text, operation: str, path: str, weight: str = ""
 
 
 def _period(
-    ctx: Context, report: Report, held: dict[str, str]
+    ctx: Context, declared: DeclaredType, report: Report, held: dict[str, str]
 ) -> tuple[Period | None, str, dt.date | None, dt.date | None]:
     word, first, last = held.get("period", ""), _day(held, "from"), _day(held, "to")
     if word in ("", "between") and (first is not None or last is not None):
@@ -194,7 +194,9 @@ def _period(
         return None, "", None, None
     if not report.period:
         raise refuse("core.no_period", _("This report has no period."), "period")
-    path = path_of(report.period)
+    path = held.get("date") or path_of(report.period)
+    if resolve(ctx, declared, path, "date").field.kind not in (Kind.DATE, Kind.MOMENT):
+        raise refuse("core.no_period", _("{name} is no date.", name=shown(path)), "date")
     if word == "between":
         if first is not None and last is not None and last < first:
             raise refuse("core.out_of_range", _("The last day lies before the first."), "to")

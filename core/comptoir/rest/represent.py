@@ -13,6 +13,8 @@ from comptoir.errors import RuleViolation
 from comptoir.i18n import _
 from comptoir.records import query as queries
 from comptoir.records.declared import DeclaredType
+from comptoir.records.history import as_json
+from comptoir.reports import Answer, Figure
 from comptoir.rest.schemas import line_fields
 
 if TYPE_CHECKING:
@@ -143,3 +145,33 @@ def _replace_lines(record: Record, name: str, model: Any, wanted: Sequence[Mappi
             value = values[inner] if inner in values else getattr(fresh, inner)
             if getattr(line, inner) != value:
                 setattr(line, inner, value)
+
+
+def pivot_object(answer: Answer) -> dict[str, Any]:
+    """A pivot: figures by the names of the measures, amounts by currency, and of each row the filter of its records."""
+
+    def figures(found: Mapping[str, Figure]) -> dict[str, Any]:
+        return {
+            name: {code: as_json(amount) for code, amount in figure.items()} if isinstance(figure, Mapping)
+            else as_json(figure)
+            for name, figure in found.items()
+        }  # fmt: skip
+
+    return {
+        "currency": answer.currency,
+        "measures": [{"name": m.name, "label": str(m.label)} for m in answer.pivot.measures],
+        "columns": [{"key": heading.key, "label": heading.label} for heading in answer.headings],
+        "rows": [
+            {
+                "key": line.key,
+                "label": line.label,
+                "others": line.is_others,
+                "figures": figures(line.figures),
+                "cells": [figures(cell) for cell in line.cells],
+                "filter": dict(queries.to_pairs(line.drill)),
+            }
+            for line in answer.lines
+        ],
+        "totals": figures(answer.totals),
+        "column_totals": [figures(found) for found in answer.column_totals],
+    }
