@@ -23,6 +23,7 @@ from comptoir.access.users import add_user
 from comptoir.base.models import Contact, ContactAddress, ContactEmail, ContactPhone, Interaction
 from comptoir.context import Context
 from comptoir.db.engine import WRITE
+from comptoir.db.gate import opened
 from comptoir.db.types import Json, fold
 from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import enable_modules, initialise
@@ -168,9 +169,13 @@ def fill(folder: Path, url: str, contacts: int) -> Filled:
         enable_modules(deployment, ["catalog", "sales"])
         with deployment.system_context("benchmark") as ctx:
             owners, token, session, csrf = _people(ctx, deployment)
-            stages = ctx.system_session.execute(
-                select(PipelineStage.code, PipelineStage.kind, PipelineStage.pipeline_id).order_by(PipelineStage.id)
-            ).all()
+            stages = (
+                ctx.bookkeeping("test")
+                .execute(
+                    select(PipelineStage.code, PipelineStage.kind, PipelineStage.pipeline_id).order_by(PipelineStage.id)
+                )
+                .all()
+            )
         writer = _Writer(deployment)
         writer.write(Product, _products())
         writer.write_together(_contacts(contacts, owners))
@@ -183,7 +188,7 @@ def fill(folder: Path, url: str, contacts: int) -> Filled:
 
 def _people(ctx: Context, deployment: Deployment) -> tuple[list[tuple[int, int]], str, str, str]:
     """Three teams of sellers under one, and their manager; gives (user, team) of the sellers and the manager's keys."""
-    session, now = ctx.system_session, ctx.now()
+    session, now = ctx.bookkeeping("test"), ctx.now()
 
     def team(name: str, parent: int | None) -> Team:
         row = Team(name=name, parent_id=parent, created_at=now, updated_at=now, custom={}, search_key=fold(name))
@@ -324,9 +329,10 @@ class _Writer:
         standards = {column.key: _standard(column) for column in table.columns}
         given = [name for name in standards if name != "id" or "id" in rows[0]]
         if connection.dialect.name == "sqlite":
-            connection.execute(
-                insert(table), [{name: row.get(name, standards[name]) for name in given} for row in rows]
-            )
+            with opened("filling a benchmark"):
+                connection.execute(
+                    insert(table), [{name: row.get(name, standards[name]) for name in given} for row in rows]
+                )
             return
         wrapped = {name for name in given if isinstance(table.c[name].type, Json)}
         cursor = connection.connection.cursor()

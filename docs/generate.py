@@ -83,6 +83,7 @@ MEANINGS = {
     "deployment.data_dir": "where files such as exports lie; default: `var/<name>`",
     "deployment.theme": "the folder of a theme; default: `default`",
     "deployment.language": "the language of whoever has chosen none; default: `en`",
+    "deployment.country": "two letters such as `RO`: whose telephone numbers are written without prefix; without it none are",
     "deployment.timezone": "by which days begin and jobs are due; default: `UTC`",
     "deployment.currency": "of amounts that name none; default: `EUR`",
     "entitlement.modules": "what administrators can enable; without it everything",

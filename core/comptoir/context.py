@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import SystemAccess, Team, User
 from comptoir.access.permissions import Actor, system_actor
+from comptoir.db.gate import RecordSession, bulk, uses
 from comptoir.db.record import Public, Record
 from comptoir.errors import NotAllowed
 from comptoir.i18n import _
 from comptoir.settings import Settings
 
 if TYPE_CHECKING:
-    from comptoir.db.workflow import Transition
     from comptoir.values import RecordRef
 
 T = TypeVar("T")
@@ -71,11 +71,11 @@ class Sessions(Protocol):
     """The two sessions of one transaction: a `comptoir.db.unit_of_work.UnitOfWork`, or part of a schema change."""
 
     @property
-    def system(self) -> Session:
+    def system(self) -> RecordSession:
         """The unrestricted session."""
 
     @property
-    def user(self) -> Session:
+    def user(self) -> RecordSession:
         """The session of the actor."""
 
     def savepoint(self) -> AbstractContextManager[None]:
@@ -89,8 +89,8 @@ Outbox = Callable[[Session, str, str, Sequence[Any]], None]
 class Context:
     """One actor within one unit of work.
 
-    ``session`` sees what the actor may see; ``system_session`` sees everything and shares the transaction.  Objects
-    loaded through one never go to the other.
+    ``session`` sees what the actor may see; `bookkeeping` sees everything and shares the transaction.  Objects loaded
+    through one never go to the other.
     """
 
     def __init__(
@@ -103,27 +103,58 @@ class Context:
         clock: Callable[[], dt.datetime],
         outbox: Outbox,
     ) -> None:
-        self.unit_of_work = unit_of_work
+        self._unit_of_work = unit_of_work
         self.registry = registry
         self.settings = settings
         self.actor = actor
         self._clock = clock
         self._outbox = outbox
         self._pending: dict[str, list[RecordRef]] = defaultdict(list)
-        self._moving: dict[int, Transition] = {}
+        self._kept: dict[Hashable, Any] = {}
+        self._reasons: set[str] = set()
         self._teams: dict[int, int | None] = {}
         self._known: dict[str, set[int]] = {}
-        self._once: dict[Hashable, Any] = {}
 
     @property
-    def session(self) -> Session:
+    def session(self) -> RecordSession:
         """The actor's session: guarded for a user, unrestricted for the system."""
-        return self.unit_of_work.system if self.actor.is_system else self.unit_of_work.user
+        return self._unit_of_work.system if self.actor.is_system else self._unit_of_work.user
 
-    @property
-    def system_session(self) -> Session:
-        """The unrestricted session of the same transaction, for the core's own bookkeeping."""
-        return self.unit_of_work.system
+    def bookkeeping(self, reason: str) -> RecordSession:
+        """The unrestricted session of the same transaction, for what must be known whoever asks: taken names, stages, counters.
+
+        Each use is counted by its reason; where a user writes, the reasons stand in the audit.  Like every session it writes
+        no record past `save`, and what it loads never goes to the actor's session.
+        """
+        uses["bookkeeping", reason] += 1
+        if not self.actor.is_system:
+            self._reasons.add(reason)
+        return self._unit_of_work.system
+
+    @contextmanager
+    def bulk(self, reason: str) -> Iterator[None]:
+        """Let UPDATE statements on many records through in this block, within the actor's rules; the reason is audited.
+
+        No history, hook or version follows them; stages and what the server keeps are refused all the same.
+        """
+        self._reasons.add(reason)
+        with bulk(reason):
+            yield
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A part of the work that is undone alone when it raises."""
+        return self._unit_of_work.savepoint()
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """A value that is worked out once in a unit of work, such as the rows of a small table."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        kept: T = self._kept[key]
+        return kept
+
+    def forget(self, key: Hashable) -> None:
+        """Work the value of `once` out again at the next question."""
+        self._kept.pop(key, None)
 
     @property
     def hooks(self) -> Any:
@@ -142,13 +173,6 @@ class Context:
     def today(self) -> dt.date:
         """The day it is where the actor is."""
         return self.now().astimezone(self.timezone).date()
-
-    def once(self, key: Hashable, find: Callable[[], T]) -> T:
-        """What ``find`` returns, asked once in this unit of work: figures that several parts of a page share."""
-        if key not in self._once:
-            self._once[key] = find()
-        found: T = self._once[key]
-        return found
 
     # -- rights ---------------------------------------------------------------------------------------------------------
 
@@ -205,21 +229,23 @@ class Context:
         """A context with every right in the same transaction; the reason is written to the audit."""
         if self.actor.is_system:
             return self
-        self.system_session.execute(
-            insert(SystemAccess), [{"at": self.now(), "user_id": self.actor.id, "reason": reason[:255]}]
-        )
+        self._audit([reason])
         return self._twin(system_actor(self.actor.name))
+
+    def _audit(self, reasons: Iterable[str]) -> None:
+        rows = [{"at": self.now(), "user_id": self.actor.id, "reason": reason[:255]} for reason in reasons]
+        self._unit_of_work.system.execute(insert(SystemAccess), rows)
 
     def _twin(self, actor: Actor) -> Context:
         twin = Context(
-            unit_of_work=self.unit_of_work,
+            unit_of_work=self._unit_of_work,
             registry=self.registry,
             settings=self.settings,
             actor=actor,
             clock=self._clock,
             outbox=self._outbox,
         )
-        twin._pending = self._pending
+        twin._pending, twin._kept = self._pending, self._kept
         return twin
 
     # -- hooks ----------------------------------------------------------------------------------------------------------
@@ -235,26 +261,14 @@ class Context:
         self._pending[hook].extend(refs)
 
     def write_outbox(self) -> None:
-        """Store the pending deliveries; called by whoever commits the unit of work."""
+        """Store the pending deliveries, and why the rules were passed by; called by whoever commits the unit of work."""
         for hook, refs in self._pending.items():
             for implementation in getattr(self.hooks, hook).get_hookimpls():
-                self._outbox(self.system_session, hook, implementation.plugin_name, refs)
+                self._outbox(self._unit_of_work.system, hook, implementation.plugin_name, refs)
         self._pending.clear()
-
-    # -- a move in progress ------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def moving(self, record: Record, transition: Transition) -> Iterator[None]:
-        """Mark a record as going through a transition, so that `save` lets its stage change."""
-        self._moving[id(record)] = transition
-        try:
-            yield
-        finally:
-            del self._moving[id(record)]
-
-    def is_moving(self, record: Record) -> bool:
-        """Whether the record goes through a transition right now."""
-        return id(record) in self._moving
+        if self._reasons:
+            self._audit(sorted(self._reasons))
+            self._reasons.clear()
 
     # -- small facts that saves need again and again ------------------------------------------------------------------------
 
@@ -263,7 +277,7 @@ class Context:
         if user_id == self.actor.id:
             return self.actor.team_id
         if user_id not in self._teams:
-            self._teams.update(self.system_session.execute(select(User.id, User.team_id)).all())
+            self._teams.update(self._unit_of_work.system.execute(select(User.id, User.team_id)).all())
             self._known["core_user"] = set(self._teams)
             self._teams.setdefault(user_id, None)
         return self._teams[user_id]
@@ -277,7 +291,7 @@ class Context:
         """The ids of all users or teams, which everyone may refer to."""
         if table not in self._known:
             model = {"core_user": User, "core_team": Team}[table]
-            self._known[table] = set(self.system_session.scalars(select(model.id)))
+            self._known[table] = set(self._unit_of_work.system.scalars(select(model.id)))
         return self._known[table]
 
 

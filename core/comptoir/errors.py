@@ -97,6 +97,12 @@ class Unavailable(ComptoirError):
     code = "core.unavailable"
 
 
+class WriteRefused(ComptoirError):
+    """Code changed records past the one write path; nothing of it was kept."""
+
+    code = "core.write_refused"
+
+
 class PluginError(ComptoirError):
     """A plugin breaks the contract; it is quarantined and the rest serves."""
 

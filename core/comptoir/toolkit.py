@@ -69,6 +69,7 @@ from comptoir.errors import (
     PluginError,
     RuleViolation,
     RuleViolations,
+    WriteRefused,
 )
 from comptoir.hookspecs.marker import hookimpl, hookspec
 from comptoir.i18n import LANGUAGES, Text, _, ngettext
@@ -77,7 +78,7 @@ from comptoir.jobs.queue import Recoverable
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
 from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
-from comptoir.records.write import archive, delete, move, restore, save
+from comptoir.records.write import archive, assign, delete, move, restore, save
 from comptoir.registry.people import give_role
 from comptoir.reports import (
     Answer,
@@ -158,6 +159,7 @@ __all__ += [
     "aggregate",
     "and_also",
     "archive",
+    "assign",
     "average",
     "changes_of",
     "defer",
@@ -247,6 +249,7 @@ __all__ += [
     "RuleViolation",
     "RuleViolations",
     "Text",
+    "WriteRefused",
     "_",
     "ngettext",
 ]

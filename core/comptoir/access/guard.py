@@ -40,12 +40,13 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.engine import Compiled
-from sqlalchemy.orm import Session, object_mapper
+from sqlalchemy.orm import object_mapper
 from sqlalchemy.orm.state import InstanceState
 from sqlalchemy.schema import DefaultGenerator, ExecutableDDLElement
 from sqlalchemy.sql import Alias, ColumnElement, FromClause
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from comptoir.db.gate import RecordSession, guard_statements
 from comptoir.errors import ConfigurationError, NotAllowed
 from comptoir.i18n import Text, _
 
@@ -190,7 +191,7 @@ class Policy:
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Policy) and self._key == other._key)
 
-    def session(self, system: Connection, user_id: int | None) -> Session:
+    def session(self, system: Connection, user_id: int | None) -> RecordSession:
         """A session in the transaction of `system` that sees and changes only what the user may."""
         connection = GuardedConnection(user_engine_for(system.engine, self), system, user_id)
         return GuardedSession(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
@@ -604,6 +605,7 @@ def _guarded_engine(system_engine: Engine, policy: Policy) -> GuardedEngine:
     dialect.statement_compiler = _compiler_on(dialect.statement_compiler)
     dialect.comptoir_policy = policy
     engine = GuardedEngine(system_engine.pool, dialect, system_engine.url, query_cache_size=400)
+    guard_statements(engine)
     event.listen(engine, "before_execute", _before_execute)
     event.listen(engine, "before_cursor_execute", _before_cursor_execute)
     return engine
@@ -708,7 +710,7 @@ def _before_cursor_execute(
         connection.linked.setdefault(name, []).extend(context.compiled_parameters)
 
 
-class GuardedSession(Session):
+class GuardedSession(RecordSession):
     """A user's session: after each flush every written row must lie inside the writer's scope."""
 
     bind: GuardedConnection

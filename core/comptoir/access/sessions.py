@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from comptoir.access import throttle
 from comptoir.access.models import AccessStamp, SignInSession, User
 from comptoir.access.passwords import verify_password
+from comptoir.db.gate import opened
 from comptoir.db.types import UtcDateTime, fold
 from comptoir.i18n import Text, _, ngettext
 
@@ -275,6 +276,7 @@ def confirm(session: Session, signed_in: SignedIn, secret: str, now: dt.datetime
 
 def _update_user(session: Session, user_id: int, **values: object) -> None:
     """Change a user's row without raising its version: nobody edits these columns on a screen."""
-    session.execute(
-        update(User).where(User.id == user_id).values(**values), execution_options={"synchronize_session": False}
-    )
+    with opened("what signing in leaves on a user"):
+        session.execute(
+            update(User).where(User.id == user_id).values(**values), execution_options={"synchronize_session": False}
+        )

@@ -15,9 +15,13 @@ from comptoir.access.permissions import raise_access_stamp
 from comptoir.access.roles import can_sign_in, changing_rights, grant_role, keep_administrator
 from comptoir.access.sessions import end_all_sessions
 from comptoir.access.teams import set_main_team
+from comptoir.db.gate import RecordSession
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import LANGUAGES, _, ngettext
+
+ACCOUNTS = "accounts"
+"""Why users pass the gate without the writer: their secrets, seats and sessions change with them."""
 
 _ADDRESS = re.compile(r"[^@\s<>\"'\x00-\x1f]{1,64}@[^@\s<>\"'\x00-\x1f]{1,185}\.[^@\s.<>\"'\x00-\x1f]{2,63}")
 
@@ -28,7 +32,7 @@ def email_key(email: str | None) -> str | None:
 
 
 def add_user(
-    session: Session,
+    session: RecordSession,
     *,
     name: str,
     email: str | None,
@@ -72,8 +76,7 @@ def add_user(
         search_key=fold(f"{name} {email or ''}"),
     )
     with session.begin_nested():
-        session.add(user)
-        session.flush()
+        session.write([user], ACCOUNTS)
         check_seats(session, seats)
     set_main_team(session, user)
     for role in roles:
@@ -132,26 +135,27 @@ def list_users(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.name, User.id)).all()
 
 
-def disable_user(session: Session, user: User, now: dt.datetime) -> None:
+def disable_user(session: RecordSession, user: User, now: dt.datetime) -> None:
     """Keep a user from entering: sessions end at once and tokens stop; what they own stays theirs."""
     with changing_rights(session):
         user.active = False
         user.updated_at = now
+        session.write([user], ACCOUNTS)
         end_all_sessions(session, user)
 
 
-def enable_user(session: Session, user: User, now: dt.datetime, *, seats: int | None = None) -> None:
+def enable_user(session: RecordSession, user: User, now: dt.datetime, *, seats: int | None = None) -> None:
     """Let a user enter again, with their old password; they sign in anew."""
     with changing_rights(session):
         user.active = True
         user.updated_at = now
+        session.write([user], ACCOUNTS)
         end_all_sessions(session, user)
-        session.flush()
         check_seats(session, seats)
 
 
 def set_password(
-    session: Session,
+    session: RecordSession,
     user: User,
     secret: str,
     now: dt.datetime,
@@ -167,7 +171,7 @@ def set_password(
         user.password_hash = hash_password(secret)
         user.credential_version += 1
         user.updated_at = now
-        session.flush()
+        session.write([user], ACCOUNTS)
         check_seats(session, seats)
         end_all_sessions(session, user, except_=keep)
         if keep is not None:
@@ -205,7 +209,7 @@ def rename_user(user: User, name: str) -> None:
     user.search_key = fold(f"{user.name} {user.email or ''}")
 
 
-def set_email(session: Session, user: User, email: str | None, now: dt.datetime) -> None:
+def set_email(session: RecordSession, user: User, email: str | None, now: dt.datetime) -> None:
     """Change the address by which a user signs in."""
     email = (email or "").strip() or None
     with changing_rights(session):
@@ -214,3 +218,4 @@ def set_email(session: Session, user: User, email: str | None, now: dt.datetime)
         user.email_key = email_key(email)
         user.updated_at = now
         user.search_key = fold(f"{user.name} {email or ''}")
+        session.write([user], ACCOUNTS)

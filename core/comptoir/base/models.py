@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from comptoir.base.headings import HEADINGS
 from comptoir.base.phones import as_stored
 from comptoir.toolkit import (
     LANGUAGES,
@@ -138,7 +139,7 @@ class Contact(Record):
     """A person or a company, possibly part of another company."""
 
     __tablename__ = "base_contact"
-    __record__ = RecordType(_("Contact"), _("Contacts"), path="contacts", icon="users")
+    __record__ = RecordType(_("Contact"), _("Contacts"), path="contacts", icon="users", headings=HEADINGS)
 
     name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, index=True, personal=True)
     name_key: Mapped[str] = mapped_column(String(255), index=True, default="")

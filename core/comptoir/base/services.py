@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import func, or_, select
 
+from comptoir.base.countries import country_code
 from comptoir.base.models import (
     Appointment,
     Contact,
@@ -16,7 +17,7 @@ from comptoir.base.models import (
     Interaction,
     Task,
 )
-from comptoir.base.phones import DialledNumber, read_number, region_of
+from comptoir.base.phones import DialledNumber, read_number
 from comptoir.toolkit import (
     Change,
     Context,
@@ -45,8 +46,8 @@ def check_changes(ctx: Context, changes: Sequence[Change]) -> None:
 
 
 def read_phone(ctx: Context, typed: str) -> DialledNumber:
-    """A number as typed where the deployment is; with a leading plus it may be from anywhere."""
-    return read_number(typed, region_of(ctx.settings.timezone.key))
+    """A number as typed in the country of the deployment; with a leading plus it may be from anywhere."""
+    return read_number(typed, ctx.settings.country)
 
 
 def find_by_phone(ctx: Context, number: str) -> Sequence[Contact]:
@@ -103,9 +104,6 @@ def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
             contact.status_since = ctx.today()
         if change.touches("annual_revenue") and contact.annual_revenue is not None and not contact.currency:
             contact.currency = ctx.settings.currency
-        if change.touches("phones"):
-            for phone in contact.phones:
-                _normalise_phone(ctx, phone)
         if change.touches("emails"):
             for email in contact.emails:
                 email.address = _trimmed(email.address)
@@ -114,6 +112,10 @@ def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
             main = contact.addresses[0]
             contact.city = main.city or contact.city
             contact.country = main.country or contact.country
+        if change.touches("phones", "country", "addresses"):
+            country = dialling_country(ctx, contact)
+            for phone in contact.phones:
+                _normalise_phone(phone, country)
 
 
 def _trimmed(value: Any) -> Any:
@@ -125,11 +127,22 @@ def _key(value: object, length: int) -> str:
     return fold(value)[:length] if isinstance(value, str) else ""
 
 
-def _normalise_phone(ctx: Context, phone: ContactPhone) -> None:
+def dialling_country(ctx: Context, contact: Contact) -> str | None:
+    """The country whose numbers a contact writes without prefix: its own, else the deployment's; None where it is unknown.
+
+    A country that nobody can read is not the deployment's: its numbers wait until somebody corrects it.
+    """
+    if isinstance(contact.country, str) and contact.country.strip():
+        return country_code(contact.country)
+    named = [line.country for line in contact.addresses if isinstance(line.country, str) and line.country.strip()]
+    return country_code(named[0]) if named else ctx.settings.country
+
+
+def _normalise_phone(phone: ContactPhone, country: str | None) -> None:
     typed: object = phone.number
     if not isinstance(typed, str) or not typed.strip():
         return
-    dialled = read_phone(ctx, typed)
+    dialled = read_number(typed, country)
     phone.number = dialled.number
     phone.digits = dialled.digits
     phone.extension = dialled.extension or phone.extension

@@ -196,7 +196,7 @@ def _jobs(deployment: Deployment) -> Iterator[Finding]:
     from comptoir.registry.models import ProcessRow
 
     with deployment.system_context("comptoir check", write=False) as ctx:
-        session, now = ctx.system_session, ctx.now()
+        session, now = ctx.bookkeeping("health"), ctx.now()
         clock = scheduler(session, now=now)
         serving = session.scalar(
             select(func.count()).select_from(ProcessRow).where(ProcessRow.seen_at > now - dt.timedelta(seconds=30))

@@ -148,7 +148,7 @@ def dead(terminal: Terminal, limit: int, as_json: bool) -> None:
                 "created_at": letter.created_at,
                 "args": letter.args,
             }
-            for letter in dead_letters(ctx.system_session, limit=limit)
+            for letter in dead_letters(ctx.bookkeeping("jobs"), limit=limit)
         ]
     columns = {
         "id": _("Id"), "name": _("Work"), "module": _("Module"), "attempts": _("Tries"), "error": _("Error"),
@@ -169,7 +169,7 @@ def replay(terminal: Terminal, ids: tuple[int, ...], every: bool) -> None:
     if every == bool(ids):
         raise click.UsageError(str(_("Name the ids of “comptoir jobs dead”, or --all.")))
     with terminal.context("comptoir jobs replay") as ctx:
-        session, before = ctx.system_session, None
+        session, before = ctx.bookkeeping("jobs"), None
         chosen = list(ids)
         while every and (batch := dead_letters(session, before=before, limit=500)):
             chosen += [letter.id for letter in batch]

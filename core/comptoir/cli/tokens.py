@@ -33,10 +33,10 @@ def create(terminal: Terminal, email: str, scopes: tuple[str, ...], name: str, d
 
     wanted = [part for scope in scopes for part in scope.replace(",", " ").split()]
     with terminal.context("comptoir tokens create") as ctx:
-        user = find_user(ctx.system_session, email)
+        user = find_user(ctx.bookkeeping("tokens"), email)
         expires = ctx.now() + dt.timedelta(days=days) if days else None
         plain, row = create_token(
-            ctx.system_session, user, name, wanted, ctx.now(), expires, known=ctx.registry.permissions
+            ctx.bookkeeping("tokens"), user, name, wanted, ctx.now(), expires, known=ctx.registry.permissions
         )
         made = {"id": row.id, "token": plain, "user": email, "scopes": row.scopes.split(), "expires_at": row.expires_at}
     if as_json:
@@ -56,7 +56,7 @@ def list_(terminal: Terminal, email: str | None, as_json: bool) -> None:
     from comptoir.access.users import find_user
 
     with terminal.context("comptoir tokens list", write=False) as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("tokens")
         user = find_user(session, email) if email is not None else None
         rows = [
             {
@@ -87,7 +87,7 @@ def revoke(terminal: Terminal, token: str) -> None:
     from comptoir.access.tokens import SHOWN, list_tokens, revoke_token
 
     with terminal.context("comptoir tokens revoke") as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("tokens")
         found = [row for row, _owner in list_tokens(session) if token in (str(row.id), row.prefix)]
         if not found and len(token) > SHOWN:
             found = [row for row, _owner in list_tokens(session) if token.startswith(row.prefix)]

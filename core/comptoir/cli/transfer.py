@@ -17,9 +17,11 @@ from comptoir.i18n import _, ngettext
 from comptoir.records.query import parse
 from comptoir.records.transfer import Problem, export_records, import_table, parse_mapping, read_table
 from comptoir.records.transfer.exporting import FORMATS
-from comptoir.records.transfer.importing import ImportReport, Undo, message_of
+from comptoir.records.transfer.report import ImportReport, Undo, message_of
 
 SHOWN = 20
+OWN_COLUMNS = ("comptoir line", "comptoir column", "comptoir message")
+"""They stand first, so that cells beyond the last column stay beyond it; an import passes them over."""
 
 
 @click.command("import")
@@ -62,7 +64,7 @@ def import_command(
     report: ImportReport | None = None
     shown: list[Problem] = []
     with ExitStack() as stack:
-        failed_rows = _RowFile(stack, errors, table.columns)
+        failed_rows = _RowFile(stack, errors, table.columns, once=True)
         noticed_rows = _RowFile(stack, notices, table.columns)
 
         def listen(problem: Problem, cells: dict[str, Any]) -> None:
@@ -77,6 +79,8 @@ def import_command(
 
         try:
             with deployment.context(system_actor(f"import of {file.name}")) as ctx:
+                if table.remark is not None:
+                    note(table.remark)
                 mapping = parse_mapping(ctx, declared, table.columns, pairs)
                 report = import_table(ctx, declared, table, mapping, key=key, listen=listen, progress=count)
                 if dry_run or (report.failed and not keep_going):
@@ -91,31 +95,49 @@ def import_command(
 
 
 class _RowFile:
-    """Rows of the source with what is wrong behind them, written as they come; nothing without a path."""
+    """Rows of the source with what is said of them beside them, written as they come; nothing without a path.
 
-    def __init__(self, stack: ExitStack, path: Path | None, columns: tuple[str, ...]) -> None:
+    With ``once`` a row stands once for all that is said of it, so that the file can be corrected and imported as it is.
+    """
+
+    def __init__(self, stack: ExitStack, path: Path | None, columns: tuple[str, ...], *, once: bool = False) -> None:
         self._writer: Any = None
+        self._once = once
         self._columns = columns
         self._line = 0
+        self._row: dict[str, Any] = {}
+        self._told: list[Problem] = []
         if path is not None:
             try:
                 file: IO[str] = stack.enter_context(path.open("w", encoding="utf-8-sig", newline=""))
             except OSError as error:
                 raise Unavailable(_("{path} cannot be written: {reason}.", path=path, reason=error.strerror)) from None
             self._writer = csv.writer(file)
-            self._writer.writerow([*columns, "comptoir line", "comptoir column", "comptoir message"])
+            self._writer.writerow([*OWN_COLUMNS, *columns])
+            stack.callback(self._finish_row)
 
     def write(self, problem: Problem, cells: dict[str, Any]) -> None:
-        """One row for the first problem of a source row; further ones stand without the cells, so that it re-imports once."""
+        """Note a problem; the row is written once another one has its turn."""
         if self._writer is None:
             return
-        values = (
-            [cells.get(column, "") for column in self._columns]
-            if problem.line != self._line
-            else [""] * len(self._columns)
-        )
-        self._line = problem.line
-        self._writer.writerow([*values, problem.line, problem.column, problem.message])
+        if problem.line != self._line or not self._once:
+            self._finish_row()
+        self._line, self._row = problem.line, cells
+        self._told.append(problem)
+
+    def _finish_row(self) -> None:
+        if not self._told:
+            return
+        places = ", ".join(dict.fromkeys(problem.column for problem in self._told if problem.column))
+        messages = " ".join(dict.fromkeys(problem.message for problem in self._told))
+        cells = [self._row.get(column, "") for column in self._columns] + list(self._row.get("", ()))
+        self._writer.writerow([self._line, places, messages, *map(_as_text, cells)])
+        self._told = []
+
+
+def _as_text(cell: Any) -> Any:
+    """A cell as the import reads it again: a whole number of a workbook without its point."""
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 
 def _print(

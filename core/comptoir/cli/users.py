@@ -40,7 +40,7 @@ def add(
 
     secret, generated = (None, False) if no_sign_in else ask_password(password, _("Their password"))
     with terminal.context("comptoir users add") as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("users")
         add_user(
             session,
             name=name or email.partition("@")[0].replace(".", " ").title(),
@@ -70,7 +70,7 @@ def list_(terminal: Terminal, as_json: bool) -> None:
     from comptoir.access.users import list_users
 
     with terminal.context("comptoir users list", write=False) as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("users")
         teams = dict(session.execute(select(Team.id, Team.name)).all())
         held = roles_by_user(session)
         rows = []
@@ -103,7 +103,7 @@ def disable(terminal: Terminal, email: str) -> None:
     from comptoir.access.users import disable_user, find_user
 
     with terminal.context("comptoir users disable") as ctx:
-        disable_user(ctx.system_session, find_user(ctx.system_session, email), ctx.now())
+        disable_user(ctx.bookkeeping("users"), find_user(ctx.bookkeeping("users"), email), ctx.now())
     say(_("Disabled {email}.", email=email))
 
 
@@ -115,8 +115,8 @@ def enable(terminal: Terminal, email: str) -> None:
     from comptoir.access.users import enable_user, find_user
 
     with terminal.context("comptoir users enable") as ctx:
-        user = find_user(ctx.system_session, email)
-        enable_user(ctx.system_session, user, ctx.now(), seats=ctx.settings.seats)
+        user = find_user(ctx.bookkeeping("users"), email)
+        enable_user(ctx.bookkeeping("users"), user, ctx.now(), seats=ctx.settings.seats)
     say(_("Enabled {email}.", email=email))
 
 
@@ -129,11 +129,11 @@ def passwd(terminal: Terminal, email: str, password: str | None) -> None:
     from comptoir.access.users import find_user, set_password
 
     with terminal.context("comptoir users passwd", write=False) as ctx:
-        find_user(ctx.system_session, email)
+        find_user(ctx.bookkeeping("users"), email)
     secret, generated = ask_password(password, _("The new password"))
     with terminal.context("comptoir users passwd") as ctx:
-        user = find_user(ctx.system_session, email)
-        set_password(ctx.system_session, user, secret, ctx.now(), seats=ctx.settings.seats)
+        user = find_user(ctx.bookkeeping("users"), email)
+        set_password(ctx.bookkeeping("users"), user, secret, ctx.now(), seats=ctx.settings.seats)
     if generated:
         say(_("{email} has the password {password} now. It is not shown again.", email=email, password=secret))
     else:
@@ -156,7 +156,7 @@ def roles(
     if email is None and (grant or revoke):
         raise click.UsageError(str(_("Say whose roles: comptoir users roles EMAIL --grant ROLE")))
     with terminal.context("comptoir users roles", write=bool(grant or revoke)) as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("users")
         if email is None:
             found: list[dict[str, Any]] = [
                 {"name": role.name, "template": role.template, "users": holders, "description": role.description}

@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+from comptoir.db.gate import guard_statements, without_inner_changes
 from comptoir.errors import ConfigurationError
 from comptoir.i18n import _
 
@@ -34,13 +35,17 @@ def create_engine(url: str | URL, *, statement_seconds: float = 60, pool_size: i
         ) from None
     match parsed.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            return _sqlite_engine(parsed, pool_size)
+            engine = _sqlite_engine(parsed, pool_size)
         case "postgresql" | "postgresql+psycopg":
-            return _postgresql_engine(parsed.set(drivername="postgresql+psycopg"), statement_seconds, pool_size)
+            engine = _postgresql_engine(parsed.set(drivername="postgresql+psycopg"), statement_seconds, pool_size)
         case other:
             raise ConfigurationError(
                 _("database_url names {name}: use sqlite:///… or postgresql+psycopg://….", name=other)
             )
+    guard_statements(engine)
+    dialect: Any = engine.dialect
+    dialect.statement_compiler = without_inner_changes(dialect.statement_compiler)
+    return engine
 
 
 def _sqlite_engine(url: URL, pool_size: int) -> Engine:

@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
 from comptoir.db.base import Base
+from comptoir.db.gate import opened
 from comptoir.errors import ComptoirError
 from comptoir.i18n import _
 
@@ -101,7 +102,8 @@ def _run(connection: Connection, unit: Unit, steps: Callable[[ScriptDirectory], 
             transactional_ddl=True,
             transaction_per_migration=False,
         )
-        environment.run_migrations()
+        with opened("migration"):
+            environment.run_migrations()
 
 
 def revision_of(connection: Connection, unit: Unit) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from sqlalchemy import ForeignKey, Integer, Text
@@ -55,6 +55,8 @@ class RecordType:
     timeline: bool = True
     contact: str | None = None
     """The reference through which the record appears in a contact's history."""
+    headings: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    """What columns of other people's tables are usually called, by the field that they feed, as in ``--map``."""
 
 
 class RecordColumns:

@@ -12,9 +12,9 @@ from typing import Any, Protocol, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from comptoir.db.engine import WRITE
+from comptoir.db.gate import RecordSession
 from comptoir.errors import Conflict
 from comptoir.i18n import _
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Guard(Protocol):
     """What narrows a user's session: a `comptoir.access.guard.Policy`."""
 
-    def session(self, system: Connection, user_id: int | None) -> Session:
+    def session(self, system: Connection, user_id: int | None) -> RecordSession:
         """A session in the transaction of `system` that sees and changes only what the user may."""
 
 
@@ -45,8 +45,8 @@ class UnitOfWork:
         self.user_id = user_id
         self.write = write
         self._connection: Connection | None = None
-        self._system: Session | None = None
-        self._user: Session | None = None
+        self._system: RecordSession | None = None
+        self._user: RecordSession | None = None
         self._after: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
@@ -71,14 +71,14 @@ class UnitOfWork:
         return self._connection
 
     @property
-    def system(self) -> Session:
+    def system(self) -> RecordSession:
         """The unrestricted session."""
         if self._system is None:
-            self._system = Session(self.connection, join_transaction_mode="rollback_only", expire_on_commit=False)
+            self._system = RecordSession(self.connection, join_transaction_mode="rollback_only", expire_on_commit=False)
         return self._system
 
     @property
-    def user(self) -> Session:
+    def user(self) -> RecordSession:
         """The session of the user, narrowed by the policy."""
         if self._user is None:
             if self.policy is None:
@@ -86,7 +86,7 @@ class UnitOfWork:
             self._user = self.policy.session(self.connection, self.user_id)
         return self._user
 
-    def session_for(self, policy: Guard, user_id: int | None) -> Session:
+    def session_for(self, policy: Guard, user_id: int | None) -> RecordSession:
         """Another user's session in this transaction; the caller flushes and closes it."""
         return policy.session(self.connection, user_id)
 
@@ -131,7 +131,7 @@ class UnitOfWork:
                 except Exception:
                     logger.exception("a call after the commit failed")
 
-    def _sessions(self) -> list[Session]:
+    def _sessions(self) -> list[RecordSession]:
         return [session for session in (self._user, self._system) if session is not None]
 
 

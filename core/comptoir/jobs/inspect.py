@@ -147,13 +147,13 @@ def runs(
             query = query.where(column == value)
     if before is not None:
         query = query.where(JobRun.id < before)
-    return [Run(*row) for row in ctx.system_session.execute(query.order_by(JobRun.id.desc()).limit(limit))]
+    return [Run(*row) for row in ctx.bookkeeping("jobs").execute(query.order_by(JobRun.id.desc()).limit(limit))]
 
 
 def run_log(ctx: Context, run_id: int) -> str:
     """What was logged during a run; raises `NotFound` for one that is not kept any more."""
     ctx.require(PERMISSION)
-    row = ctx.system_session.execute(select(JobRun.log).where(JobRun.id == run_id)).first()
+    row = ctx.bookkeeping("jobs").execute(select(JobRun.log).where(JobRun.id == run_id)).first()
     if row is None:
         raise NotFound(_("Run {number} is not kept any more.", number=run_id))
     return row.log or ""
@@ -164,7 +164,7 @@ def last_day(ctx: Context) -> DayCount:
     ctx.require(PERMISSION)
     since = ctx.now() - timedelta(days=1)
     query = select(JobRun.state, func.count()).where(JobRun.started_at >= since).group_by(JobRun.state)
-    counts = dict(ctx.system_session.execute(query).all())
+    counts = dict(ctx.bookkeeping("jobs").execute(query).all())
     return DayCount(sum(counts.values()), counts.get(DONE, 0), counts.get(FAILED, 0))
 
 
@@ -193,21 +193,21 @@ def pause(ctx: Context, name: str) -> None:
     ctx.require(PERMISSION)
     _declared(ctx, name)
     row = {"job": name, "paused_by": ctx.actor.name[:200], "paused_at": ctx.now()}
-    insert_unless_there(ctx.system_session, JobPause.__table__, [row], "job")
+    insert_unless_there(ctx.bookkeeping("jobs"), JobPause.__table__, [row], "job")
 
 
 def resume(ctx: Context, name: str) -> None:
     """Let a paused job go on with its next moment."""
     ctx.require(PERMISSION)
     _declared(ctx, name)
-    ctx.system_session.execute(delete(JobPause).where(JobPause.job == name))
+    ctx.bookkeeping("jobs").execute(delete(JobPause).where(JobPause.job == name))
 
 
 def run_now(ctx: Context, name: str) -> None:
     """Put a job first in the queue; a try that waits for its pause to end goes at once. Raises `Conflict` while it runs."""
     ctx.require(PERMISSION)
     declared = _declared(ctx, name)
-    session, now = ctx.system_session, ctx.now()
+    session, now = ctx.bookkeeping("jobs"), ctx.now()
     if session.execute(select(JobPause.job).where(JobPause.job == name)).first():
         raise Conflict(_("{name} is paused. Resume it first.", name=name), code="core.job_paused")
     row = Deferred(name=name, args={}, module=declared.module, key=run_key(name), run_at=now, priority=-1)
@@ -240,7 +240,7 @@ def _declared(ctx: Context, name: str) -> Job:
 
 
 def _statuses(ctx: Context) -> dict[str, JobStatus]:
-    session, now = ctx.system_session, ctx.now()
+    session, now = ctx.bookkeeping("jobs"), ctx.now()
     tz = ctx.settings.timezone
     history = defaultdict(list)
     for row in session.execute(_last_runs(list(ctx.registry.jobs))):

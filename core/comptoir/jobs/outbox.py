@@ -97,7 +97,7 @@ def defer(
             name.partition(".")[0],
             _("Nothing does the deferred work {name}. Contributed are: {known}", name=name, known=known),
         )
-    return enqueue(ctx.system_session, name, args, module=name.partition(".")[0], key=key, run_at=run_at)
+    return enqueue(ctx.bookkeeping("outbox"), name, args, module=name.partition(".")[0], key=key, run_at=run_at)
 
 
 def deliver_later(session: Session, hook: str, plugin: str, refs: Sequence[RecordRef]) -> None:

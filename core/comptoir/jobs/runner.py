@@ -80,12 +80,12 @@ def execute(host: Host, work: Work) -> Outcome:
             if work.attempt > MAX_ATTEMPTS:
                 raise _GivenUp(gave_up(MAX_ATTEMPTS))
             with host.system_context(f"job {work.name}", write=True) as ctx:
-                if not finish(ctx.system_session, work, now=host.clock()):
+                if not finish(ctx.bookkeeping("jobs"), work, now=host.clock()):
                     raise _LeaseEnded
                 _effect(registry, work)(ctx)
                 # Changes that wait for their flush count to the effect: what they raise must not follow a "done".
                 ctx.session.flush()
-                conclude(ctx.system_session, DONE)
+                conclude(ctx.bookkeeping("jobs"), DONE)
         except _LeaseEnded:
             with host.engine.begin() as connection:
                 connection.execute(delete(JobRun).where(JobRun.id == run))

@@ -30,7 +30,7 @@ def initialise(deployment: Deployment) -> None:
         upgrade(connection, core_unit())
         upgrade(connection, unit_of(registry, "base"))
         with schema_context(deployment, connection, registry, system_actor("comptoir init")) as ctx:
-            session = ctx.system_session
+            session = ctx.bookkeeping("modules")
             if session.get(Generation, 1) is None:
                 session.add(Generation(id=1, number=1))
             if session.get(ModuleRow, "base") is None:
@@ -104,13 +104,13 @@ def _migrate_and_seed(
                 _record_state(ctx, name, State.ENABLED)
                 if was is None:
                     copy_templates(
-                        ctx.system_session,
+                        ctx.bookkeeping("modules"),
                         [t for p, t in registry.contributions("contribute_roles") if p.name == name],
                     )
                     _seed(ctx, name)
-                raise_access_stamp(ctx.system_session)
+                raise_access_stamp(ctx.bookkeeping("modules"))
                 registry.hooks.on_module_enabled(ctx=ctx, name=name)
-                raise_generation(ctx.system_session)
+                raise_generation(ctx.bookkeeping("modules"))
     except ComptoirError:
         raise
     except Exception as error:
@@ -132,7 +132,7 @@ def pause_modules(
         for name in made.modules:
             ctx.hooks.on_module_paused(ctx=ctx, name=name)
             _record_state(ctx, name, State.PAUSED, by=outer.actor)
-        raise_generation(ctx.system_session)
+        raise_generation(ctx.bookkeeping("modules"))
     deployment.refresh()
     return Outcome(made)
 
@@ -149,7 +149,7 @@ def resume_modules(deployment: Deployment, names: Sequence[str], *, actor: Actor
             for name in made.modules:
                 _record_state(ctx, name, State.ENABLED)
                 registry.hooks.on_module_resumed(ctx=ctx, name=name)
-            raise_generation(ctx.system_session)
+            raise_generation(ctx.bookkeeping("modules"))
     deployment.refresh()
     return Outcome(made)
 
@@ -165,7 +165,7 @@ def quarantine(deployment: Deployment, name: str, phase: str, reason: str) -> No
 
 
 def _record_state(ctx: Context, name: str, state: State, by: Actor | None = None) -> None:
-    session, now = ctx.system_session, ctx.now()
+    session, now = ctx.bookkeeping("modules"), ctx.now()
     session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
     row = session.get(ModuleRow, name)
     if row is None:

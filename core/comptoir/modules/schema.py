@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from comptoir.access.permissions import Actor, system_actor
 from comptoir.context import Context
 from comptoir.db.base import Base
+from comptoir.db.gate import RecordSession
 from comptoir.db.migrations import Unit
 from comptoir.deployment import Deployment
 from comptoir.i18n import speaking
@@ -36,15 +37,15 @@ class _JoinedUnit:
     """The system half of a unit of work, on a connection that somebody else commits."""
 
     def __init__(self, connection: Connection) -> None:
-        self._session = Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
+        self._session = RecordSession(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
 
     @property
-    def system(self) -> Session:
+    def system(self) -> RecordSession:
         """The unrestricted session."""
         return self._session
 
     @property
-    def user(self) -> Session:
+    def user(self) -> RecordSession:
         """There is no user in a schema change: the same session."""
         return self._session
 

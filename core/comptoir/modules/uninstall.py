@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.access.permissions import Actor, raise_access_stamp
+from comptoir.db.gate import opened
 from comptoir.db.migrations import remove, schema_change
 from comptoir.deployment import Deployment
 from comptoir.errors import PluginError
@@ -52,7 +53,7 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
         with schema_context(deployment, connection, registry, actor) as ctx:
             for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
                 outcome()
-            session = ctx.system_session
+            session = ctx.bookkeeping("modules")
             _forget(session, registry, name, types)
             raise_generation(session)
             raise_access_stamp(session)
@@ -75,4 +76,7 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
     for model in registry.models:
         columns: Any = model.__table__.c
         if "about_type" in columns and model.__tablename__ not in registry.plugins[name].tables:
-            session.execute(update(model).where(columns.about_type.in_(types)).values(about_type=None, about_id=None))
+            with opened("links to a module that goes"):
+                session.execute(
+                    update(model).where(columns.about_type.in_(types)).values(about_type=None, about_id=None)
+                )

@@ -83,7 +83,7 @@ def write_history(ctx: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Append entries in the transaction of the change, on the system connection."""
     if rows:
         table: Any = HistoryEntry.__table__
-        ctx.system_session.connection().execute(insert(table), list(rows))
+        ctx.bookkeeping("history").connection().execute(insert(table), list(rows))
 
 
 def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None = None) -> list[Entry]:
@@ -110,5 +110,5 @@ def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None 
             row.actor,
             {name: pair for name, pair in row.changes.items() if name not in hidden},
         )
-        for row in ctx.system_session.scalars(query)
+        for row in ctx.bookkeeping("history").scalars(query)
     ]

@@ -6,9 +6,10 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
+import phonenumbers
 from sqlalchemy import inspect
 
 from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
@@ -81,6 +82,16 @@ def is_moment(value: object) -> bool:
         return value.astimezone(dt.UTC).year >= 1000
     except OverflowError:
         return False
+
+
+@lru_cache(maxsize=4096)
+def is_dialable(number: str) -> bool:
+    """Whether a telephone number is kept in E.164; what could not be read as one is kept as it was typed."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return False
+    return bool(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number)
 
 
 def _check_text(declared: Field, value: Any, field: str) -> Iterator[RuleViolation]:

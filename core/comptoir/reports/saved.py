@@ -44,16 +44,20 @@ class SavedReport(Base):
 
 def saved_reports(ctx: Context) -> Sequence[SavedReport]:
     """The actor's own reports and those that others share, by name; whether their records may be read is for the caller."""
-    return ctx.system_session.scalars(
-        select(SavedReport)
-        .where(or_(SavedReport.owner_id == ctx.actor.id, SavedReport.shared))
-        .order_by(SavedReport.name, SavedReport.id)
-    ).all()
+    return (
+        ctx.bookkeeping("saved reports")
+        .scalars(
+            select(SavedReport)
+            .where(or_(SavedReport.owner_id == ctx.actor.id, SavedReport.shared))
+            .order_by(SavedReport.name, SavedReport.id)
+        )
+        .all()
+    )
 
 
 def saved_report(ctx: Context, report_id: int) -> SavedReport:
     """One of `saved_reports`; `NotFound` where it belongs to somebody who does not share it."""
-    found = ctx.system_session.get(SavedReport, report_id)
+    found = ctx.bookkeeping("saved reports").get(SavedReport, report_id)
     if found is None or not (found.shared or found.owner_id == ctx.actor.id):
         raise NotFound(_("There is no saved report {id} here.", id=report_id))
     return found
@@ -72,7 +76,7 @@ def save_report(
         raise RuleViolation("core.required", _("Only a person keeps reports."), field="name")
     if len(pairs) > MAX_PAIRS:
         raise RuleViolation("core.too_many_filters", _("A saved report has fewer filters."), field="name")
-    session = ctx.system_session
+    session = ctx.bookkeeping("saved reports")
     own = session.scalars(select(SavedReport).where(SavedReport.owner_id == ctx.actor.id)).all()
     kept = next((other for other in own if other.name == name), None)
     if kept is None:
@@ -92,5 +96,5 @@ def delete_report(ctx: Context, report_id: int) -> None:
     found = saved_report(ctx, report_id)
     if found.owner_id != ctx.actor.id and not ctx.actor.grants.administrator:
         raise RuleViolation("core.not_yours", _("This report belongs to somebody else. Save your own from it."))
-    ctx.system_session.delete(found)
-    ctx.system_session.flush()
+    ctx.bookkeeping("saved reports").delete(found)
+    ctx.bookkeeping("saved reports").flush()

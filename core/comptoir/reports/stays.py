@@ -68,7 +68,7 @@ def stays_of(ctx: Context, declared: DeclaredType, ids: Sequence[int] | dict[int
     if workflow is None:
         raise refuse("core.no_stages", _("{name} have no stages.", name=declared.declaration.plural), "source")
     changed = HistoryEntry.changes[workflow.field]
-    rows = ctx.system_session.execute(
+    rows = ctx.bookkeeping("history").execute(
         select(HistoryEntry.record_id, HistoryEntry.at, HistoryEntry.user_id, changed)
         .where(HistoryEntry.record_type == declared.name, changed.is_not(None))
         .order_by(HistoryEntry.record_id, HistoryEntry.id),

@@ -15,7 +15,6 @@ from comptoir.errors import ComptoirError, PreconditionFailed, RuleViolation, Ru
 from comptoir.i18n import _
 from comptoir.records import write
 from comptoir.rest.call import Answer, Call
-from comptoir.rest.represent import fill
 from comptoir.rest.resources import Resource
 from comptoir.rest.schemas import LARGEST_ID
 
@@ -173,7 +172,7 @@ def _run(call: Call, resource: Resource, kind: str, group: Sequence[Operation]) 
         assert operation.record is not None
         if operation.values is not None:
             ctx.require(resource.declared.permission("write"), [operation.record])
-            fill(operation.record, operation.values, resource.declared)
+            write.assign(call.context, operation.record, operation.values)
         records.append(operation.record)
     works: dict[str, Callable[[Context, list[Record]], object]] = {
         "save": write.save,

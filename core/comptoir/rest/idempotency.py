@@ -54,9 +54,15 @@ def replayed(call: Call) -> Response | None:
     key = _key(call)
     if key is None:
         return None
-    kept = call.context.system_session.execute(
-        select(IdempotentAnswer).where(IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key)
-    ).scalar_one_or_none()
+    kept = (
+        call.context.bookkeeping("repeated requests")
+        .execute(
+            select(IdempotentAnswer).where(
+                IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key
+            )
+        )
+        .scalar_one_or_none()
+    )
     if kept is None:
         _claim(call, key)
         return None
@@ -71,7 +77,7 @@ def replayed(call: Call) -> Response | None:
 
 def _claim(call: Call, key: str) -> None:
     """Take the key before the work: whoever comes second waits here until the first has committed."""
-    session, now = call.context.system_session, call.context.now()
+    session, now = call.context.bookkeeping("repeated requests"), call.context.now()
     request, body_hash = _request(call)
     session.execute(delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - KEPT))
     try:
@@ -96,7 +102,7 @@ def remember(call: Call, response: Response) -> None:
     key = _key(call)
     if key is None:
         return
-    call.context.system_session.execute(
+    call.context.bookkeeping("repeated requests").execute(
         update(IdempotentAnswer)
         .where(IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key)
         .values(

@@ -440,10 +440,13 @@ def _operation(route: Route) -> Json:
         case "pivot":
             found["summary"] = f"{plural}: rows, columns and measures"
             found["parameters"] = [
-                _parameter("rows", {"type": "string"}, "A field name, of dates also closed_on:month; without it only totals."),
+                _parameter(
+                    "rows", {"type": "string"}, "A field name, of dates also closed_on:month; without it only totals."
+                ),
                 _parameter("columns", {"type": "string"}, "A field name as in rows."),
                 _parameter(
-                    "measures", {"type": "string"},
+                    "measures",
+                    {"type": "string"},
                     "count, amount:sum, amount:avg, amount:median, amount:weighted:probability; several by comma.",
                 ),
                 _parameter("period", {"type": "string"}, "this_month, last_quarter and the like."),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
-
 from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.errors import RuleViolation
@@ -112,39 +110,6 @@ def add_included(
                 shown = {"id": referred, "title": known[referred], "url": f"{target.api_path}/{referred}"}
             held = row.get(path)
             row[path] = {**shown, **held} if shown is not None and isinstance(held, dict) else shown
-
-
-def fill(record: Record, values: Mapping[str, Any], declared: DeclaredType) -> None:
-    """Set what a schema has loaded: own fields, lines by position, an extension's fields on its side row."""
-    for name, value in values.items():
-        described = declared.fields.get(name)
-        if described is None:
-            extension = declared.extension_of(name)
-            if extension is not None and value:
-                row = record.ext(extension)
-                for inner, inner_value in value.items():
-                    setattr(row, inner, inner_value)
-        elif described.kind is Kind.LINES:
-            _replace_lines(record, name, described.line, value)
-        elif getattr(record, name) != value or inspect(record).transient:
-            setattr(record, name, value)
-
-
-def _replace_lines(record: Record, name: str, model: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
-    """Make a record's lines equal the wanted ones; those that keep their position keep their row."""
-    lines = getattr(record, name)
-    del lines[len(wanted) :]
-    for position, values in enumerate(wanted):
-        if position == len(lines):
-            lines.append(model(**values, position=position))
-            continue
-        line, fresh = lines[position], None
-        for inner in line_fields(model, None):
-            if inner not in values and fresh is None:
-                fresh = model()
-            value = values[inner] if inner in values else getattr(fresh, inner)
-            if getattr(line, inner) != value:
-                setattr(line, inner, value)
 
 
 def pivot_object(answer: Answer) -> dict[str, Any]:

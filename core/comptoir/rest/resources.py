@@ -16,7 +16,7 @@ from comptoir.records.history import history_of
 from comptoir.reports import run_pivot
 from comptoir.reports.asking import explored, read
 from comptoir.rest.call import Answer, Call, etag
-from comptoir.rest.represent import add_included, fill, included, objects_of, pivot_object, record_object
+from comptoir.rest.represent import add_included, included, objects_of, pivot_object, record_object
 from comptoir.rest.schemas import load, write_schema
 
 HISTORY_SIZE = 50
@@ -151,14 +151,14 @@ class Resource:
             write_schema(self.declared, call.context.actor.grants, with_version=False), content, prefix=prefix
         )
         record = self.declared.model()
-        fill(record, values, self.declared)
+        write.assign(call.context, record, values)
         return record
 
     def change(self, call: Call, record: Record, content: dict[str, Any]) -> None:
         """Set the values of a request and save."""
         call.context.require(self.declared.permission("write"), [record])
         values = self.values(call, content)
-        fill(record, values, self.declared)
+        write.assign(call.context, record, values)
         write.save(call.context, [record])
 
     def values(self, call: Call, content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -225,12 +225,12 @@ class Resource:
     def _move(self, call: Call, record: Record, name: str, body: dict[str, Any]) -> None:
         ctx = call.context
         known = self.workflow.transitions(ctx, record) if self.workflow is not None else ()
-        asks = {field for transition in known if transition.name == name for field in transition.asks}
+        takes = {field for transition in known if transition.name == name for field in transition.takes}
         if not any(transition.name == name for transition in known):
             names = ", ".join(dict.fromkeys(["archive", "restore", *self.actions, *(t.name for t in known)]))
             raise NotFound(_("There is no action “{name}” here. Known: {known}.", name=name[:60], known=names))
         ctx.require(self.declared.permission("write"), [record])
-        values = load(write_schema(self.declared, ctx.actor.grants, with_version=False), body, only=asks)
+        values = load(write_schema(self.declared, ctx.actor.grants, with_version=False), body, only=takes)
         write.move(ctx, record, name, values)
 
     # -- small parts --------------------------------------------------------------------------------------------------------

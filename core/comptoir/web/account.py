@@ -25,7 +25,8 @@ from comptoir.access.sessions import (
     open_session,
     rotate_session,
 )
-from comptoir.access.users import rename_user, set_password
+from comptoir.access.users import ACCOUNTS, rename_user, set_password
+from comptoir.db.gate import opened
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, speaking
@@ -119,13 +120,13 @@ def sign_in() -> Response:
     right, renewed = compare(attempt, secret)
     stay, token = bool(request.form.get("stay")), ""
     with deployment.system_context("sign-in", registry=current_registry()) as ctx:
-        user = finish_sign_in(ctx.system_session, attempt, right=right, renewed=renewed)
+        user = finish_sign_in(ctx.bookkeeping("own account"), attempt, right=right, renewed=renewed)
         if isinstance(user, User):
             old = request.cookies.get(cookie_name(COOKIE))
             if old:
-                end_session(ctx.system_session, old)
+                end_session(ctx.bookkeeping("own account"), old)
             token, _row = open_session(
-                ctx.system_session,
+                ctx.bookkeeping("own account"),
                 user,
                 now,
                 remember=stay,
@@ -154,7 +155,7 @@ def _refused(email: str, refusal: Refusal) -> Response:
 def sign_out() -> Response:
     """End this session."""
     token = request.cookies.get(cookie_name(COOKIE), "")
-    end_session(current_context().system_session, token)
+    end_session(current_context().bookkeeping("own account"), token)
     answer = redirect_with("/login")
     answer.delete_cookie(cookie_name(COOKIE), path="/", secure=request.is_secure)
     return answer
@@ -166,8 +167,10 @@ def confirm_password(secret: str) -> Text | None:
     Counted like a sign-in: call it outside a savepoint and answer without raising, or the count is undone with the deed.
     """
     visit = current_visit()
-    if confirmed := visit.context.system_session.get(SignInSession, visit.session.token_hash):
-        refusal = confirm(visit.context.system_session, SignedIn(confirmed, visit.user), secret, visit.context.now())
+    if confirmed := visit.context.bookkeeping("own account").get(SignInSession, visit.session.token_hash):
+        refusal = confirm(
+            visit.context.bookkeeping("own account"), SignedIn(confirmed, visit.user), secret, visit.context.now()
+        )
         if refusal is not None:
             return refusal.message
     return None
@@ -189,7 +192,7 @@ def account() -> Response:
         try:
             if wrong is not None:
                 raise RuleViolation("core.wrong_password", wrong, field="current")
-            with ctx.unit_of_work.savepoint():
+            with ctx.savepoint():
                 _change_account(violations)
                 if violations:
                     raise violations[0]
@@ -265,9 +268,11 @@ def _change_account(violations: list[RuleViolation]) -> None:
     if language in LANGUAGES:
         user.language = language
     user.updated_at, user.updated_by = ctx.now(), user.id
-    ctx.system_session.flush()
+    ctx.bookkeeping("own account").write([user], ACCOUNTS)
     if secret := request.form.get("password", ""):
-        set_password(ctx.system_session, user, secret, ctx.now(), seats=ctx.settings.seats, keep=visit.session)
+        set_password(
+            ctx.bookkeeping("own account"), user, secret, ctx.now(), seats=ctx.settings.seats, keep=visit.session
+        )
 
 
 def renewed_session() -> Callable[[Response], None]:
@@ -275,7 +280,7 @@ def renewed_session() -> Callable[[Response], None]:
     visit = current_visit()
     now = visit.context.now()
     stays = visit.session.expires_at - visit.session.created_at >= ABSOLUTE
-    token, row = rotate_session(visit.context.system_session, visit.session, now)
+    token, row = rotate_session(visit.context.bookkeeping("own account"), visit.session, now)
     return lambda answer: set_cookie(answer, COOKIE, token, row.expires_at - now if stays else None)
 
 
@@ -283,7 +288,7 @@ def renewed_session() -> Callable[[Response], None]:
 def sessions() -> Response:
     """Where this person is signed in."""
     visit = current_visit()
-    rows = list_sessions(visit.context.system_session, visit.user, visit.context.now())
+    rows = list_sessions(visit.context.bookkeeping("own account"), visit.user, visit.context.now())
     table = Table(
         (Column("agent", str(_("Browser"))), Column("address", str(_("Address"))), Column("since", str(_("Since"))),
          Column("last", str(_("Last used")))),
@@ -306,7 +311,7 @@ def sessions() -> Response:
 def end_other_sessions() -> Response:
     """Sign out on every other device."""
     visit = current_visit()
-    end_all_sessions(visit.context.system_session, visit.user, except_=visit.session)
+    end_all_sessions(visit.context.bookkeeping("own account"), visit.user, except_=visit.session)
     return redirect_with("/account/sessions", Toast(str(_("Signed out everywhere else"))))
 
 
@@ -328,7 +333,7 @@ def preferences() -> Response:
 def remember(changes: Mapping[str, object]) -> None:
     """Keep preferences of the person who is signed in; None forgets one."""
     visit = current_visit()
-    session = visit.context.system_session
+    session = visit.context.bookkeeping("own account")
     kept = json.loads(session.scalar(select(User.preferences).where(User.id == visit.user.id)) or "{}")
     for name, value in changes.items():
         if value is None:
@@ -337,7 +342,8 @@ def remember(changes: Mapping[str, object]) -> None:
             kept[name] = value
     visit.preferences.clear()
     visit.preferences.update(kept)
-    session.execute(
-        update(User).where(User.id == visit.user.id).values(preferences=json.dumps(kept)),
-        execution_options={"synchronize_session": False},
-    )
+    with opened("preferences of a person"):  # no version rises: nobody edits them as a record
+        session.execute(
+            update(User).where(User.id == visit.user.id).values(preferences=json.dumps(kept)),
+            execution_options={"synchronize_session": False},
+        )

@@ -115,7 +115,7 @@ def prepare_stages(ctx: Context, changes: Sequence[Change]) -> None:
 def _last_sequence(ctx: Context, pipeline_id: int | None, is_open: bool) -> int:
     kinds = PipelineStage.kind == "open" if is_open else PipelineStage.kind != "open"
     query = select(func.max(PipelineStage.sequence)).where(PipelineStage.pipeline_id == pipeline_id, kinds)
-    found: int | None = ctx.system_session.scalar(query)
+    found: int | None = ctx.bookkeeping("stages of pipelines").scalar(query)
     return found if found is not None else (0 if is_open else CLOSING_SEQUENCE)
 
 
@@ -127,7 +127,7 @@ def stage_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVi
             query = select(PipelineStage.id).where(
                 PipelineStage.pipeline_id == stage.pipeline_id, PipelineStage.code == stage.code
             )
-            taken = ctx.system_session.scalars(query).first()
+            taken = ctx.bookkeeping("stages of pipelines").scalars(query).first()
             if (taken is not None and taken != stage.id) or (stage.pipeline_id, stage.code) in seen:
                 yield RuleViolation(
                     "sales.stage_exists", _("The pipeline has a stage of this name. Choose another."), field="name"
@@ -149,7 +149,7 @@ def stage_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVi
 def deals_at(ctx: Context, pipeline_id: int | None, code: str | None) -> int:
     """How many deals stand at a stage, whoever they belong to."""
     query = select(func.count()).where(Deal.pipeline_id == pipeline_id, Deal.stage == code)
-    return ctx.system_session.scalar(query) or 0
+    return ctx.bookkeeping("stages of pipelines").scalar(query) or 0
 
 
 def check_stage_deletion(ctx: Context, records: Sequence[Record]) -> None:
@@ -399,9 +399,8 @@ def convert_lead(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = No
         notes=lead.need,
     )
     save(ctx, [deal])
-    lead.contact_id, lead.deal_id, lead.status = contact.id, deal.id, CONVERTED.name
-    with ctx.moving(lead, CONVERT):
-        save(ctx, [lead], action="moved")
+    lead.contact_id, lead.deal_id = contact.id, deal.id
+    move(ctx, lead, CONVERT)
     return deal
 
 

@@ -89,7 +89,7 @@ def is_live(config: Path, plain: str) -> bool:
     deployment = Deployment.open(config)
     try:
         with deployment.system_context("test", write=False) as ctx:
-            return find_token(ctx.system_session, plain, ctx.now()) is not None
+            return find_token(ctx.bookkeeping("test"), plain, ctx.now()) is not None
     finally:
         deployment.close()
 

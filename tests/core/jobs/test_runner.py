@@ -85,7 +85,7 @@ def test_deferring_work_that_nobody_does_is_refused_where_it_is_left(shop: Deplo
 
 def test_a_hook_after_commit_reaches_the_plugin_that_implements_it(shop: Deployment) -> None:
     with shop.system_context("test") as ctx:
-        deliver_later(ctx.system_session, "after_records_committed", "shop", [RecordRef("base.contact", 3)])
+        deliver_later(ctx.bookkeeping("test"), "after_records_committed", "shop", [RecordRef("base.contact", 3)])
     run_pending(shop)
     assert labels(shop) == ["committed base.contact/3"]
 

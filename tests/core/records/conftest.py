@@ -39,6 +39,7 @@ from comptoir.db.fields import (
     stage,
     text,
 )
+from comptoir.db.gate import opened
 from comptoir.db.record import Extension, Line, Record, RecordType, belongs_to, extends
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.db.workflow import Stage, Workflow
@@ -158,7 +159,8 @@ class World:
 
     @contextmanager
     def system(self) -> Iterator[Context]:
-        with UnitOfWork(self.engine, write=True) as unit:
+        """Where the rows of a test are put into the tables as they are."""
+        with opened("test"), UnitOfWork(self.engine, write=True) as unit:
             yield self._context(unit, system_actor("test"))
 
     def _context(self, unit: UnitOfWork, actor: Actor) -> Context:

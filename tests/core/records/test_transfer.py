@@ -150,7 +150,7 @@ def test_a_wrong_mapping_is_said_with_its_cure(ctx: Context, tmp_path: Path, map
 
 def test_a_missing_column_is_said_with_those_there_are(ctx: Context, tmp_path: Path) -> None:
     with pytest.raises(RuleViolation) as refused:
-        imported(ctx, tmp_path, "firma,oras\nA,Cluj\n")
+        imported(ctx, tmp_path, "whatever,something\nA,Cluj\n")
     assert "--map" in str(refused.value)
 
 

@@ -40,8 +40,8 @@ def test_a_token_ends_when_it_is_revoked_or_expires(api_for: Callable[..., Any],
     api = api_for(OWN)
     assert api.get("/shop/orders").status_code == 200
     with stage.system() as ctx:
-        row = ctx.system_session.scalars(select(ApiToken).where(ApiToken.user_id == api.user.id)).one()
-        revoke_token(ctx.system_session, row.id)
+        row = ctx.bookkeeping("test").scalars(select(ApiToken).where(ApiToken.user_id == api.user.id)).one()
+        revoke_token(ctx.bookkeeping("test"), row.id)
     assert api.get("/shop/orders").status_code == 401
 
 
@@ -57,8 +57,8 @@ def test_a_right_that_is_taken_away_is_gone_at_once(api_for: Callable[..., Any],
     api = api_for(OWN)
     assert api.get("/shop/orders").status_code == 200
     with stage.system() as ctx:
-        ctx.system_session.execute(delete(RolePermission).where(RolePermission.permission == "shop.order.read"))
-        raise_access_stamp(ctx.system_session)
+        ctx.bookkeeping("test").execute(delete(RolePermission).where(RolePermission.permission == "shop.order.read"))
+        raise_access_stamp(ctx.bookkeeping("test"))
     assert api.get("/shop/orders").status_code == 403
 
 
@@ -174,7 +174,7 @@ def test_secrets_of_users_are_never_shown(api: Any) -> None:
 def test_the_browser_session_needs_its_token_to_change_something(app: Flask, stage: Stage, clock: Clock) -> None:
     user: User = stage.user("Ana", grants=OWN)
     with stage.system() as ctx:
-        token, row = open_session(ctx.system_session, user, ctx.now())
+        token, row = open_session(ctx.bookkeeping("test"), user, ctx.now())
         csrf = row.csrf_token
     client = app.test_client()
     client.set_cookie("comptoir", token)

@@ -147,7 +147,9 @@ def test_a_read_costs_one_question_about_the_caller(api: Any, statements: Callab
 
 @pytest.mark.usefixtures("orders")
 def test_a_pivot_has_rows_columns_measures_and_totals(api: Any) -> None:
-    found = api.get("/shop/orders/pivot?rows=channel&columns=placed_on:month&measures=count,amount:sum,amount:median").json
+    found = api.get(
+        "/shop/orders/pivot?rows=channel&columns=placed_on:month&measures=count,amount:sum,amount:median"
+    ).json
     pivot = found["data"]
     assert [heading["key"] for heading in pivot["columns"]] == ["2026-01", "2026-02", "2026-03"]
     assert [(row["key"], row["figures"]["count"]) for row in pivot["rows"]] == [("web", 6), ("shop", 3)]

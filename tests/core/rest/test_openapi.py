@@ -100,7 +100,7 @@ def sign_in_cookie(stage: Stage) -> Callable[..., str]:
 
     def open_for(user: Any) -> str:
         with stage.system() as ctx:
-            return open_session(ctx.system_session, user, ctx.now())[0]
+            return open_session(ctx.bookkeeping("test"), user, ctx.now())[0]
 
     return open_for
 

@@ -51,6 +51,12 @@ def test_what_was_read_of_lines_can_be_written_back(api: Any) -> None:
     assert answer.json["phones"] == made["phones"]
 
 
+def test_numbers_that_come_through_the_api_are_read_with_the_country_beside_them(api: Any) -> None:
+    phones = [{"number": "06 12345678"}]
+    assert api.made("/base/contacts", name="A", country="NL", phones=phones)["phones"][0]["number"] == "+31612345678"
+    assert api.made("/base/contacts", name="B", phones=phones)["phones"][0]["number"] == "06 12345678"
+
+
 def test_fields_of_another_module_lie_under_its_name(api: Any) -> None:
     made = api.made("/base/contacts", name="Acme", shop={"credit_limit": "500"})
     assert made["shop"] == {"credit_limit": "500.00", "loyalty": "none"}

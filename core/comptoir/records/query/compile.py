@@ -7,6 +7,7 @@ keys of a cache of statements, so that neither building nor compiling SQL is rep
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -205,22 +206,28 @@ def _leads_search_key(path: Path) -> bool:
     return leading is not None and leading.name == path.field.name
 
 
+TEL_ADDRESS = re.compile(r"\s*tel:([^;]*).*\Z", re.IGNORECASE | re.DOTALL)
+NUMBER_MARKS = {ord(mark): None for mark in "+()-./"}
+
+
 def lower_words(text: str, values: list[Any]) -> Shape | None:
     """The shape of a full-text search: every word somewhere in the search key; numbers also without their leading zeros."""
-    words = fold(text.replace("\x00", " ")).split()
+    text = TEL_ADDRESS.sub(r"\1", text.replace("\x00", " "))
+    words = fold(text).split()
     if not words:
         return None
     if len(words) > MAX_WORDS:
         raise refuse("core.too_many_words", _("Look for at most {limit} words.", limit=MAX_WORDS), "q")
-    digits = "".join(words).translate({ord(mark): None for mark in "+()-./"})
-    if len(words) > 1 and digits.isdecimal() and digits.isascii() and len(digits) >= 6:
-        words = [digits]  # a telephone number as people write it
+    if len(number := "".join(words).translate(NUMBER_MARKS)) >= 6 and number.isdecimal() and number.isascii():
+        words = ["".join(words)]  # a telephone number as people write it
     shape = []
     for word in words:
-        bare = word.translate({ord(mark): None for mark in "+()-./"})
         spellings = {word}
-        if bare.isdecimal() and bare.isascii() and len(bare) >= 6:
-            spellings |= {bare, bare.lstrip("0") or bare}
+        # from abroad the zero in brackets is not dialled, except in Italy
+        for written in {word, word.replace("(0)", "")}:
+            bare = written.translate(NUMBER_MARKS)
+            if bare.isdecimal() and bare.isascii() and len(bare) >= 6:
+                spellings |= {bare, bare.lstrip("0") or bare}
         values += [like(spelling) for spelling in sorted(spellings)]
         shape.append(len(spellings))
     return tuple(shape)

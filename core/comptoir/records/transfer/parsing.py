@@ -7,6 +7,8 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from babel.core import get_global
+
 from comptoir.db.fields import TEXTUAL, Field, Kind
 from comptoir.db.types import fold
 from comptoir.errors import RuleViolation
@@ -15,7 +17,25 @@ from comptoir.i18n import LANGUAGES, _, speaking
 TRUE = {"true", "yes", "y", "1", "x", "da", "ja", "beli", "he", "tak", "on"}
 FALSE = {"false", "no", "n", "0", "", "nu", "nee", "xeyr", "ne", "nie", "off"}
 NUMBER = re.compile(r"[+-]?[\d\s.,'\u00a0\u202f]+\Z")
-DATE_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d")
+DATE_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d.%m.%y", "%d/%m/%y", "%d-%m-%y")
+"""Two digits of a year mean 1969 to 2068."""
+TIME = re.compile(
+    r"(?P<day>\S+?)[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:\.\d+)? ?(?P<half>[ap]m)?\Z",
+    re.IGNORECASE,
+)
+BRACKETS = re.compile(r"\((?P<amount>[^()]*\d[^()]*)\)\Z")
+"""How bookkeepers write what is below zero."""
+SYMBOLS = {
+    "€": "EUR", "£": "GBP", "lei": "RON", "leu": "RON", "zł": "PLN", "zl": "PLN", "лв": "BGN", "лв.": "BGN", "₼": "AZN",
+    "man": "AZN", "₺": "TRY", "₴": "UAH", "₽": "RUB", "kč": "CZK", "ft": "HUF", "fr": "CHF", "fr.": "CHF", "¥": "JPY",
+    "us$": "USD",
+}  # fmt: skip
+DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD"})
+NAMED = re.compile(
+    r"(?P<before>[^\d\s.,+()'-]{1,4}?\.?)?\s*(?P<amount>[(+\-]?[\d.,][\d\s.,'\u00a0\u202f]*\)?)\s*(?P<after>[^\d\s.,+()'-]{1,4}\.?)?\Z"
+)
+PERSON = re.compile(r"[^<>]*<\s*(?:mailto:)?([^<>@\s]+@[^<>@\s]+)\s*>\Z", re.IGNORECASE)
+HOST = re.compile(r"(?:www\.)?(?:[\w-]+\.)+[a-z]{2,24}(?:[/?#:]\S*)?\Z", re.IGNORECASE)
 EXCEL_GUARD = re.compile(r"'(?=[=+\-@\t\r])")
 
 
@@ -26,10 +46,19 @@ def parse_cell(declared: Field, cell: Any, *, timezone: dt.tzinfo) -> Any:
     if cell is None or cell == "":
         return None
     kind = declared.kind
+    if kind is Kind.EMAIL:
+        text = _text(cell)
+        return matched[1] if (matched := PERSON.match(text)) else re.sub(r"\Amailto:", "", text, flags=re.IGNORECASE)
+    if kind is Kind.URL:
+        text = _text(cell)
+        return f"https://{text}" if HOST.match(text) else text
     if kind in TEXTUAL or kind is Kind.STAGE:
         return _text(cell)
     if kind is Kind.INTEGER:
         return _integer(declared, cell)
+    if kind is Kind.MONEY and isinstance(cell, str) and currency_in(cell) is not None:
+        named = NAMED.match(cell)
+        return parse_number(declared, named["amount"] if named else cell)
     if kind in (Kind.DECIMAL, Kind.MONEY, Kind.PERCENT):
         return parse_number(declared, cell)
     if kind is Kind.BOOLEAN:
@@ -41,6 +70,18 @@ def parse_cell(declared: Field, cell: Any, *, timezone: dt.tzinfo) -> Any:
     if kind is Kind.CHOICE:
         return _choice(declared, cell)
     return cell
+
+
+def currency_in(cell: str, own: str = "USD") -> str | None:
+    """The currency that stands before or behind an amount: ``$5``, ``5 EUR``, ``5 lei``; a dollar is ``own`` where that is one."""
+    named = NAMED.match(cell.strip())
+    if named is None or bool(named["before"]) == bool(named["after"]):
+        return None
+    word: str = named["before"] or named["after"]
+    if word == "$":
+        return own if own in DOLLARS else "USD"
+    code = word.upper()
+    return SYMBOLS.get(word.lower()) or (code if code in get_global("all_currencies") else None)
 
 
 def _text(cell: Any) -> str:
@@ -56,6 +97,8 @@ def parse_number(declared: Field, cell: Any) -> Decimal:
     if isinstance(cell, int | float | Decimal):
         return Decimal(str(cell))
     text = str(cell).strip().removesuffix("%").strip()
+    if matched := BRACKETS.match(text):
+        text = "-" + matched["amount"].strip()
     if not NUMBER.match(text):
         raise _unfit(declared, cell)
     text = re.sub(r"[\s'\u00a0\u202f]", "", text)
@@ -99,6 +142,8 @@ def _date(declared: Field, cell: Any) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         pass
+    if matched := TIME.match(text):
+        text = matched["day"]
     for pattern in DATE_FORMATS:
         try:
             return dt.datetime.strptime(text, pattern).date()  # noqa: DTZ007 — a calendar day has no zone
@@ -120,8 +165,21 @@ def _moment(declared: Field, cell: Any, timezone: dt.tzinfo) -> dt.datetime:
         try:
             found = dt.datetime.fromisoformat(text)
         except ValueError:
-            found = dt.datetime.combine(_date(declared, text), dt.time())
+            found = dt.datetime.combine(_date(declared, text), _time(declared, text))
     return (found if found.tzinfo else found.replace(tzinfo=timezone)).astimezone(dt.UTC)
+
+
+def _time(declared: Field, text: str) -> dt.time:
+    matched = TIME.match(text)
+    if matched is None:
+        return dt.time()
+    hour, half = int(matched["hour"]), (matched["half"] or "").lower()
+    if half and 1 <= hour <= 12:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    try:
+        return dt.time(hour, int(matched["minute"]), int(matched["second"] or 0))
+    except ValueError:
+        raise _unfit(declared, text, _("a day and time such as 22.11.2026 14:30")) from None
 
 
 def _choice(declared: Field, cell: Any) -> str:

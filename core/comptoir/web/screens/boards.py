@@ -324,7 +324,7 @@ def move_card(declared: DeclaredType) -> Response:
     before = getattr(record, workflow.field)
     status = 200
     try:
-        with ctx.unit_of_work.savepoint():
+        with ctx.savepoint():
             if request.form.get("version", "") != str(record.version):
                 raise Conflict(_("Somebody changed it meanwhile. This is how it stands now."))
             target = request.form.get("to", "")
@@ -348,7 +348,7 @@ def move_card(declared: DeclaredType) -> Response:
 def _asked(declared: DeclaredType, transition: Transition) -> dict[str, Any]:
     """The fields that the transition asks for, from the dialog."""
     found: dict[str, Any] = {}
-    for name in transition.asks:
+    for name in transition.takes:
         text = request.form.get(name, "").strip()
         if text:
             is_reference = declared.fields[name].kind is Kind.REFERENCE

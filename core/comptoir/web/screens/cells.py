@@ -13,6 +13,7 @@ from comptoir.db.record import Extension, module_of
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import titles
+from comptoir.records.validate import is_dialable
 from comptoir.web.formats import phone_in_groups
 from comptoir.web.frame import module_of as module_view
 from comptoir.web.session import Visit
@@ -106,7 +107,8 @@ class Cells:
             case Kind.URL:
                 return Cell(str(value).removeprefix("https://").removeprefix("http://").rstrip("/"), "link", url=value)
             case Kind.PHONE:
-                return Cell(phone_in_groups(str(value)), "phone", url=str(value))
+                number = str(value)
+                return Cell(phone_in_groups(number), "phone", url=number, tone="" if is_dialable(number) else "warn")
             case Kind.EMAIL:
                 return Cell(str(value), "email")
             case Kind.LONG_TEXT:

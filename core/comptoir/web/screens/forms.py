@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import inspect
 
 from comptoir.contributions import Section
 from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
@@ -19,7 +18,7 @@ from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import load, titles
-from comptoir.records.write import save
+from comptoir.records.write import assign, save
 from comptoir.web.frame import module_of, page, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens.cells import Cells, look_up_titles, value_of, wire_name
@@ -136,7 +135,7 @@ def create(declared: DeclaredType) -> Response:
     sent = _sent(visit, declared, record)
     if not sent.violations:
         try:
-            with ctx.unit_of_work.savepoint():
+            with ctx.savepoint():
                 _apply(visit, declared, record, sent)
                 save(ctx, [record])
             return _saved(declared, record, is_new=True)
@@ -157,7 +156,7 @@ def update(declared: DeclaredType, record_id: int) -> Response:
         return _page(visit, declared, record, sent, stale=True)
     if not sent.violations:
         try:
-            with ctx.unit_of_work.savepoint():
+            with ctx.savepoint():
                 _apply(visit, declared, record, sent)
                 save(ctx, [record])
             return _saved(declared, record, is_new=False)
@@ -525,32 +524,15 @@ def _sent_lines(visit: Visit, item: Input, name: str, violations: list[RuleViola
 
 
 def _apply(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) -> None:
+    values: dict[str, Any] = {}
     for name, value in sent.values.items():
-        module, dot, own = name.partition(".")
         described = declared.fields[name]
         if value is None and (described.kind is Kind.STAGE or (record.id is None and described.default is not None)):
             continue
-        if not dot:
-            if record.id is None or getattr(record, name) != value:
-                setattr(record, name, value)
-            continue
-        extension = declared.extension_of(module)
-        if extension is not None:
-            side = record.ext(extension)
-            if getattr(side, own) != value:
-                setattr(side, own, value)
+        values[name] = value
     for name, rows in sent.lines.items():
-        line: Any = declared.fields[name].line
-        held = {str(existing.id): existing for existing in getattr(record, name)}
-        made = []
-        for row in rows:
-            existing = held.get(row["id"]) or line()
-            for own, value in row["values"].items():
-                if getattr(existing, own, None) != value:
-                    setattr(existing, own, value)
-            made.append(existing)
-        if made != list(getattr(record, name)) or any(inspect(m).modified for m in made):
-            setattr(record, name, made)
+        values[name] = [{**row["values"], "id": row["id"]} for row in rows]
+    assign(visit.context, record, values)
 
 
 # -- somebody else was faster -------------------------------------------------------------------------------------------------
@@ -584,11 +566,3 @@ def _conflict(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) 
         ),
         record.version,
     )  # fmt: skip
-
-
-def inputs_for(visit: Visit, declared: DeclaredType, names: Iterable[str], record: Record) -> tuple[FieldInput, ...]:
-    """Inputs of single fields, for dialogs."""
-    form = Form({n: Input(n, declared.fields[n], declared.fields[n].label, value=None) for n in names})
-    return tuple(
-        _field_input(visit, declared, record, item, {}, None, "", autofocus=False) for item in form.inputs.values()
-    )

@@ -54,7 +54,7 @@ def jobs() -> Response:
     wanted, chosen = request.args.get("show", ""), request.args.get("job", "")
     groups = {"running": {"running", "hanging"}, "failed": {"failing", "retrying", "late", "hanging"}}
     rows = tuple(_row(visit, s, chosen) for s in statuses if not wanted or s.state in groups.get(wanted, {s.state}))
-    beat = inspect.scheduler(ctx.system_session, now=ctx.now())
+    beat = inspect.scheduler(ctx.bookkeeping("jobs"), now=ctx.now())
     day = inspect.last_day(ctx)
     filters = tuple(
         Choice(f"{label} {count}", f"/settings/jobs{query}", wanted == name)

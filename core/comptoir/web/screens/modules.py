@@ -52,10 +52,10 @@ def modules() -> Response:
     """Every module, installed or not."""
     visit, deployment = current_visit(), current_deployment()
     available = deployment.available()
-    states = module_states(visit.context.system_session)
+    states = module_states(visit.context.bookkeeping("modules"))
     registry = visit.registry
     # faults of hooks and migrations, which do not keep a module from being built
-    faults = {row.module: row.reason for row in visit.context.system_session.scalars(select(QuarantineRow))}
+    faults = {row.module: row.reason for row in visit.context.bookkeeping("modules").scalars(select(QuarantineRow))}
     rows = [
         _row(registry, available, states, name, faults.get(name, ""))
         for name in sorted({*available, *states}, key=lambda n: (n != "base", n))
@@ -69,7 +69,7 @@ def modules() -> Response:
         Choice(f"{_('On')} {on}", url_with("/settings/modules", [("show", "on")]), wanted == "on"),
         Choice(f"{_('Off')} {len(rows) - on}", url_with("/settings/modules", [("show", "off")]), wanted == "off"),
     )
-    seats, taken = deployment.settings.seats, seats_taken(visit.context.system_session)
+    seats, taken = deployment.settings.seats, seats_taken(visit.context.bookkeeping("modules"))
     entitled = deployment.settings.modules
     model = ModulesPage(
         tuple(r for r in kept if r.state in {"enabled", "paused", "quarantined"}),

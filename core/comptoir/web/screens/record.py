@@ -605,7 +605,7 @@ def add_note(declared: DeclaredType, record_id: int) -> Response:
     if declared.name != "base.contact":
         note.about_type, note.about_id = declared.name, record_id
     try:
-        with ctx.unit_of_work.savepoint():
+        with ctx.savepoint():
             save(ctx, [note])
     except (RuleViolation, RuleViolations) as refused:
         return redirect_with(target, Toast(str(refused), tone="bad"))

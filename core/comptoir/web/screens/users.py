@@ -13,6 +13,7 @@ from comptoir.access.permissions import ADMINISTER
 from comptoir.access.roles import grant_role, list_roles, revoke_role, roles_of
 from comptoir.access.teams import set_main_team
 from comptoir.access.users import (
+    ACCOUNTS,
     add_user,
     disable_user,
     enable_user,
@@ -54,7 +55,7 @@ BASE = "/settings/users"
 def users() -> Response:
     """Everybody who can sign in, with roles and team."""
     visit = current_visit()
-    session, formats = visit.context.system_session, visit.formats
+    session, formats = visit.context.bookkeeping("users"), visit.formats
     everyone, text = request.args.get("show") == "all", request.args.get("q", "").strip()
     held: dict[int, list[str]] = defaultdict(list)
     for user_id, name in session.execute(
@@ -104,7 +105,7 @@ def new_user() -> Response:
 @requires(ADMINISTER)
 def edit_user(user_id: int) -> Response:
     """One user: name, address, roles, team, password."""
-    user = current_visit().context.system_session.get(User, user_id)
+    user = current_visit().context.bookkeeping("users").get(User, user_id)
     if user is None:
         raise NotFound(_("There is no user {id}.", id=user_id))
     return _form(user)
@@ -112,11 +113,11 @@ def edit_user(user_id: int) -> Response:
 
 def _form(user: User | None) -> Response:
     visit = current_visit()
-    ctx, session = visit.context, visit.context.system_session
+    ctx, session = visit.context, visit.context.bookkeeping("users")
     trouble: RuleViolation | None = None
     if request.method == "POST":
         try:
-            with ctx.unit_of_work.savepoint():
+            with ctx.savepoint():
                 saved = _save(user)
                 name = saved.name
             return redirect_with(BASE, Toast(str(_("{name} is saved", name=name))))
@@ -162,7 +163,7 @@ def _form(user: User | None) -> Response:
 
 def _save(user: User | None) -> User:
     ctx = current_visit().context
-    session, now, form = ctx.system_session, ctx.now(), request.form
+    session, now, form = ctx.bookkeeping("users"), ctx.now(), request.form
     wanted = {id_ for text in form.getlist("roles") if (id_ := id_of(text)) is not None}
     roles = {role.id: role for role, _count in list_roles(session)}
     team_id = id_of(form.get("team_id", ""))
@@ -182,6 +183,7 @@ def _save(user: User | None) -> User:
     previous = user.team_id
     if (team.id if team is not None else None) != previous:
         user.team_id = team.id if team is not None else None
+        session.write([user], ACCOUNTS)
         set_main_team(session, user, previous=previous)
     held = {role.id: role for role in roles_of(session, user)}
     for role_id in wanted - held.keys():
@@ -189,6 +191,7 @@ def _save(user: User | None) -> User:
             grant_role(session, user, roles[role_id])
     for role_id in held.keys() - wanted:
         revoke_role(session, user, held[role_id])
+    session.write([user], ACCOUNTS)
     if user.active and not form.get("active"):
         disable_user(session, user, now)
     elif not user.active and form.get("active"):

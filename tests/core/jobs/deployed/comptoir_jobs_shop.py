@@ -26,7 +26,7 @@ effects = sa.Table("effect", sa.MetaData(), sa.Column("label", sa.String(200)), 
 
 
 def note(ctx: Context, label: str) -> None:
-    ctx.system_session.execute(effects.insert(), {"label": label, "process": os.getpid()})
+    ctx.bookkeeping("test").execute(effects.insert(), {"label": label, "process": os.getpid()})
 
 
 def count(ctx: Context) -> None:
