@@ -192,8 +192,7 @@ def _people(ctx: Context, deployment: Deployment) -> tuple[list[tuple[int, int]]
 
     def team(name: str, parent: int | None) -> Team:
         row = Team(name=name, parent_id=parent, created_at=now, updated_at=now, custom={}, search_key=fold(name))
-        session.add(row)
-        session.flush()
+        session.write([row], "benchmark")
         return row
 
     head = team("Sales", None)

@@ -124,7 +124,7 @@ def contribute_tiles() -> list[Tile]:  # type: ignore[empty-body]
 def contribute_reports() -> list[Report]:  # type: ignore[empty-body]
     """Tables with charts on the reports page.
 
-    Example: ``return [Report("sales.cycle", _("Cycle length"), _("Days to a win"), Deal, "sales.deal.read", measures=(CYCLE,))]``
+    Example: ``return [Report("sales.cycle", _("Cycle length"), _("Days to a win"), Deal, "sales.deal.read", (Dimension("owner"),))]``
     """
 
 
