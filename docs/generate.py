@@ -95,6 +95,7 @@ MEANINGS = {
     "server.proxies": "how many reverse proxies stand before it; default: 0",
     "server.workers": "how many web processes serve; default: 1",
     "server.https": "whether people come by https; default: false",
+    "server.require_versions": "whether the API changes a record only for who says which version they saw; default: false",
 }
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
-from comptoir.access.models import SystemAccess, Team, User
+from comptoir.access.models import Team, User
 from comptoir.access.permissions import Actor, system_actor
+from comptoir.access.security_log import ACTED_AS_SYSTEM, record_event
 from comptoir.db.gate import RecordSession, bulk, uses
 from comptoir.db.record import Public, Record
 from comptoir.errors import NotAllowed
@@ -226,15 +227,14 @@ class Context:
         return scope == "team" and record.team_id is not None and record.team_id in self.actor.team_ids
 
     def as_system(self, reason: str) -> Context:
-        """A context with every right in the same transaction; the reason is written to the audit."""
+        """A context with every right in the same transaction; the reason is written to the security log."""
         if self.actor.is_system:
             return self
-        self._audit([reason])
+        self._audit(reason)
         return self._twin(system_actor(self.actor.name))
 
-    def _audit(self, reasons: Iterable[str]) -> None:
-        rows = [{"at": self.now(), "user_id": self.actor.id, "reason": reason[:255]} for reason in reasons]
-        self._unit_of_work.system.execute(insert(SystemAccess), rows)
+    def _audit(self, reason: str) -> None:
+        record_event(self._unit_of_work.system, ACTED_AS_SYSTEM, about=reason)
 
     def _twin(self, actor: Actor) -> Context:
         twin = Context(
@@ -266,9 +266,9 @@ class Context:
             for implementation in getattr(self.hooks, hook).get_hookimpls():
                 self._outbox(self._unit_of_work.system, hook, implementation.plugin_name, refs)
         self._pending.clear()
-        if self._reasons:
-            self._audit(sorted(self._reasons))
-            self._reasons.clear()
+        for reason in sorted(self._reasons):
+            self._audit(reason)
+        self._reasons.clear()
 
     # -- small facts that saves need again and again ------------------------------------------------------------------------
 

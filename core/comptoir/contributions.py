@@ -115,13 +115,34 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
+class When:
+    """Fields that are asked for only while a choice holds one of these values; what they hold is kept."""
+
+    choice: Column
+    among: tuple[str, ...]
+    fields: tuple[Column, ...]
+
+    def __init__(self, choice: Column, among: Sequence[str], *fields: Column) -> None:
+        object.__setattr__(self, "choice", choice)
+        object.__setattr__(self, "among", tuple(among))
+        object.__setattr__(self, "fields", fields)
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """The sections of a form, in order."""
+    """The sections of a form, in order.
+
+    ``later`` names fields that a new record is not asked for, ``conditions`` those that depend on a choice.
+    """
 
     sections: tuple[Section, ...]
+    later: tuple[Column, ...] = ()
+    conditions: tuple[When, ...] = ()
 
-    def __init__(self, *sections: Section) -> None:
+    def __init__(self, *sections: Section, later: Sequence[Column] = (), conditions: Sequence[When] = ()) -> None:
         object.__setattr__(self, "sections", sections)
+        object.__setattr__(self, "later", tuple(later))
+        object.__setattr__(self, "conditions", tuple(conditions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +180,10 @@ class ScreenAddition:
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab on another record's page: a list of ``model`` records that point at it through ``reference``."""
+    """A tab on another record's page: a list of ``model`` records that point at it through ``reference``.
+
+    ``given`` are values that a record added from there begins with, as a form would send them.
+    """
 
     name: str
     on: type[Record]
@@ -169,6 +193,29 @@ class Tab:
     columns: tuple[Column, ...]
     permission: str
     total: Column | None = None
+    order: int = 100
+    given: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """One kind of thing that is written beside a record's history without leaving its page: a note, a task.
+
+    It makes a ``model`` record whose ``body`` is typed and whose ``fields`` are asked for.  The record refers to the
+    contact of the page through the reference that its type names as ``contact``, and to the page's own record through
+    ``about_type`` and ``about_id``, where it has them.  ``given`` answers further values, also those that the fields
+    begin with; it is called with the context and the record of the page.
+    """
+
+    name: str
+    label: Text
+    model: type[Record]
+    body: Column
+    fields: tuple[Column, ...] = ()
+    given: Callable[[Context, Any], Mapping[str, Any]] | None = None
+    hint: Text = ""
+    deed: Text = ""
+    icon: str = "note"
     order: int = 100
 
 
@@ -188,7 +235,11 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button on a record's page and ``POST …/actions/<name>`` in the API; ``run`` returns the record to show next."""
+    """A button on a record's page and ``POST …/actions/<name>`` in the API; ``run`` returns the record to show next.
+
+    ``said`` tells what was done, from the context, the record and what ``run`` returned; ``undo`` names the action on the
+    same record that takes it back.
+    """
 
     name: str
     on: type[Record]
@@ -197,6 +248,8 @@ class Action:
     permission: str
     icon: str = "ar"
     shown: Callable[[Context, Any], bool] | None = None
+    said: Callable[[Context, Any, Any], Text] | None = None
+    undo: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class Deployment:
         self._discover = discover
         self._building = threading.Lock()
         self._registry: Registry | None = None
+        self._with_paused: Registry | None = None
         self.build_fault: str | None = None
         """Why the newest generation could not be built, while the last good one serves."""
 
@@ -131,6 +132,18 @@ class Deployment:
             self._report(built)
             return True
 
+    def registry_with_paused(self) -> Registry:
+        """A registry that knows the paused modules too, for reading and exporting what they keep; it serves no request."""
+        served = self.registry
+        if self._with_paused is None or self._with_paused.generation != served.generation:
+            with Session(self.engine) as session:
+                paused = session.scalars(select(ModuleRow.name).where(ModuleRow.state == State.PAUSED)).all()
+            names = [*(name for name in served.plugins if name != "base"), *paused]
+            self._with_paused = (
+                build_registry(self.available(), names, generation=served.generation) if paused else served
+            )
+        return self._with_paused
+
     def _report(self, registry: Registry) -> None:
         """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them."""
         faults = {name: (fault.phase, fault.reason) for name, fault in registry.quarantined.items()}
@@ -167,7 +180,8 @@ class Deployment:
 
     def context_in(self, uow: Sessions, actor: Actor, registry: Registry | None = None) -> Context:
         """A context within a unit of work that somebody else commits (after `Context.write_outbox`)."""
-        uow.system.info["clock"] = self.clock  # deferred work is due by it
+        # deferred work is due by this clock; the security log names this actor
+        uow.system.info.update(clock=self.clock, actor=actor)
         return Context(
             unit_of_work=uow,
             registry=registry or self.registry,

@@ -90,6 +90,13 @@ class PreconditionFailed(Conflict):
     code = "core.stale"
 
 
+class PreconditionRequired(ComptoirError):
+    """The deployment wants to know which version the caller has seen before it changes a record."""
+
+    status = 428
+    code = "core.version_required"
+
+
 class Unavailable(ComptoirError):
     """The database is locked, full or away; trying again later may help."""
 

@@ -28,7 +28,7 @@ SECTIONS: dict[str, dict[str, type]] = {
     },
     "entitlement": {"modules": list, "seats": int},
     "mail": {"smtp_url": str, "imap_url": str, "from": str},
-    "server": {"hosts": list, "proxies": int, "workers": int, "https": bool},
+    "server": {"hosts": list, "proxies": int, "workers": int, "https": bool, "require_versions": bool},
 }
 """Every key that may stand in the file, with its type."""
 
@@ -53,6 +53,8 @@ class Settings:
     proxies: int = 0
     workers: int = 1
     https: bool = False
+    require_versions: bool = False
+    """Whether the API refuses to change a record without the version that the caller has seen."""
     mail: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
 
@@ -132,6 +134,7 @@ def settings_from(content: Mapping[str, Any], environment: Mapping[str, str], pa
         proxies=server.get("proxies", 0),
         workers=server.get("workers", 1),
         https=server.get("https", False),
+        require_versions=server.get("require_versions", False),
         mail=merged.get("mail", {}),
         path=path,
     )

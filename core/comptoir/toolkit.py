@@ -8,6 +8,7 @@ from comptoir.context import Context
 from comptoir.contributions import (
     Action,
     Board,
+    Composer,
     DeferredWork,
     Fact,
     Form,
@@ -25,6 +26,7 @@ from comptoir.contributions import (
     Section,
     Tab,
     Tile,
+    When,
 )
 from comptoir.db.base import Base
 from comptoir.db.fields import (
@@ -181,6 +183,7 @@ __all__ += [
 __all__ += [
     "Action",
     "Board",
+    "Composer",
     "Cron",
     "Daily",
     "DeferredWork",
@@ -207,6 +210,7 @@ __all__ += [
     "Tab",
     "Tile",
     "Weekly",
+    "When",
     "hookimpl",
     "hookspec",
 ]

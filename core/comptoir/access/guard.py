@@ -130,7 +130,8 @@ class TableRule:
     """What a user may do with the rows of one table. To change or delete a row the user must also be able to see it.
 
     `insert` lets rows be created: where a rule, within that scope, where True, within the scope of `update`.
-    `hidden` columns read as NULL and cannot be updated.
+    `hidden` columns read as NULL and cannot be updated.  Those of them that are `kept` by the server follow from what
+    the user may write: a flush of records writes them, a statement does not.
     """
 
     read: Rule = Nothing()
@@ -138,6 +139,7 @@ class TableRule:
     delete: Rule = Nothing()
     insert: Rule | bool = False
     hidden: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
     def rule_for(self, action: str) -> Rule:
         """The rule of an action."""
@@ -379,6 +381,10 @@ def _refuse(message: Text) -> NoReturn:
     raise AccessRefused(message)
 
 
+def _refuse_hidden(names: Iterable[str]) -> NoReturn:
+    _refuse(_("A field that cannot be seen cannot be changed: {names}.", names=", ".join(sorted(names))))
+
+
 class _Ruled(ColumnElement[bool]):
     """A condition that the policy adds, rendered without being ruled itself."""
 
@@ -402,6 +408,8 @@ class GuardedCompiler(SQLCompiler):
     """The table that the statement changes; its name stands there bare, so that its hidden columns are refused."""
     changes: tuple[str, str, bool] | None = None
     """Table, action, and whether a check of the written rows must follow."""
+    kept: str = ""
+    """The hidden columns among those written that the server keeps, which only a flush may write."""
 
     @property
     def _policy(self) -> Policy:
@@ -449,8 +457,10 @@ class GuardedCompiler(SQLCompiler):
         text = super().visit_update(ruled, visiting_cte=visiting_cte, **kw)
         assert self._target is not None
         name, sets = self._target.name, self._assigned(self._target)
-        if hidden := sets & self._policy.rule_of(name).hidden:
-            _refuse(_("A field that cannot be seen cannot be changed: {names}.", names=", ".join(sorted(hidden))))
+        rule = self._policy.rule_of(name)
+        if hidden := sets & rule.hidden - rule.kept:
+            _refuse_hidden(hidden)
+        self.kept = ", ".join(sorted(sets & rule.hidden))
         scope = self._policy.scope_columns(name)
         decides = self._policy.check(name, UPDATE) is not None and (scope is None or bool(sets & scope))
         self.changes = (name, UPDATE, decides)
@@ -699,6 +709,8 @@ def _before_cursor_execute(
         _refuse(_("Text SQL is refused in a user session."))
     if compiled.changes is None:
         return
+    if compiled.kept and not connection.flushing:
+        _refuse_hidden([compiled.kept])
     name, action, decides = compiled.changes
     if not decides:
         return

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import Team, TeamClosure, TeamMember, User
 from comptoir.access.permissions import raise_access_stamp
+from comptoir.access.security_log import TEAM_JOINED, TEAM_LEFT, record_event
 from comptoir.db.gate import RecordSession
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
@@ -90,8 +91,10 @@ def add_member(session: Session, team_id: int, user: User) -> None:
     raise_access_stamp(session)
     if session.get(TeamMember, (team_id, user.id)) is not None:
         return
-    if session.get(Team, team_id) is None:
+    team = session.get(Team, team_id)
+    if team is None:
         raise NotFound(_("There is no team {id}.", id=team_id))
+    record_event(session, TEAM_JOINED, person=user, team=team.name)
     session.add(TeamMember(team_id=team_id, user_id=user.id))
     session.flush()
 
@@ -108,5 +111,6 @@ def remove_member(session: RecordSession, team_id: int, user: User) -> None:
 def _end_membership(session: Session, team_id: int, user: User) -> None:
     raise_access_stamp(session)
     if (member := session.get(TeamMember, (team_id, user.id))) is not None:
+        record_event(session, TEAM_LEFT, person=user, team=session.get_one(Team, team_id).name)
         session.delete(member)
     session.flush()

@@ -141,7 +141,10 @@ class Contact(Record):
     __tablename__ = "base_contact"
     __record__ = RecordType(_("Contact"), _("Contacts"), path="contacts", icon="users", headings=HEADINGS)
 
-    name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, index=True, personal=True)
+    name: Mapped[str] = text(
+        _("Name"), required=True, default="", title=True, search=True, index=True, personal=True,
+        help=_("Empty, it is the number or the address below."),
+    )  # fmt: skip
     name_key: Mapped[str] = mapped_column(String(255), index=True, default="")
     """The folded name, by which duplicates are found."""
     kind: Mapped[str] = choice(_("Kind"), KINDS, default="company", required=True, index=True)
@@ -206,7 +209,9 @@ class Task(Record):
 
     title: Mapped[str] = text(_("Title"), required=True, title=True, search=True)
     due_on: Mapped[dt.date | None] = date(_("Due"), index=True)
-    due_at: Mapped[dt.datetime | None] = moment(_("Due at"))
+    due_at: Mapped[dt.datetime | None] = moment(
+        _("Due at"), help=_("Only where the hour matters. The day then follows from it.")
+    )
     done_at: Mapped[dt.datetime | None] = moment(_("Done"))
     priority: Mapped[str] = choice(_("Priority"), PRIORITIES, default="normal", required=True)
     contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")

@@ -9,6 +9,7 @@ from comptoir.toolkit import (
     Action,
     Base,
     Change,
+    Composer,
     Context,
     Fact,
     Manifest,
@@ -84,6 +85,11 @@ def contribute_facts() -> list[Fact]:
 @hookimpl
 def contribute_tabs() -> list[Tab]:
     return list(screens.TABS)
+
+
+@hookimpl
+def contribute_composers() -> list[Composer]:
+    return list(screens.COMPOSERS)
 
 
 @hookimpl

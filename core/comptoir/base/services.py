@@ -95,10 +95,10 @@ def _found(ctx: Context, *conditions: Any, limit: int = 50) -> Sequence[Contact]
 
 
 def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
-    """Numbers in E.164, folded keys, the day of the status, city and country of the first address."""
+    """Numbers in E.164, folded keys, the day of the status, city and country of the first address; nobody is nameless."""
     for contact, change in changes_of(changes, Contact):
         if change.is_new or change.touches("name"):
-            contact.name = _trimmed(contact.name)
+            contact.name = _trimmed(contact.name) or _reached_at(contact)
             contact.name_key = _key(contact.name, 255)
         if change.is_new or change.touches("status"):
             contact.status_since = ctx.today()
@@ -116,6 +116,12 @@ def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
             country = dialling_country(ctx, contact)
             for phone in contact.phones:
                 _normalise_phone(phone, country)
+
+
+def _reached_at(contact: Contact) -> str:
+    """What to call somebody of whom one only knows a number or an address."""
+    known = [*(phone.number for phone in contact.phones), *(email.address for email in contact.emails)]
+    return next((text for value in known if isinstance(value, str) and (text := " ".join(value.split()))), "")
 
 
 def _trimmed(value: Any) -> Any:

@@ -173,6 +173,7 @@ def _print(
     "--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="As in the API: stage=won, amount[gte]=1000."
 )
 @click.option("--fields", help="Fields to write, separated by commas.")
+@click.option("--paused", is_flag=True, help="With the fields that paused modules add to the records of others.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file; standard output without it.")
 @pass_terminal
 def export_command(
@@ -181,12 +182,16 @@ def export_command(
     format_: str,
     filters: tuple[str, ...],
     fields: str | None,
+    paused: bool,
     output: Path | None,
 ) -> None:
-    """Export records as CSV, XLSX or JSON, in the form that `import` reads."""
+    """Export records as CSV, XLSX or JSON, in the form that `import` reads; those of paused modules too."""
     deployment = terminal.deployment
-    declared = deployment.registry.record_type(record_type)
-    with deployment.context(system_actor("export"), write=False) as ctx:
+    registry = deployment.registry
+    if paused or record_type not in registry.record_types:
+        registry = deployment.registry_with_paused()
+    declared = registry.record_type(record_type)
+    with deployment.context(system_actor("comptoir export"), write=False, registry=registry) as ctx:
         pairs = [_filter_pair(text) for text in filters]
         if fields:
             pairs.append(("fields", fields))

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from comptoir.cli.terminal import Terminal, as_json, ask_password, pass_terminal, print_rows, say
-from comptoir.i18n import _
+from comptoir.cli.terminal import Terminal, as_json, ask_password, note, pass_terminal, print_rows, say
+from comptoir.i18n import _, ngettext
 
 
 @click.group()
@@ -67,12 +67,13 @@ def list_(terminal: Terminal, as_json: bool) -> None:
 
     from comptoir.access.models import Team
     from comptoir.access.roles import roles_by_user
+    from comptoir.access.sessions import last_seen
     from comptoir.access.users import list_users
 
     with terminal.context("comptoir users list", write=False) as ctx:
         session = ctx.bookkeeping("users")
         teams = dict(session.execute(select(Team.id, Team.name)).all())
-        held = roles_by_user(session)
+        held, seen = roles_by_user(session), last_seen(session)
         rows = []
         for user in list_users(session):
             rows.append(
@@ -85,7 +86,7 @@ def list_(terminal: Terminal, as_json: bool) -> None:
                     "team": teams.get(user.team_id) if user.team_id is not None else None,
                     "roles": [role.name for role in held.get(user.id, ())],
                     "language": user.language,
-                    "last_seen_at": user.last_seen_at,
+                    "last_seen_at": seen.get(user.id),
                 }
             )
     columns = {
@@ -123,9 +124,10 @@ def enable(terminal: Terminal, email: str) -> None:
 @users.command()
 @click.argument("email")
 @click.option("--password", metavar="P", help="Asked for, or made up and shown.")
+@click.option("--keep-tokens", is_flag=True, help="Let their API tokens work on.")
 @pass_terminal
-def passwd(terminal: Terminal, email: str, password: str | None) -> None:
-    """Set a user’s password; their sessions end."""
+def passwd(terminal: Terminal, email: str, password: str | None, keep_tokens: bool) -> None:
+    """Set a user’s password; their sessions end, and so do their API tokens."""
     from comptoir.access.users import find_user, set_password
 
     with terminal.context("comptoir users passwd", write=False) as ctx:
@@ -133,11 +135,15 @@ def passwd(terminal: Terminal, email: str, password: str | None) -> None:
     secret, generated = ask_password(password, _("The new password"))
     with terminal.context("comptoir users passwd") as ctx:
         user = find_user(ctx.bookkeeping("users"), email)
-        set_password(ctx.bookkeeping("users"), user, secret, ctx.now(), seats=ctx.settings.seats)
+        revoked = set_password(
+            ctx.bookkeeping("users"), user, secret, ctx.now(), seats=ctx.settings.seats, revoke=not keep_tokens
+        )
     if generated:
         say(_("{email} has the password {password} now. It is not shown again.", email=email, password=secret))
     else:
         say(_("Changed the password of {email}.", email=email))
+    if revoked:
+        note(ngettext("{count} API token no longer works.", "{count} API tokens no longer work.", revoked))
 
 
 @users.command()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from comptoir.contributions import (
         Action,
+        Composer,
         DeferredWork,
         Fact,
         Job,
@@ -93,6 +94,14 @@ def contribute_tabs() -> list[Tab]:  # type: ignore[empty-body]
     """Tabs on other records' pages that list this plugin's records.
 
     Example: ``return [Tab("sales.deals", Contact, _("Deals"), Deal, Deal.contact_id, (Deal.name,), "sales.deal.read")]``
+    """
+
+
+@hookspec
+def contribute_composers() -> list[Composer]:  # type: ignore[empty-body]
+    """Kinds of things that are written beside a record's history: notes, calls, tasks.
+
+    Example: ``return [Composer("sales.offer", _("Offer"), Deal, Deal.notes, (Deal.amount,), hint=_("What do they get?"))]``
     """
 
 

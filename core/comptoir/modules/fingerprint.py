@@ -28,7 +28,9 @@ VOLATILE = frozenset(
         "core_job_run",
         "core_job_claim",
         "core_sign_in_attempt",
-        "core_system_access",
+        "core_security_event",
+        "core_last_seen",
+        "core_known_device",
     }
 )
 """Tables that change by themselves while a deployment lives."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
+from comptoir.access.security_log import MODULE_CHANGED, record_event
 from comptoir.context import Context
 from comptoir.db.migrations import pending, schema_change, upgrade
 from comptoir.db.outages import outage_of
@@ -175,6 +176,7 @@ def _record_state(ctx: Context, name: str, state: State, by: Actor | None = None
     row.state, row.changed_at, row.changed_by = state, now, (by or ctx.actor).name[:255]
     row.version = plugin.available.version if plugin is not None else row.version
     session.flush()
+    record_event(session, MODULE_CHANGED, about=name, state=str(state), version=row.version)
 
 
 def _seed(ctx: Context, name: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.access.permissions import Actor, raise_access_stamp
+from comptoir.access.security_log import MODULE_CHANGED, record_event
 from comptoir.db.gate import opened
 from comptoir.db.migrations import remove, schema_change
 from comptoir.deployment import Deployment
@@ -54,6 +55,7 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
             for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
                 outcome()
             session = ctx.bookkeeping("modules")
+            record_event(session, MODULE_CHANGED, about=name, state="uninstalled", export=exported.name)
             _forget(session, registry, name, types)
             raise_generation(session)
             raise_access_stamp(session)

@@ -94,6 +94,11 @@ class DeclaredType:
         """Wire names that these grants may not read: for their holder the fields do not exist."""
         return self._without(grants, "read")
 
+    def visible_fields(self, grants: Grants | None) -> Mapping[str, Field]:
+        """The fields that these grants may read, by wire name; all of them where none are given."""
+        hidden = self.hidden_fields(grants) if grants is not None else frozenset()
+        return {name: declared for name, declared in self.fields.items() if name not in hidden}
+
     def locked_fields(self, grants: Grants) -> frozenset[str]:
         """Wire names that these grants may not write."""
         return self._without(grants, "write") | self.hidden_fields(grants)

@@ -12,7 +12,7 @@ from comptoir.access.models import Team, User
 from comptoir.access.roles import find_role, grant_role
 from comptoir.access.sessions import purge_sessions
 from comptoir.access.teams import rebuild_closure, set_main_team
-from comptoir.access.users import check_leaving, email_key, follow_edits
+from comptoir.access.users import check_leaving, email_key, follow_additions, follow_edits
 from comptoir.context import Context
 from comptoir.contributions import Job
 from comptoir.db.record import Record
@@ -58,14 +58,20 @@ def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
     """Who sees what follows the tree of teams; whoever may not enter any more is signed out at once."""
     if any(change.is_new or change.touches("parent_id") for _team, change in changes_of(changes, Team)):
         rebuild_closure(ctx.bookkeeping("users and teams"))
-    edited = []
+    edited: dict[int, list[str]] = {}
+    added = []
     for user, change in changes_of(changes, User):
         if change.touches("team_id"):
             held = ctx.bookkeeping("users and teams").get(User, user.id, populate_existing=True)
             assert held is not None
             set_main_team(ctx.bookkeeping("users and teams"), held, previous=change.fields["team_id"].before)
-        if not change.is_new and change.touches("active", "archived_at", "email"):
-            edited.append(user.id)
+        touched = [name for name in ("active", "archived_at", "email") if change.touches(name)]
+        if change.is_new:
+            added.append(user.id)
+        elif touched:
+            edited[user.id] = touched
+    if added:
+        follow_additions(ctx.bookkeeping("users and teams"), added)
     if edited:
         follow_edits(ctx.bookkeeping("users and teams"), edited, seats=ctx.settings.seats)
 

@@ -35,6 +35,7 @@ NAMED = {
     "contribute_menu",
     "contribute_facts",
     "contribute_tabs",
+    "contribute_composers",
     "contribute_panels",
     "contribute_tiles",
     "contribute_reports",

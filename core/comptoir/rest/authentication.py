@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Request
 
@@ -25,6 +25,13 @@ SCHEME = "bearer "
 KEPT_ACTORS = 2_000
 
 
+class Caller(NamedTuple):
+    """Who calls, and with which credential: ``token:7``, or ``session`` of a browser."""
+
+    actor: Actor
+    credential: str
+
+
 class Callers:
     """The actors of one generation by user and scopes; thrown away when anybody's rights change."""
 
@@ -38,8 +45,8 @@ class Callers:
         if "Authorization" not in request.headers and cookie_name(COOKIE) not in request.cookies:
             raise SignInRequired(_("Send a token: Authorization: Bearer ct_…"))
 
-    def identify(self, request: Request, uow: UnitOfWork) -> Actor:
-        """The actor of the request, by one query; raises `SignInRequired` or, for a forged page, `NotAllowed`."""
+    def identify(self, request: Request, uow: UnitOfWork) -> Caller:
+        """Who sends the request, by one query; raises `SignInRequired` or, for a forged page, `NotAllowed`."""
         header = request.headers.get("Authorization")
         if header is not None:
             return self._of_token(header, uow)
@@ -50,9 +57,9 @@ class Callers:
             require_own_origin(request)
             require_csrf_token(request, signed_in.row.csrf_token)
         user = signed_in.user
-        return self._actor(uow, user.id, user.version, signed_in.stamp, ())
+        return Caller(self._actor(uow, user.id, user.version, signed_in.stamp, ()), "session")
 
-    def _of_token(self, header: str, uow: UnitOfWork) -> Actor:
+    def _of_token(self, header: str, uow: UnitOfWork) -> Caller:
         if header[: len(SCHEME)].lower() != SCHEME:
             raise SignInRequired(_("Send a token: Authorization: Bearer ct_…"))
         now = self._deployment.clock()
@@ -62,7 +69,8 @@ class Callers:
         if is_due_for_touch(found, now):
             token_id = found.token_id
             uow.on_commit(lambda: self._touch(token_id))
-        return self._actor(uow, found.user_id, found.user_version, found.stamp, tuple(found.scopes.split()))
+        actor = self._actor(uow, found.user_id, found.user_version, found.stamp, tuple(found.scopes.split()))
+        return Caller(actor, f"token:{found.token_id}")
 
     def _touch(self, token_id: int) -> None:
         """Note the use of a token, in a short write of its own, every five minutes at most."""

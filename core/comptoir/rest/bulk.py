@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from comptoir.context import Context
 from comptoir.db.record import Record
-from comptoir.errors import ComptoirError, PreconditionFailed, RuleViolation, RuleViolations
+from comptoir.errors import ComptoirError, PreconditionFailed, PreconditionRequired, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records import write
 from comptoir.rest.call import Answer, Call
@@ -77,6 +77,8 @@ def _read(call: Call, resource: Resource) -> list[Operation]:
             violations.append(violation)
         except RuleViolations as several:
             violations += several.violations
+        if len(violations) > LIMIT:
+            break
     if violations:
         raise RuleViolations(violations)
     return operations
@@ -100,6 +102,10 @@ def _operation(call: Call, resource: Resource, index: int, content: Any) -> Oper
     if op != "create":
         operation.id = _whole(content.get("id"), f"{place}.id")
         operation.version = _whole(content["version"], f"{place}.version") if "version" in content else None
+        if operation.version is None and call.context.settings.require_versions:
+            raise PreconditionRequired(
+                _("Operation {index} names no version. Give each the “version” that you have seen.", index=index)
+            )
     if operation.is_saved:
         values = content.get("values")
         if not isinstance(values, dict):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from comptoir.context import Context
 from comptoir.db.unit_of_work import UnitOfWork, is_busy
-from comptoir.errors import Conflict, PreconditionFailed, RuleViolation
+from comptoir.errors import Conflict, PreconditionFailed, PreconditionRequired, RuleViolation
 from comptoir.i18n import _, speaking
 from comptoir.registry.policies import policy_for
 from comptoir.rest import idempotency
@@ -53,6 +53,7 @@ class Call:
 
     request: Request
     context: Context
+    credential: str
     body: Any = None
 
     def body_object(self, *, optional: bool = False) -> dict[str, Any]:
@@ -79,10 +80,14 @@ class Call:
     @property
     def has_precondition(self) -> bool:
         """Whether the caller said which version it has seen."""
-        return "If-Match" in self.request.headers or (isinstance(self.body, dict) and "version" in self.body)
+        return names_version(self.request, self.body)
 
     def check_version(self, record: Any) -> None:
-        """Refuse a change made on a version that is no longer the current one."""
+        """Refuse a change made on a version that is no longer the current one, or on none where the deployment asks for it."""
+        if self.context.settings.require_versions and not self.has_precondition:
+            raise PreconditionRequired(
+                _("Say which version you have seen: send its ETag as If-Match, or “version” in the body.")
+            )
         match = self.request.if_match
         tag = etag(record)
         stale = bool("If-Match" in self.request.headers) and not match.star_tag and not match.contains(tag)
@@ -92,6 +97,11 @@ class Call:
                 _("Somebody changed it meanwhile. Load it again, compare and send your change once more."),
                 current={"version": record.version},
             )
+
+
+def names_version(request: Request, body: Any) -> bool:
+    """Whether a request says on which version of the record it builds."""
+    return "If-Match" in request.headers or (isinstance(body, dict) and body.get("version") is not None)
 
 
 def etag(record: Any) -> str:
@@ -137,7 +147,7 @@ class Desk:
             except Conflict as conflict:
                 if conflict.code != "core.stale":
                     raise
-                if "If-Match" in request.headers or (isinstance(body, dict) and "version" in body):
+                if names_version(request, body):
                     raise PreconditionFailed(conflict.message) from None
                 if attempt == ATTEMPTS:
                     raise
@@ -149,12 +159,13 @@ class Desk:
     ) -> Response:
         write = request.method not in READS
         with UnitOfWork(self.deployment.engine, write=write) as uow:
-            actor = self.callers.identify(request, uow)
+            actor, credential = self.callers.identify(request, uow)
             stack.enter_context(speaking(actor.language))
             # the policy follows from the credentials that the same connection just looked up
             uow.policy, uow.user_id = policy_for(self.registry, actor.grants), actor.id
             ctx = self.deployment.context_in(uow, actor, self.registry)
-            call = Call(request, ctx, body)
+            uow.system.info["address"] = request.remote_addr or ""
+            call = Call(request, ctx, credential, body)
             response = idempotency.replayed(call) if request.method == "POST" else None
             if response is None:
                 response = handler(call, **values).response()

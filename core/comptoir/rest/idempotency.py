@@ -26,6 +26,7 @@ class Call(Protocol):
 
     request: Request
     context: Context
+    credential: str
 
 
 class AnsweredMeanwhile(Conflict):
@@ -46,10 +47,18 @@ def _request(call: Call) -> tuple[str, str]:
     return f"{call.request.method} {call.request.full_path.rstrip('?')}"[:255], hashlib.sha256(body).hexdigest()
 
 
+def _rights(call: Call) -> str:
+    """A digest of what the caller may do and for whose records; equal digests read the same answer."""
+    actor = call.context.actor
+    told = f"{actor.grants.administrator} {sorted(actor.grants.scopes)} {sorted(actor.team_ids)} {actor.team_id}"
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
 def replayed(call: Call) -> Response | None:
     """The answer that this key was given before, or None once it is claimed; a key of another request is refused.
 
-    A claimed key is forgotten with a transaction that fails, so a refused request may be mended and sent again.
+    So is one that was used with another credential, or with other rights than the caller has now: the answer might
+    hold what they may not see.  A claimed key is forgotten with a transaction that fails, so a refused request may be mended and sent again.
     """
     key = _key(call)
     if key is None:
@@ -72,6 +81,20 @@ def replayed(call: Call) -> Response | None:
             _("This Idempotency-Key was used for another request. Take a new key for a new request."),
             field=HEADER,
         )
+    if kept.credential != call.credential:
+        raise RuleViolation(
+            "core.key_of_another_token",
+            _("This Idempotency-Key was used with another token. Send the request with that one, or take a new key."),
+            field=HEADER,
+        )
+    if kept.rights != _rights(call):
+        raise Conflict(
+            _(
+                "This request was done already, and your rights have changed since: its answer is not given again."
+                " Read the record instead."
+            ),
+            code="core.rights_changed",
+        )
     return Response(kept.body, kept.status, {**kept.headers, "Idempotent-Replayed": "true"})
 
 
@@ -87,6 +110,8 @@ def _claim(call: Call, key: str) -> None:
                 key=key,
                 request=request,
                 body_hash=body_hash,
+                credential=call.credential,
+                rights=_rights(call),
                 status=0,
                 headers={},
                 body=b"",

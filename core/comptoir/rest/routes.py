@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from comptoir.registry.registry import Registry
 
 PREFIX = "/api/v1"
+OF_COLLECTION = ("aggregate", "bulk")
+"""What stands where a record's number would and concerns all records of a type."""
 
 
 @dataclass(frozen=True, slots=True)

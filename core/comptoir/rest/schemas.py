@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, missing
+from marshmallow import RAISE, Schema, ValidationError, fields, missing, pre_load
 
 from comptoir.access.permissions import Grants
 from comptoir.db.fields import NUMERIC, Field, Kind, fields_of
@@ -23,6 +23,9 @@ from comptoir.records.validate import check_value
 LARGEST_ID = 2**63 - 1
 LINES_LIMIT = 1000
 """How many lines a record takes in one request."""
+
+MOST_UNKNOWN = 50
+"""How many unknown names are refused one by one."""
 
 NEVER_NULL = frozenset({Kind.BOOLEAN, Kind.STAGE})
 """Kinds whose columns always hold a value."""
@@ -170,6 +173,14 @@ class Strict(Schema):
 
     class Meta:
         unknown = RAISE
+
+    @pre_load
+    def refuse_a_heap_of_names(self, content: Any, **_more: Any) -> Any:
+        """One error instead of hundreds for content that was meant for something else."""
+        if isinstance(content, Mapping) and len(content) > len(self.fields) + MOST_UNKNOWN:
+            raise _refuse(_("{count} names here are no fields. Send the fields that there are.",
+                            count=len(content.keys() - self.fields.keys())))  # fmt: skip
+        return content
 
     error_messages = {  # noqa: RUF012
         "unknown": _("There is no such field."),  # type: ignore[dict-item]

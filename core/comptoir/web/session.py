@@ -22,7 +22,14 @@ from comptoir.errors import SignInRequired
 from comptoir.i18n import LANGUAGES, _, speaking
 from comptoir.registry.policies import policy_for
 from comptoir.web.formats import Formats
-from comptoir.web.security import SAFE_METHODS, is_secure, new_token, require_csrf_token, require_own_origin
+from comptoir.web.security import (
+    SAFE_METHODS,
+    is_secure,
+    mask_token,
+    new_token,
+    require_csrf_token,
+    require_own_origin,
+)
 
 if TYPE_CHECKING:
     from comptoir.deployment import Deployment
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 
 COOKIE = "comptoir"
 FORM_COOKIE = "comptoir-form"
+DEVICE_COOKIE = "comptoir-device"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -125,6 +133,13 @@ def form_token() -> str:
     return str(g.form_token)
 
 
+def masked_form_token() -> str:
+    """`form_token` as pages carry it: masked anew for every page, and the same in all forms of one."""
+    if "masked_token" not in g:
+        g.masked_token = mask_token(form_token())
+    return str(g.masked_token)
+
+
 def preferred_language() -> str:
     """The language of somebody who is not signed in."""
     wished = request.accept_languages.best_match(list(LANGUAGES))
@@ -167,6 +182,7 @@ def opened_visit(deployment: Deployment, registry: Registry, actors: Actors, *, 
         # the policy follows from the session that the same connection just looked up
         uow.policy, uow.user_id = policy_for(registry, actor.grants), actor.id
         context = deployment.context_in(uow, actor, registry)
+        uow.system.info["address"] = request.remote_addr or ""
         formats = Formats(actor.language, context.timezone, deployment.settings.currency, now)
         g.visit = Visit(context, user, row, formats, json.loads(user.preferences or "{}"))
         is_due = is_due_for_touch(row, now)

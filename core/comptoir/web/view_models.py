@@ -96,6 +96,7 @@ class UserView:
     name: str
     email: str
     detail: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ class Row:
     square: bool = False
     version: int = 0
     archived: bool = False
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +310,8 @@ class ListPage:
     empty: Empty | None = None
     avatars: bool = True
     export_url: str = ""
+    bin_url: str = ""
+    in_bin: bool = False
 
 
 # Form ------------------------------------------------------------------------------------------------------
@@ -351,6 +355,13 @@ class FieldInput:
     rows: int = 4
     key: str = ""
     """Tells inputs apart that share a name because they stand in several forms of one page."""
+    shown_by: str = ""
+    shown_for: tuple[str, ...] = ()
+    """The choice that this input depends on, and the values for which it is asked."""
+    is_away: bool = False
+    """Whether that choice has another value now."""
+    suggestions: tuple[str, ...] = ()
+    """Values offered while one types."""
 
     @property
     def id(self) -> str:
@@ -496,8 +507,8 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Composer:
-    """One kind of thing that can be written onto the timeline."""
+class ComposerView:
+    """One kind of thing that can be written onto the timeline, as it was typed where it was refused."""
 
     name: str
     label: str
@@ -507,6 +518,40 @@ class Composer:
     submit_label: str
     fields: tuple[FieldInput, ...] = ()
     body_name: str = "body"
+    typed: str = ""
+    error: str = ""
+    draft_key: str = ""
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StageStep:
+    """One stage of a record: where it stands, and whether one may go there from here.
+
+    A move that asks for something leads to a form at ``asks_url`` instead of happening at once.
+    """
+
+    key: str
+    label: str
+    state: Literal["", "done", "now"] = ""
+    outcome: Literal["", "won", "lost"] = ""
+    asks_url: str = ""
+    reachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveForm:
+    """What a move to another stage asks for; with ``steps``, which moves there are."""
+
+    title: str
+    subject: str
+    url: str
+    fields: tuple[FieldInput, ...] = ()
+    steps: tuple[StageStep, ...] = ()
+    keep: tuple[tuple[str, str], ...] = ()
+    danger: bool = False
+    cancel_url: str = ""
+    errors: tuple[FormError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,12 +573,14 @@ class RecordPage:
     icon: str = ""
     actions: tuple[Action, ...] = ()
     more: tuple[Action, ...] = ()
+    steps: tuple[StageStep, ...] = ()
+    version: int = 0
     facts: tuple[Fact, ...] = ()
     tabs: tuple[Tab, ...] = ()
     panels: tuple[PanelView, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     timeline_next_url: str = ""
-    composers: tuple[Composer, ...] = ()
+    composers: tuple[ComposerView, ...] = ()
     archived: bool = False
     rest_url: str = ""
     whole_url: str = ""
@@ -590,8 +637,8 @@ class BoardPage:
     views: tuple[Choice, ...] = ()
     boards: tuple[Choice, ...] = ()
     figures: tuple[tuple[str, str], ...] = ()
-    lost_field: str = "lost_reason"
-    lost_reasons: tuple[Option, ...] = ()
+    here: str = ""
+    """The address of this board with its filters, to return to."""
     empty: Empty | None = None
 
 
@@ -684,6 +731,8 @@ class ModuleRow:
     locked: bool = False
     update: str = ""
     uninstall_url: str = ""
+    data_url: str = ""
+    """Where an administrator reads and exports what a module keeps while it is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -754,6 +803,39 @@ class AdminTable:
     url: str = ""
     pager: Pager | None = None
     empty: Empty | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityPage:
+    """The security log: what to look for, and what was found."""
+
+    title: str
+    url: str
+    filters: tuple[FieldInput, ...]
+    table: Table
+    pager: Pager
+    empty: Empty
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A browser that is signed in; the present one has nothing to end it with but signing out."""
+
+    browser: str
+    agent: str
+    address: str
+    since: str
+    used: str
+    end_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """Where somebody is signed in."""
+
+    title: str
+    sessions: tuple[SessionLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -839,8 +921,11 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchGroup:
+    """Hits of one kind; ``rank`` is 0 where the best one reads exactly as typed, 1 where it begins so."""
+
     label: str
     hits: tuple[SearchHit, ...]
+    rank: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,5 +267,17 @@ ACTIONS = (
         "sales.lead.write",
         icon="ar",
         shown=lambda ctx, lead: lead.deal_id is None and lead.status in ("new", "working"),
+        said=services.what_became_of,
+        undo="take_back",
+    ),
+    Action(
+        "take_back",
+        Lead,
+        _("Take the conversion back"),
+        services.take_conversion_back,
+        "sales.lead.write",
+        icon="undo",
+        shown=services.may_take_conversion_back,
+        said=lambda ctx, lead, found: _("{lead} waits again. Its deal is in the bin.", lead=lead.name),
     ),
 )

@@ -15,16 +15,20 @@ from comptoir.access.sessions import (
     confirm,
     end_all_sessions,
     end_session,
+    end_session_of,
     find_session,
     is_confirmed,
+    last_seen,
     list_sessions,
     open_session,
     purge_sessions,
     rotate_session,
+    sign_in,
     touch_session,
 )
 from comptoir.access.users import disable_user, enable_user, set_password
 from comptoir.db.gate import RecordSession
+from comptoir.errors import NotFound
 
 Person = Callable[..., User]
 HOUR = dt.timedelta(hours=1)
@@ -97,7 +101,27 @@ def test_use_is_written_every_five_minutes_at_most(session: RecordSession, perso
     assert row.last_seen_at == now
     touch_session(session, row, now + dt.timedelta(minutes=5))
     assert row.last_seen_at == now + dt.timedelta(minutes=5)
-    assert session.scalar(select(User.last_seen_at).where(User.id == ana.id)) == row.last_seen_at
+    assert last_seen(session) == {ana.id: row.last_seen_at}
+
+
+def test_whoever_has_just_signed_in_was_seen(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    ana, _ion = person(), person("Ion Rus")
+    version = ana.version
+    open_session(session, ana, now)
+    assert last_seen(session) == {ana.id: now}
+    session.refresh(ana)
+    assert (ana.version, ana.updated_at) == (version, now)
+
+
+def test_one_session_ends_alone_and_only_by_its_owner(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    ana, ion = person(), person("Ion Rus")
+    here, _row = open_session(session, ana, now)
+    there, row = open_session(session, ana, now)
+    with pytest.raises(NotFound):
+        end_session_of(session, ion, row.token_hash)
+    end_session_of(session, ana, row.token_hash)
+    assert find_session(session, there, now) is None
+    assert find_session(session, here, now)
 
 
 def test_being_seen_does_not_make_an_edit_of_the_user_stale(
@@ -182,6 +206,14 @@ def test_guessing_at_the_confirmation_locks_too(session: RecordSession, person: 
     locked = confirm(session, SignedIn(row, ana), "correct horse", now)
     assert locked is not None
     assert locked.code == "core.sign_in_locked"
+
+
+def test_a_stranger_does_not_lock_the_confirmation(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    ana = person()
+    _token, row = open_session(session, ana, now, address="203.0.113.9")
+    for _attempt in range(50):
+        sign_in(session, "ana.pop@example.com", "a guess", now, address="203.0.113.9")
+    assert confirm(session, SignedIn(row, ana), "correct horse", now) is None
 
 
 def test_a_user_sees_where_they_are_signed_in(session: RecordSession, person: Person, now: dt.datetime) -> None:

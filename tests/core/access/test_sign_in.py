@@ -12,8 +12,8 @@ from sqlalchemy import Engine, select
 from comptoir.access import throttle
 from comptoir.access.models import SignInAttempt, User
 from comptoir.access.passwords import CHEAP, check_password, hash_password, verify_password
-from comptoir.access.sessions import Refusal, begin_sign_in, compare, finish_sign_in, sign_in
-from comptoir.access.users import disable_user
+from comptoir.access.sessions import Refusal, begin_sign_in, compare, finish_sign_in, remember_device, sign_in
+from comptoir.access.users import disable_user, set_password
 from comptoir.db.gate import RecordSession
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import RuleViolation
@@ -134,6 +134,61 @@ def test_one_address_cannot_try_many_accounts(session: RecordSession, person: Pe
     assert isinstance(sign_in(session, "ana.pop@example.com", "correct horse", now, address="198.51.100.4"), User)
 
 
+def test_a_stranger_does_not_lock_the_owner_out(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    ana = person()
+    for _attempt in range(60):
+        sign_in(session, "ana.pop@example.com", "a guess", now, address="203.0.113.9")
+    assert refused(sign_in(session, "ana.pop@example.com", "correct horse", now, address="203.0.113.9")).wait
+    assert sign_in(session, "ana.pop@example.com", "correct horse", now, address="198.51.100.4") is ana
+
+
+def test_many_strangers_do_not_lock_a_known_device_out(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
+    ana = person()
+    device = remember_device(session, ana, now)
+    for number in range(120):
+        sign_in(session, "ana.pop@example.com", "a guess", now, address=f"203.0.113.{number}")
+    stranger = sign_in(session, "ana.pop@example.com", "correct horse", now, address="198.51.100.4")
+    assert refused(stranger).wait == dt.timedelta(seconds=30)
+    assert sign_in(session, "ana.pop@example.com", "correct horse", now, address="203.0.113.1", device=device) is ana
+
+
+def test_a_known_device_has_a_budget_and_no_more(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    person()
+    ion = person("Ion Rus")
+    device = remember_device(session, ion, now)
+    for who, code in (("ion.rus@example.com", "core.sign_in_locked"), ("ana.pop@example.com", "core.sign_in_refused")):
+        for _attempt in range(5):
+            sign_in(session, "ion.rus@example.com", "a guess", now, device=device)
+        assert refused(sign_in(session, who, "a guess", now, device=device)).code == code
+    assert sign_in(session, "ion.rus@example.com", "correct horse", now) is ion  # elsewhere nobody guessed
+
+
+def test_a_device_is_known_to_those_who_signed_in_there(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
+    ana, ion = person(), person("Ion Rus")
+    shared = remember_device(session, ana, now)
+    assert remember_device(session, ion, now, device=shared) == shared
+    planted = "planted-by-somebody-else"
+    assert remember_device(session, ana, now, device=planted) != planted
+    for _attempt in range(6):
+        sign_in(session, "ana.pop@example.com", "a guess", now)
+    assert sign_in(session, "ana.pop@example.com", "correct horse", now, device=shared) is ana
+
+
+def test_a_password_set_by_somebody_else_makes_every_device_a_stranger(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
+    ana = person()
+    device = remember_device(session, ana, now)
+    set_password(session, ana, "another phrase", now)
+    for _attempt in range(5):
+        sign_in(session, "ana.pop@example.com", "a guess", now)
+    assert refused(sign_in(session, "ana.pop@example.com", "another phrase", now, device=device)).wait
+
+
 def test_an_office_is_not_locked_out_for_long(session: RecordSession, now: dt.datetime) -> None:
     for number in range(45):
         wait = refused(sign_in(session, f"user{number}@example.com", "a guess", now, address="203.0.113.9")).wait
@@ -154,7 +209,7 @@ def test_success_gives_the_address_back_only_its_own_attempt(
 def test_old_counters_are_swept_away(session: RecordSession, now: dt.datetime) -> None:
     fail(session, 2, now)
     assert throttle.purge(session, now + dt.timedelta(hours=23)) == 0
-    assert throttle.purge(session, now + dt.timedelta(hours=25)) == 1
+    assert throttle.purge(session, now + dt.timedelta(hours=25)) == 2
 
 
 def test_guesses_at_the_same_moment_share_one_count(people_engine: Engine, now: dt.datetime) -> None:

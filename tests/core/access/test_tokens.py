@@ -17,7 +17,7 @@ from comptoir.access.tokens import (
     revoke_token,
     touch_token,
 )
-from comptoir.access.users import disable_user
+from comptoir.access.users import disable_user, set_password
 from comptoir.db.gate import RecordSession
 from comptoir.errors import NotFound, RuleViolation
 
@@ -94,6 +94,23 @@ def test_a_disabled_users_tokens_stop(session: RecordSession, person: Person, no
     plain, _row = create_token(session, ana, "ERP", [], now)
     disable_user(session, ana, now)
     assert find_token(session, plain, now) is None
+
+
+def test_a_new_password_ends_the_tokens(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    ana, ion = person(), person("Ion Rus")
+    plain, other = create_token(session, ana, "ERP", [], now)[0], create_token(session, ion, "Shop", [], now)[0]
+    assert set_password(session, ana, "another phrase", now) == 1
+    assert find_token(session, plain, now) is None
+    assert find_token(session, other, now)
+
+
+def test_tokens_may_outlive_a_password_where_that_is_wanted(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
+    ana = person()
+    plain, _row = create_token(session, ana, "ERP", [], now)
+    assert set_password(session, ana, "another phrase", now, revoke=False) == 0
+    assert find_token(session, plain, now)
 
 
 def test_use_is_written_every_five_minutes_at_most(session: RecordSession, person: Person, now: dt.datetime) -> None:

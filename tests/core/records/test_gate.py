@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Delete, Insert, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from comptoir.access.models import SystemAccess, User
+from comptoir.access.models import SecurityEvent, User
+from comptoir.access.security_log import ACTED_AS_SYSTEM
 from comptoir.base.models import Contact, ContactPhone, Task
 from comptoir.context import Context
 from comptoir.db import gate
@@ -193,8 +194,10 @@ def test_why_a_user_passed_the_rules_stands_in_the_audit(stage: Stage, make_user
         ctx.bookkeeping("names that are taken").scalar(select(Contact.id))
         save(ctx, [Contact(name="Mega Fruct")])
     with stage.system() as ctx:
-        audited = ctx.session.execute(select(SystemAccess.user_id, SystemAccess.reason)).all()
-        assert audited.count((ana.id, "names that are taken")) == 1
+        audited = ctx.session.execute(
+            select(SecurityEvent.user_id, SecurityEvent.about).where(SecurityEvent.kind == ACTED_AS_SYSTEM)
+        ).all()
+        assert list(map(tuple, audited)).count((ana.id, "names that are taken")) == 1
 
 
 # -- stages ------------------------------------------------------------------------------------------------------------------

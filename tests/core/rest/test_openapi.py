@@ -76,10 +76,11 @@ def test_every_route_of_the_table_is_described_and_served(app: Flask, document: 
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    rules = {(r.method, r.path.replace("{id}", "<record_id>").replace("{action}", "<name>")) for r in table}
+    rules = {(r.method, r.path.replace("{id}", "<record:record_id>").replace("{action}", "<name>")) for r in table}
     assert rules <= served
     assert {path for _method, path in served if path.startswith("/api/v1/")} == {path for _m, path in rules} | {
-        "/api/v1/openapi.json"
+        "/api/v1/openapi.json",
+        "/api/v1/security-events",
     }
     assert all(route.permission and not route.public for route in table)
 

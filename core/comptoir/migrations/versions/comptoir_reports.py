@@ -8,7 +8,7 @@ from alembic import op
 from comptoir.db import types
 
 revision = "comptoir_reports"
-down_revision = "comptoir_0002"
+down_revision = "comptoir_security"
 branch_labels = None
 depends_on = None
 

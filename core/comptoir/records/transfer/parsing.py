@@ -13,6 +13,7 @@ from comptoir.db.fields import TEXTUAL, Field, Kind
 from comptoir.db.types import fold
 from comptoir.errors import RuleViolation
 from comptoir.i18n import LANGUAGES, _, speaking
+from comptoir.records.transfer.formulas import restored
 
 TRUE = {"true", "yes", "y", "1", "x", "da", "ja", "beli", "he", "tak", "on"}
 FALSE = {"false", "no", "n", "0", "", "nu", "nee", "xeyr", "ne", "nie", "off"}
@@ -42,7 +43,7 @@ EXCEL_GUARD = re.compile(r"'(?=[=+\-@\t\r])")
 def parse_cell(declared: Field, cell: Any, *, timezone: dt.tzinfo) -> Any:
     """The value of a cell, None where it is empty; raises `RuleViolation` with the cure where it cannot be read."""
     if isinstance(cell, str):
-        cell = EXCEL_GUARD.sub("", cell.strip(), count=1)
+        cell = restored(cell.strip())
     if cell is None or cell == "":
         return None
     kind = declared.kind

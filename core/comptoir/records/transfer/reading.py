@@ -18,6 +18,7 @@ import orjson
 from charset_normalizer import from_bytes
 
 from comptoir.i18n import Text, _
+from comptoir.records.transfer.formulas import neutralised
 from comptoir.records.transfer.workbook import COLUMNS, SheetRows, refusal, too_many_columns
 
 SAMPLE = 64 * 1024
@@ -371,7 +372,12 @@ def _flat(item: dict[str, Any], prefix: str = "") -> dict[str, Any]:
                 if isinstance(inner, dict):
                     found.update(_flat(inner, f"{prefix}{key}.{position}."))
                 else:
-                    found[f"{prefix}{key}.{position}"] = inner
+                    found[f"{prefix}{key}.{position}"] = _as_cell(inner)
         else:
-            found[f"{prefix}{key}"] = value
+            found[f"{prefix}{key}"] = _as_cell(value)
     return found
+
+
+def _as_cell(value: Any) -> Any:
+    """A value as a spreadsheet of ours would hold it: `parse_cell` takes one quote away whatever the file was."""
+    return neutralised(value) if isinstance(value, str) else value

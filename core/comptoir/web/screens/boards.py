@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from flask import Response, request
 
-from comptoir.db.fields import Field, Kind
+from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.db.workflow import Stage, Transition, Workflow
-from comptoir.errors import ComptoirError, Conflict, NotFound, RuleViolation, RuleViolations
+from comptoir.errors import ComptoirError, NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
-from comptoir.records.query import Compare, Filter, Query, aggregate, and_also, load, run
-from comptoir.records.write import move
+from comptoir.records.query import Compare, Filter, Query, aggregate, and_also, run
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
-from comptoir.web.screens import lists
+from comptoir.web.screens import lists, moves
 from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wire_name
 from comptoir.web.session import Visit, current_visit
-from comptoir.web.view_models import Action, BoardPage, Card, Choice, Lane, Option, Toast
+from comptoir.web.view_models import Action, BoardPage, Card, Choice, Lane, MoveForm, Toast
 
 CARDS = 30
 BOARD = "board"
@@ -64,7 +63,7 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
         setattr(probe, wire_name(group), group_id)
         narrowed = and_also(query.where, Compare(declared.fields[wire_name(group)].path, "eq", group_id))
     stages = workflow.stages(ctx, probe)
-    moves = _moves(visit, workflow, probe)
+    permitted = _moves(visit, workflow, probe)
     figures = _figures(visit, declared, workflow, screens, narrowed, query.text)
     card_fields = _card_fields(visit, declared, screens)
     board = screens.board
@@ -77,13 +76,12 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
     fields = {name: declared.fields[name] for name in (*card_fields, "owner_id") if name in declared.fields}
     cells = Cells(visit, declared, look_up_titles(visit, wanted_titles(fields, everything)))
     total_name = wire_name(screens.board.total) if screens.board is not None and screens.board.total is not None else ""
-    asks = {t.target: t.asks[0] for ts in moves.values() for t in ts if t.asks}
+    asks = {t.target for ts in permitted.values() for t in ts if t.asks}
     lanes = tuple(
-        _lane(visit, cells, declared, stage, rows[stage.name], figures.get(stage.name, {}), moves.get(stage.name, ()),
+        _lane(visit, cells, declared, stage, rows[stage.name], figures.get(stage.name, {}), permitted.get(stage.name, ()),
               card_fields, total_name, closed_on, asks=stage.name in asks)
         for stage in stages
     )  # fmt: skip
-    asked = next(iter(asks.values()), "")
     return BoardPage(
         title=str(declared.declaration.plural),
         url=f"{declared.url}/board",
@@ -96,8 +94,7 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
         views=lists.views_of(declared, screens, "board", pairs),
         boards=boards,
         figures=_headline(visit, declared, stages, figures, total_name),
-        lost_field=asked,
-        lost_reasons=tuple(_reasons(visit, declared, asked)),
+        here=lists.url_with(f"{declared.url}/board", pairs),
     )
 
 
@@ -275,83 +272,23 @@ def _headline(
     )
 
 
-def _reasons(visit: Visit, declared: DeclaredType, name: str) -> Iterable[Option]:
-    """What may be given as the reason of a loss."""
-    field: Field | None = declared.fields.get(name)
-    if field is None:
-        return
-    if field.kind is Kind.CHOICE:
-        for choice in field.choices:
-            yield Option(choice.value, str(choice.label))
-    elif field.kind is Kind.REFERENCE:
-        target = visit.registry.target_of(str(field.target))
-        if target is not None:
-            for row in run(visit.context, target, Query(fields=(target.title,), size=100), total=False).rows:
-                yield Option(str(row["id"]), str(row.get(target.title) or row["id"]))
-
-
 # -- moving -----------------------------------------------------------------------------------------------------------------
 
 
-def undo_of(visit: Visit, declared: DeclaredType, record: Record, before: str) -> Toast:
-    """What to say after a move, with the way back where there is one."""
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    ctx = visit.context
-    here = workflow.stage(ctx, getattr(record, workflow.field), record)
-    text = str(_("{title}: {stage}", title=declared.title_of(record), stage=here.label if here is not None else ""))
-    back = any(
-        t.target == before and not t.asks and (t.permission is None or ctx.may(t.permission, record))
-        for t in workflow.moves_from(ctx, record)
-    )
-    if not back:
-        return Toast(text)
-    fields = (("record", str(record.id)), ("version", str(record.version)), ("to", before))
-    return Toast(text, f"{declared.url}/board/move", fields)
-
-
 def move_card(declared: DeclaredType) -> Response:
-    """Move a card to another lane; answers with the board as it now stands."""
+    """Move a card to another lane; answers with the board as it now stands, or with the form of what the move asks."""
     visit = current_visit()
-    ctx = visit.context
-    toast: Toast
-    record_id = id_of(request.form.get("record", ""))
-    if record_id is None:
-        raise NotFound(_("Say which record to move."))
-    record = load(ctx, declared.model, record_id)
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    before = getattr(record, workflow.field)
+    record = moves.record_of_form(declared)
+    came_from = lists.url_with(f"{declared.url}/board", _pairs_of_form())
     status = 200
     try:
-        with ctx.savepoint():
-            if request.form.get("version", "") != str(record.version):
-                raise Conflict(_("Somebody changed it meanwhile. This is how it stands now."))
-            target = request.form.get("to", "")
-            chosen = next((t for t in workflow.moves_from(ctx, record) if t.target == target), None)
-            if chosen is None:
-                raise RuleViolation("core.wrong_stage", _("It cannot move there from its stage."), field=workflow.field)
-            move(ctx, record, chosen.name, _asked(declared, chosen))
-        ctx.session.refresh(record)
-        toast = undo_of(visit, declared, record, before)
+        outcome = moves.attempt(visit, declared, record, request.form.get("to", ""), came_from)
     except ComptoirError as refused:
         if refused.status >= 500:
             raise
-        toast, status = Toast(str(refused), tone="bad"), refused.status
+        outcome, status = Toast(str(refused), tone="bad"), refused.status
+    if isinstance(outcome, MoveForm):
+        return moves.answer_form(outcome, declared)
     if is_partial():
-        return part("records/_board.html", _board(visit, declared), toast=toast, status=status)
-    back = request.headers.get("Referer", "")
-    url = f"{declared.url}/board"
-    return redirect_with(back[back.index(declared.url) :] if declared.url in back else url, toast)
-
-
-def _asked(declared: DeclaredType, transition: Transition) -> dict[str, Any]:
-    """The fields that the transition asks for, from the dialog."""
-    found: dict[str, Any] = {}
-    for name in transition.takes:
-        text = request.form.get(name, "").strip()
-        if text:
-            is_reference = declared.fields[name].kind is Kind.REFERENCE
-            spelled = id_of(text) if is_reference else None
-            found[name] = text if spelled is None else spelled
-    return found
+        return part("records/_board.html", _board(visit, declared), toast=outcome, status=status)
+    return redirect_with(came_from, outcome)

@@ -106,6 +106,8 @@ class Cells:
                 return Cell(formats.moment(value), "moment", iso=value.isoformat())
             case Kind.URL:
                 return Cell(str(value).removeprefix("https://").removeprefix("http://").rstrip("/"), "link", url=value)
+            case Kind.PHONE if not any(character.isdigit() for character in str(value)):
+                return Cell(str(value), note=str(_("no number to dial")))
             case Kind.PHONE:
                 number = str(value)
                 return Cell(phone_in_groups(number), "phone", url=number, tone="" if is_dialable(number) else "warn")

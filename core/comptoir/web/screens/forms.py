@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
 from comptoir.db.record import Record
 from comptoir.errors import Conflict as Stale
 from comptoir.errors import RuleViolation, RuleViolations
-from comptoir.i18n import Text, _
+from comptoir.i18n import Text, _, ngettext
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import load, titles
 from comptoir.records.write import assign, save
@@ -82,6 +82,8 @@ class Sent:
     texts: dict[str, str] = field(default_factory=dict)
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     violations: list[RuleViolation] = field(default_factory=list)
+    left_out: int = 0
+    """How many lines were left out because nothing was typed in them."""
 
 
 def sections_of(visit: Visit, declared: DeclaredType) -> list[tuple[Module | None, Section]]:
@@ -111,7 +113,7 @@ def show_new(declared: DeclaredType) -> Response:
     for name, text in request.args.items():
         wire = declared.by_path.get(name)
         if wire is not None:
-            value, problem = _read(visit, declared.fields[wire], text, wire)
+            value, problem = read_text(visit, declared.fields[wire], text, wire)
             if problem is None:
                 sent.values[wire] = value
                 sent.texts[wire] = text
@@ -138,9 +140,9 @@ def create(declared: DeclaredType) -> Response:
             with ctx.savepoint():
                 _apply(visit, declared, record, sent)
                 save(ctx, [record])
-            return _saved(declared, record, is_new=True)
+            return _saved(declared, record, sent, is_new=True)
         except (RuleViolation, RuleViolations) as refused:
-            sent.violations += _each(refused)
+            sent.violations += each_violation(refused)
             record = declared.model()
     return _page(visit, declared, record, sent)
 
@@ -159,25 +161,42 @@ def update(declared: DeclaredType, record_id: int) -> Response:
             with ctx.savepoint():
                 _apply(visit, declared, record, sent)
                 save(ctx, [record])
-            return _saved(declared, record, is_new=False)
+            return _saved(declared, record, sent, is_new=False)
         except (RuleViolation, RuleViolations) as refused:
-            sent.violations += _each(refused)
+            sent.violations += each_violation(refused)
         except Stale:
             ctx.session.refresh(record)
             return _page(visit, declared, record, sent, stale=True)
     return _page(visit, declared, record, sent)
 
 
-def _each(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+def each_violation(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+    """What one refusal or several say."""
     return refused.violations if isinstance(refused, RuleViolations) else [refused]
 
 
-def _saved(declared: DeclaredType, record: Record, *, is_new: bool) -> Response:
+def _saved(declared: DeclaredType, record: Record, sent: Sent, *, is_new: bool) -> Response:
     title = declared.title_of(record)
     text = _("{title} is created", title=title) if is_new else _("{title} is saved", title=title)
+    said = Toast(" ".join([str(text), *_remarks(declared, record, sent)]))
     if request.form.get("then") == "new":
-        return redirect_with(f"{declared.url}/new", Toast(str(text)))
-    return redirect_with(f"{declared.url}/{record.id}", Toast(str(text)))
+        return redirect_with(f"{declared.url}/new", said)
+    return redirect_with(f"{declared.url}/{record.id}", said)
+
+
+def _remarks(declared: DeclaredType, record: Record, sent: Sent) -> Iterator[str]:
+    """What was kept or left out differently from what the form suggests."""
+    if sent.left_out:
+        yield str(ngettext("· An empty line was left out", "· {count} empty lines were left out", sent.left_out))
+    for name, rows in sent.lines.items():
+        line = declared.fields[name].line
+        assert line is not None
+        numbers = [own for own, described in fields_of(line).items() if described.kind is Kind.PHONE]
+        for row, held in zip(rows, getattr(record, name), strict=False):
+            for own in numbers:
+                number = str(getattr(held, own) or "")
+                if row["is_touched"] and number and not number.startswith("+"):
+                    yield str(_("· “{number}” is kept as typed: it cannot be read as a number to dial", number=number))
 
 
 def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | None, *, stale: bool = False) -> Response:
@@ -229,6 +248,8 @@ def _adapt(call: Any) -> None:
 def _inputs(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | None) -> Form:
     grants = visit.context.actor.grants
     hidden, locked = declared.hidden_fields(grants), declared.locked_fields(grants)
+    if record.id is None:
+        hidden = hidden | {wire_name(c) for c in visit.registry.screens(declared).form.later}
     found: dict[str, Input] = {}
     for _module, section in sections_of(visit, declared):
         for column in section.fields:
@@ -280,6 +301,12 @@ def _sections(
         if item.declared.kind is Kind.REFERENCE and isinstance(item.value, int):
             wanted.setdefault(str(item.declared.target), set()).add(item.value)
     names = titles(visit.context, wanted)
+    conditions = {
+        wire_name(column): when
+        for when in visit.registry.screens(declared).form.conditions
+        for column in when.fields
+        if wire_name(when.choice) in form.inputs
+    }
     flat: list[FieldInput] = []
     shown: list[FormSection] = []
     first = True
@@ -298,6 +325,12 @@ def _sections(
                 visit, declared, record, item, names, sent, errors.get(item.name, ""), autofocus=first and not errors
             )
             first = False
+            if item.name in conditions:
+                when = conditions[item.name]
+                chosen = form.inputs[wire_name(when.choice)].value
+                made = replace(
+                    made, shown_by=wire_name(when.choice), shown_for=when.among, is_away=chosen not in when.among
+                )
             fields.append(made)
             flat.append(made)
         if fields or lines:
@@ -425,14 +458,14 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
         if item.read_only or item.hidden:
             continue
         if item.declared.kind is Kind.LINES:
-            sent.lines[name] = list(_sent_lines(visit, item, name, sent.violations))
+            sent.lines[name] = list(_sent_lines(visit, item, name, sent))
             continue
         text = request.form.get(name, "")
         if item.declared.kind is Kind.REFERENCE and not text and request.form.get(f"{name}.text", "").strip():
             text = request.form[f"{name}.text"].strip()
         if item.declared.kind is not Kind.BOOLEAN and name not in request.form:
             continue
-        value, problem = _read(visit, item.declared, text, name)
+        value, problem = read_text(visit, item.declared, text, name)
         sent.texts[name] = text
         if problem is not None:
             sent.violations.append(problem)
@@ -449,7 +482,7 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     return sent
 
 
-def _read(visit: Visit, described: Field, text: str, name: str) -> tuple[Any, RuleViolation | None]:
+def read_text(visit: Visit, described: Field, text: str, name: str) -> tuple[Any, RuleViolation | None]:
     """The value that a text means, or what is wrong with it."""
     stripped = text.strip()
     if described.kind is Kind.BOOLEAN:
@@ -500,7 +533,7 @@ def _reference(visit: Visit, described: Field, text: str) -> int:
     return int(found.rows[0]["id"])
 
 
-def _sent_lines(visit: Visit, item: Input, name: str, violations: list[RuleViolation]) -> Iterator[dict[str, Any]]:
+def _sent_lines(visit: Visit, item: Input, name: str, sent: Sent) -> Iterator[dict[str, Any]]:
     """The lines in the order of the form; those in which nothing was typed are left out."""
     assert item.declared.line is not None
     fields = _line_fields(item.declared.line)
@@ -511,15 +544,19 @@ def _sent_lines(visit: Visit, item: Input, name: str, violations: list[RuleViola
     for index in indexes:
         texts = {own: request.form.get(f"{name}[{index}].{own}", "") for own in fields}
         choices_only = all(not texts[own].strip() for own, f in fields.items() if f.kind is not Kind.CHOICE)
-        if index == NEW_LINE or choices_only:
+        if index == NEW_LINE:
+            continue
+        if choices_only:
+            sent.left_out += 1
             continue
         values: dict[str, Any] = {}
         for own, described in fields.items():
-            value, problem = _read(visit, described, texts[own], f"{name}.{position}.{own}")
+            value, problem = read_text(visit, described, texts[own], f"{name}.{position}.{own}")
             values[own] = value
             if problem is not None:
-                violations.append(problem)
-        yield {"id": request.form.get(f"{name}[{index}].id", ""), "texts": texts, "values": values}
+                sent.violations.append(problem)
+        line_id = request.form.get(f"{name}[{index}].id", "")
+        yield {"id": line_id, "texts": texts, "values": values, "is_touched": not line_id}
         position += 1
 
 
@@ -531,6 +568,10 @@ def _apply(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) -> 
             continue
         values[name] = value
     for name, rows in sent.lines.items():
+        held = {str(line.id): line for line in getattr(record, name)}
+        for row in rows:
+            line = held.get(row["id"])
+            row["is_touched"] = line is None or any(getattr(line, own) != value for own, value in row["values"].items())
         values[name] = [{**row["values"], "id": row["id"]} for row in rows]
     assign(visit.context, record, values)
 
@@ -566,3 +607,11 @@ def _conflict(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) 
         ),
         record.version,
     )  # fmt: skip
+
+
+def inputs_for(visit: Visit, declared: DeclaredType, names: Iterable[str], record: Record) -> tuple[FieldInput, ...]:
+    """Inputs of single fields, for dialogs."""
+    form = Form({n: Input(n, declared.fields[n], declared.fields[n].label, value=None) for n in names})
+    return tuple(
+        _field_input(visit, declared, record, item, {}, None, "", autofocus=False) for item in form.inputs.values()
+    )

@@ -131,6 +131,7 @@ def show_list(declared: DeclaredType) -> Response:
     columns = _columns(cells, declared, shown, query, pairs)
     rows = tuple(_row(cells, declared, shown, row) for row in found.rows)
     label, plural = str(declared.declaration.label), str(declared.declaration.plural)
+    in_bin = ("archived", "only") in pairs
     model = ListPage(
         title=plural,
         url=declared.url,
@@ -168,6 +169,8 @@ def show_list(declared: DeclaredType) -> Response:
         empty=_empty(visit, declared, pairs, label=label, plural=plural),
         avatars=declared.name in FACES,
         export_url=url_with(f"{declared.url}/export", without(pairs, "sort", "page[size]", "group")),
+        bin_url=url_with(declared.url, without(pairs, "archived") + ([] if in_bin else [("archived", "only")])),
+        in_bin=in_bin,
     )
     actions = []
     if model.new_url:

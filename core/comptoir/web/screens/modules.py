@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from flask import Blueprint, Response, current_app, g, request
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 
+from comptoir.access.models import RolePermission, User, UserRole
 from comptoir.access.permissions import ADMINISTER
+from comptoir.access.roles import can_sign_in
 from comptoir.access.users import seats_taken
 from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import Text, _, ngettext
 from comptoir.modules import life_cycle
+from comptoir.modules.plan import Plan
 from comptoir.modules.plan import plan as plan_action
 from comptoir.modules.plan import states as module_states
 from comptoir.modules.uninstall import uninstall_modules
@@ -122,6 +125,7 @@ def _row(
         switch_url=f"/settings/modules/{name}/{deed}" if switchable else "",
         locked=not switchable,
         uninstall_url=f"/settings/modules/{name}/uninstall" if state is State.PAUSED and found is not None else "",
+        data_url=f"/settings/modules/{name}/data" if state is State.PAUSED and found is not None else "",
     )
 
 
@@ -185,16 +189,8 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
     because = {
         n: str(_("needs {name}", name=title) if n in needing else _("{name} needs it", name=title)) for n in others
     }
-    counts: list[tuple[str, str]] = []
-    for one, count in (
-        (_("tables dropped") if action == "uninstall" else _("tables created"), len(plan.tables)),
-        (_("tables kept"), len(plan.kept_tables)),
-        (_("records in them"), sum(plan.tables.values()) + sum(plan.kept_tables.values())),
-        (_("addresses"), len(plan.routes)),
-        (_("jobs"), len(plan.jobs)),
-    ):
-        if count:
-            counts.append((str(one), current_visit().formats.integer(count)))
+    integer = current_visit().formats.integer
+    counts = [(label, integer(count)) for label, count in _concerned(plan) if count]
     changes = (
         (str(_("Addresses")), plan.routes), (str(_("Jobs")), plan.jobs), (str(_("Permissions")), plan.permissions),
         (str(_("Tables")), tuple(f"{t}: {n}" for t, n in {**plan.tables, **plan.kept_tables}.items())),
@@ -204,6 +200,22 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
         text=str(TEXTS[action]), submit_label=label, also=tuple((Module(n, _title(n)), because[n]) for n in others),
         counts=tuple(counts[:4]), changes=changes, **common,
     )  # fmt: skip
+
+
+def _concerned(plan: Plan) -> list[tuple[str, int]]:
+    """Whom and what a switch concerns: the people whose roles hold something of the modules, and their records by type."""
+    session = current_visit().context.bookkeeping("modules")
+    held = or_(*(RolePermission.permission.startswith(f"{name}.", autoescape=True) for name in plan.modules))
+    people = session.scalar(
+        select(func.count(func.distinct(User.id)))
+        .join(UserRole, UserRole.user_id == User.id)
+        .join(RolePermission, RolePermission.role_id == UserRole.role_id)
+        .where(held, *can_sign_in())
+    )
+    known = current_deployment().registry_with_paused().by_table
+    rows = {**plan.kept_tables, **plan.tables}
+    kept = [(str(known[table].declaration.plural), count) for table, count in rows.items() if table in known]
+    return [(str(_("people work with it")), people or 0), *sorted(kept, key=lambda pair: -pair[1])]
 
 
 def routes_of(registry: Registry) -> Iterable[str]:

@@ -18,16 +18,14 @@ from comptoir.contributions import Panel
 from comptoir.contributions import Tab as TabOf
 from comptoir.db.fields import Kind, fields_of
 from comptoir.db.record import Record
-from comptoir.errors import NotFound, RuleViolation, RuleViolations
-from comptoir.i18n import Text, _
+from comptoir.errors import NotFound, RuleViolation
+from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, load, run
-from comptoir.records.write import archive, delete, move, restore, save
+from comptoir.records.write import archive, delete, restore
 from comptoir.values import Amount
 from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
-from comptoir.web.ids import id_of
-from comptoir.web.screens import timeline
-from comptoir.web.screens.boards import undo_of
+from comptoir.web.screens import composing, moves, timeline
 from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wanted_titles, wire_name
 from comptoir.web.screens.forms import sections_of
 from comptoir.web.screens.lists import url_with
@@ -37,11 +35,8 @@ from comptoir.web.view_models import (
     Action,
     Cell,
     Column,
-    Composer,
     Fact,
-    FieldInput,
     MetaLine,
-    Option,
     Pair,
     PanelView,
     RecordPage,
@@ -54,7 +49,6 @@ from comptoir.web.view_models import (
 
 log = logging.getLogger("comptoir.web")
 TAB_ROWS = 50
-INTERACTION = "base.interaction"
 
 
 def show(declared: DeclaredType, record_id: int) -> Response:
@@ -64,9 +58,15 @@ def show(declared: DeclaredType, record_id: int) -> Response:
     the address says ``whole=1``.
     """
     visit = current_visit()
-    ctx = visit.context
-    record = load(ctx, declared.model, record_id)
-    ctx.require(declared.permission("read"))
+    record = load(visit.context, declared.model, record_id)
+    visit.context.require(declared.permission("read"))
+    return show_page(visit, declared, record)
+
+
+def show_page(
+    visit: Visit, declared: DeclaredType, record: Record, refused: composing.Refused | None = None
+) -> Response:
+    """The page of a loaded record, with what was refused in its composer."""
     base, title = f"{declared.url}/{record.id}", declared.title_of(record)
     whole = request.args.get("whole") == "1"
     happened = _happened(visit, declared, record) if whole else []
@@ -86,17 +86,22 @@ def show(declared: DeclaredType, record_id: int) -> Response:
         icon="" if declared.name == "base.contact" else declared.declaration.icon,
         actions=tuple(_deeds(visit, declared, record)),
         more=tuple(_more(visit, declared, record)),
+        steps=moves.steps(visit, declared, record),
+        version=record.version,
         facts=(*facts, *_added_facts(visit, declared, record)) if whole else facts,
         tabs=tabs,
         panels=(*own, *added),
         timeline=entries,
         timeline_next_url=_next_part(base, happened, entries),
-        composers=_composers(visit, declared, record) if declared.declaration.timeline else (),
+        composers=composing.composers(visit, declared, record, refused),
         archived=record.archived_at is not None,
         rest_url="" if whole else url_with(f"{base}/rest", where),
         whole_url=url_with(base, [*where, ("whole", "1")]),
     )  # fmt: skip
-    return page("records/record.html", model, crumbs=[(declared.declaration.plural, declared.url), title])
+    return page(
+        "records/record.html", model, crumbs=[(declared.declaration.plural, declared.url), title],
+        status=200 if refused is None else 422,
+    )  # fmt: skip
 
 
 def show_rest(declared: DeclaredType, record_id: int) -> Response:
@@ -301,6 +306,8 @@ def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str)
             continue
         if shown[0].kind in ("phone", "email"):
             yield dataclasses.replace(shown[0], note=note)
+        elif len(shown) == 1 and shown[0].note:
+            yield shown[0]
         else:
             yield Cell(", ".join(c.text for c in shown), note=note)
 
@@ -361,7 +368,8 @@ def _tab_panel(visit: Visit, record: Record, chosen: tuple[str, TabOf]) -> tuple
     actions: tuple[Action, ...] = ()
     if ctx.may(target.permission("create")):
         label = str(_("New {label}", label=str(target.declaration.label).lower()))
-        actions = (Action(label, url_with(f"{target.url}/new", [(reference, str(record.id))]), "plus", tone="quiet"),)
+        begins = [(reference, str(record.id)), *tab.given.items()]
+        actions = (Action(label, url_with(f"{target.url}/new", begins), "plus", tone="quiet"),)
     return (
         PanelView(
             str(tab.label), table=table, width="full", count=visit.formats.integer(total), actions=actions,
@@ -410,23 +418,11 @@ def _deeds(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Act
     for line_field in ("phones", "emails"):
         lines = getattr(record, line_field, None) if line_field in declared.fields else None
         if lines and line_field == "phones":
-            yield Action(str(_("Call")), f"tel:{lines[0].number}", "phone")
+            dialled = next((line.number for line in lines if any(c.isdigit() for c in line.number)), None)
+            if dialled is not None:
+                yield Action(str(_("Call")), f"tel:{dialled}", "phone")
         if lines and line_field == "emails":
             yield Action(str(_("Mail")), f"mailto:{lines[0].address}", "mail")
-    workflow = declared.declaration.workflow
-    if workflow is not None and record.archived_at is None and ctx.may(declared.permission("write"), record):
-        stages = {s.name: s for s in workflow.stages(ctx, record)}
-        for transition in workflow.moves_from(ctx, record):
-            if transition.asks or (transition.permission is not None and not ctx.may(transition.permission, record)):
-                continue
-            target = stages.get(transition.target)
-            if target is None or not (target.closes or len(stages) <= 4):
-                continue
-            icon = ("check" if target.won is not False else "x") if target.closes else "ar"
-            yield Action(
-                str(transition.label), f"{base}/move", icon, post=True,
-                fields=(("transition", transition.name), ("version", str(record.version))),
-            )  # fmt: skip
     for plugin_name, deed in _contributed(visit, declared, record):
         del plugin_name
         yield Action(str(deed.label), f"{base}/actions/{deed.name}", deed.icon, post=True, tone="primary")
@@ -487,18 +483,6 @@ def remove(declared: DeclaredType, record_id: int) -> Response:
     return redirect_with(declared.url, Toast(str(_("{title} deleted", title=title))))
 
 
-def move_record(declared: DeclaredType, record_id: int) -> Response:
-    """Take a record through a transition."""
-    visit = current_visit()
-    record = load(visit.context, declared.model, record_id)
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    before = getattr(record, workflow.field)
-    values = {n: request.form[n] for n in request.form if n in declared.fields and n != workflow.field}
-    move(visit.context, record, request.form.get("transition", ""), values)
-    return redirect_with(f"{declared.url}/{record_id}", undo_of(visit, declared, record, before))
-
-
 def act(declared: DeclaredType, record_id: int, name: str) -> Response:
     """Do what a plugin's button does, and go where it leads."""
     visit = current_visit()
@@ -512,7 +496,9 @@ def act(declared: DeclaredType, record_id: int, name: str) -> Response:
             if isinstance(found, Record):
                 ctx.session.flush()
                 target = f"{ctx.registry.record_type(type(found)).url}/{found.id}"
-            return redirect_with(target, Toast(str(_("“{deed}” is done", deed=deed.label))))
+            said = deed.said(ctx, record, found) if deed.said is not None else _("“{deed}” is done", deed=deed.label)
+            undo = f"{declared.url}/{record_id}/actions/{deed.undo}" if deed.undo else ""
+            return redirect_with(target, Toast(str(said), undo))
     raise NotFound(_("There is no action {name} here.", name=name[:60]))
 
 
@@ -546,67 +532,3 @@ def more_timeline(declared: DeclaredType, record_id: int) -> Response:
     if request.headers.get("HX-Request") != "true":
         return redirect_with(base)
     return part("records/_timeline.html", model)
-
-
-def _contact_of(declared: DeclaredType, record: Record) -> int | None:
-    """The contact in whose history a note about this record belongs."""
-    if declared.name == "base.contact":
-        return record.id
-    reference = declared.declaration.contact
-    return getattr(record, reference, None) if reference is not None else None
-
-
-def _composers(visit: Visit, declared: DeclaredType, record: Record) -> tuple[Composer, ...]:
-    interaction = visit.registry.record_types.get(INTERACTION)
-    if interaction is None or _contact_of(declared, record) is None:
-        return ()
-    if not visit.context.may(interaction.permission("create")):
-        return ()
-    url = f"{declared.url}/{record.id}/notes"
-
-    def direction(key: str) -> FieldInput:
-        options = (Option("in", str(_("From them"))), Option("out", str(_("From us"))))
-        return FieldInput("direction", str(_("Direction")), "choice", "out", 6, options=options, key=f"{key}-direction")
-
-    def minutes(key: str) -> FieldInput:
-        return FieldInput("minutes", str(_("Minutes")), "number", width=6, key=f"{key}-minutes")
-
-    def composer(kind: str, label: Text, icon: str, hint: Text, deed: Text, *fields: FieldInput) -> Composer:
-        return Composer(kind, str(label), icon, f"{url}?kind={kind}", str(hint), str(deed), fields)
-
-    return (
-        composer("note", _("Note"), "note", _("What should the next person know?"), _("Save note")),
-        composer("call", _("Call"), "phone", _("What was said?"), _("Save call"), direction("call"), minutes("call")),
-        composer("mail", _("Mail"), "mail", _("What was written?"), _("Save mail"), direction("mail")),
-        composer("meeting", _("Meeting"), "users", _("What came of it?"), _("Save meeting"), minutes("meeting")),
-    )
-
-
-def add_note(declared: DeclaredType, record_id: int) -> Response:
-    """Write a note, call, mail or meeting onto the timeline."""
-    visit = current_visit()
-    ctx = visit.context
-    record = load(ctx, declared.model, record_id)
-    interaction = ctx.registry.record_types.get(INTERACTION)
-    contact_id = _contact_of(declared, record)
-    if interaction is None or contact_id is None:
-        raise NotFound(_("Nothing can be noted here."))
-    body = request.form.get("body", "").replace("\r\n", "\n").strip()
-    target = f"{declared.url}/{record_id}"
-    if not body:
-        return redirect_with(target, Toast(str(_("Write something first.")), tone="bad"))
-    note: Any = interaction.model()
-    note.contact_id, note.kind, note.body = contact_id, request.args.get("kind", "note"), body
-    note.subject = body.splitlines()[0][:120]
-    note.direction = request.form.get("direction", "none")
-    note.happened_at = ctx.now()
-    if (minutes := id_of(request.form.get("minutes", "")[:6])) is not None:
-        note.minutes = minutes
-    if declared.name != "base.contact":
-        note.about_type, note.about_id = declared.name, record_id
-    try:
-        with ctx.savepoint():
-            save(ctx, [note])
-    except (RuleViolation, RuleViolations) as refused:
-        return redirect_with(target, Toast(str(refused), tone="bad"))
-    return redirect_with(target, Toast(str(_("Noted"))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,13 +43,13 @@ def happenings(
 ) -> list[Happening]:
     """The newest things that happened with a record, or those before a moment."""
     found: list[Happening] = []
-    for related, reference, moment in _related_types(visit, declared):
+    for related, where_found, moment in _related_types(visit, declared, record):
         wanted = [
             n
             for n in ("kind", "direction", "body", "minutes", related.title, moment, "owner_id")
             if n in related.fields
         ]
-        where: list[Any] = [Compare(related.fields[reference].path, "eq", record.id)]
+        where: list[Any] = [*where_found]
         if before is not None:
             where.append(Compare(moment, "lt", before))
         query = Query(where=All(tuple(where)), sort=(f"-{moment}",), fields=tuple(wanted), size=PART)
@@ -64,17 +64,22 @@ def happenings(
     return found
 
 
-def _related_types(visit: Visit, declared: DeclaredType) -> Iterable[tuple[DeclaredType, str, str]]:
-    """The record types that appear in this one's history, the reference that leads here and the time to sort by."""
+def _related_types(
+    visit: Visit, declared: DeclaredType, record: Record
+) -> Iterator[tuple[DeclaredType, tuple[Compare, ...], str]]:
+    """The record types that appear in this one's history, which of their records do, and the time to sort by."""
     grants = visit.context.actor.grants
     for related in visit.registry.record_types.values():
         reference = related.declaration.contact
         if reference is None or grants.scope(related.permission("read")) is None:
             continue
         field = related.fields.get(reference)
+        moment = "happened_at" if "happened_at" in related.fields else "created_at"
         if field is not None and field.kind is Kind.REFERENCE and field.target == declared.table.name:
-            moment = "happened_at" if "happened_at" in related.fields else "created_at"
-            yield related, reference, moment
+            yield related, (Compare(field.path, "eq", record.id),), moment
+        elif "about_type" in related.fields and "about_id" in related.fields:
+            about = (Compare("about_type", "eq", declared.name), Compare("about_id", "eq", record.id))
+            yield related, about, moment
 
 
 def entries(visit: Visit, cells: Cells, found: Sequence[Happening]) -> tuple[TimelineEntry, ...]:

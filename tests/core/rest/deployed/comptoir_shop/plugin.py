@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from comptoir.toolkit import Action, Base, Context, Manifest, Permission, RuleViolation, _, hookimpl, save
+from comptoir.toolkit import Action, Base, Change, Context, Manifest, Permission, RuleViolation, _, hookimpl, save
 from comptoir_shop import models
 
 manifest = Manifest(_("Shop"))
@@ -47,3 +47,11 @@ def contribute_actions() -> list[Action]:
         Action("explode", label=_("Explode"), run=explode, **on),
         Action("refuse", label=_("Refuse"), run=refuse, shown=lambda ctx, order: order.stage == "draft", **on),
     ]
+
+
+@hookimpl
+def prepare_records(ctx: Context, changes: Sequence[Change]) -> None:
+    """The commission follows from the amount, whoever changes that."""
+    for change in changes:
+        if isinstance(change.record, models.Order) and change.touches("amount"):
+            change.record.commission = change.record.amount and change.record.amount / 10
