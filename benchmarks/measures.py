@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -318,6 +319,17 @@ def aggregate(stand: Stand) -> Iterator[Result]:
     )  # fmt: skip
 
 
+def dashboard(stand: Stand) -> Iterator[Result]:
+    """The start page with every tile of sales, of all deals and of a month."""
+    browser, bare = stand.browser, stand.bare
+    for period in ("all", "month"):
+        yield stand.compared(
+            "dashboard", f"dashboard over {stand.filled.contacts:,} deals, {period}",
+            partial(browser, f"/?dashboard=1&period={period}"), lambda: bare("/pipeline"), None,
+            note="floor: one bare sum over all deals; the promise is 50 ms of processor time", times=2,
+        )  # fmt: skip
+
+
 def throughput(stand: Stand) -> Iterator[Result]:
     """Lists per second with two workers and two clients."""
     with ExitStack() as stack:
@@ -522,6 +534,7 @@ MEASURES: dict[str, Callable[[Stand], Iterator[Result]]] = {
     "search": search,
     "pages": pages,
     "aggregate": aggregate,
+    "dashboard": dashboard,
     "memory": memory,
     "throughput": throughput,
     "start": start,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -24,7 +24,6 @@ from comptoir.settings import Settings
 
 if TYPE_CHECKING:
     from comptoir.values import RecordRef
-
 
 T = TypeVar("T")
 
@@ -119,7 +118,7 @@ class Context:
         self._clock = clock
         self._outbox = outbox
         self._pending: dict[str, list[RecordRef]] = defaultdict(list)
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[Hashable, Any] = {}
         self._reasons: set[str] = set()
         self._teams: dict[int, int | None] = {}
         self._known: dict[str, set[int]] = {}
@@ -158,14 +157,14 @@ class Context:
         """A part of the reading that may fail alone, such as a panel of a page."""
         return self._unit_of_work.reading()
 
-    def once(self, key: str, compute: Callable[[], T]) -> T:
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """A value that is worked out once in a unit of work, such as the rows of a small table."""
         if key not in self._kept:
             self._kept[key] = compute()
         kept: T = self._kept[key]
         return kept
 
-    def forget(self, key: str) -> None:
+    def forget(self, key: Hashable) -> None:
         """Work the value of `once` out again at the next question."""
         self._kept.pop(key, None)
 

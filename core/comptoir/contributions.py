@@ -298,45 +298,6 @@ class MenuItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportColumn:
-    """A column of a report's table; ``kind`` is one of text, integer, money, percent, days; ``drill`` makes it a link."""
-
-    name: str
-    label: Text
-    kind: str = "text"
-    total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ReportResult:
-    """A report's answer: rows by column name; ``drill`` of a row is the filter query of its records."""
-
-    columns: tuple[ReportColumn, ...]
-    rows: Sequence[Mapping[str, Any]]
-    totals: Mapping[str, Any] = field(default_factory=dict)
-    chart: str = ""
-    chart_value: str = ""
-    notes: tuple[Text, ...] = ()
-    drill_model: type[Record] | None = None
-    currency: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A table with a chart on the reports page, run over the records that the filters leave."""
-
-    name: str
-    title: Text
-    summary: Text
-    model: type[Record]
-    run: Callable[[Context, Any, Mapping[str, str]], ReportResult]
-    """Called with the context, the parsed filter (`records.query.Filter` or None) and the chosen options."""
-    permission: str
-    options: Mapping[str, tuple[tuple[str, Text], ...]] = field(default_factory=dict)
-    order: int = 100
-
-
-@dataclass(frozen=True, slots=True)
 class Backoff:
     """How long to go on with work that fails: pauses that double from `first` to `longest`, for `give_up` in all."""
 

@@ -22,9 +22,6 @@ from comptoir.contributions import (
     Panel,
     Permission,
     Progress,
-    Report,
-    ReportColumn,
-    ReportResult,
     RoleTemplate,
     Saved,
     ScreenAddition,
@@ -100,6 +97,28 @@ from comptoir.records.history import history_of
 from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
 from comptoir.records.write import archive, assign, delete, move, restore, save
 from comptoir.registry.people import give_role
+from comptoir.reports import (
+    Answer,
+    Average,
+    Count,
+    Dimension,
+    Figure,
+    Measure,
+    Median,
+    Period,
+    PeriodChange,
+    Pivot,
+    Ratio,
+    Report,
+    ReportColumn,
+    ReportResult,
+    Running,
+    Share,
+    Sum,
+    Weighted,
+    named_period,
+    run_pivot,
+)
 from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
 from comptoir.values import Amount, FieldChange, RecordRef
 
@@ -223,6 +242,27 @@ __all__ += [
     "When",
     "hookimpl",
     "hookspec",
+]
+
+# reporting: groupings, measures, pivots
+__all__ += [
+    "Answer",
+    "Average",
+    "Count",
+    "Dimension",
+    "Figure",
+    "Measure",
+    "Median",
+    "Period",
+    "PeriodChange",
+    "Pivot",
+    "Ratio",
+    "Running",
+    "Share",
+    "Sum",
+    "Weighted",
+    "named_period",
+    "run_pivot",
 ]
 
 # errors, values, words

@@ -241,7 +241,7 @@ def test_the_dashboard_shows_the_true_figures(site: FlaskClient, truths: dict[st
     ],
 )
 def test_the_ranking_shows_the_true_values(site: FlaskClient, truths: dict[str, Any], by: str, truth: str) -> None:
-    shown = words_of(site, f"/reports/sales.ranking?by={by}")
+    shown = words_of(site, f"/reports/sales.ranking?rows={by}")
     for name, value in truths[truth].items():
         assert re.search(rf"{name} [\d,]+ [\d,]+ [\d.]+% €{value:,}", shown), name
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         MenuItem,
         Panel,
         Permission,
-        Report,
         RoleTemplate,
         ScreenAddition,
         Screens,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
         Tile,
     )
     from comptoir.db.base import Base
+    from comptoir.reports import Report
 
 
 @hookspec
@@ -133,7 +133,7 @@ def contribute_tiles() -> list[Tile]:  # type: ignore[empty-body]
 def contribute_reports() -> list[Report]:  # type: ignore[empty-body]
     """Tables with charts on the reports page.
 
-    Example: ``return [Report("sales.cycle", _("Cycle length"), _("Days to a win"), Deal, reports.cycle, "sales.deal.read")]``
+    Example: ``return [Report("sales.cycle", _("Cycle length"), _("Days to a win"), Deal, "sales.deal.read", (Dimension("owner"),))]``
     """
 
 

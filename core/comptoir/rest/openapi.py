@@ -402,6 +402,28 @@ def _operation(route: Route, grants: Grants | None) -> Json:
             answers = {
                 "200": _success(_object({"data": {"type": "array", "items": {"type": "object"}}}, ["data"]), "Groups")
             }
+        case "pivot":
+            found["summary"] = f"{plural}: rows, columns and measures"
+            found["parameters"] = [
+                _parameter(
+                    "rows", {"type": "string"}, "A field name, of dates also closed_on:month; without it only totals."
+                ),
+                _parameter("columns", {"type": "string"}, "A field name as in rows."),
+                _parameter(
+                    "measures",
+                    {"type": "string"},
+                    "count, amount:sum, amount:avg, amount:median, amount:weighted:probability; several by comma.",
+                ),
+                _parameter("period", {"type": "string"}, "this_month, last_quarter and the like."),
+                _parameter("date", {"type": "string"}, "The date that lies in the period; the first one without it."),
+                _parameter("from", {"type": "string", "format": "date"}, "The first day of a period."),
+                _parameter("to", {"type": "string", "format": "date"}, "The last day of a period."),
+                _parameter("compare", {"type": "string", "enum": ["1"]}, "Adds the change to the period before."),
+                _parameter("sort", {"type": "string"}, "A measure, with - the greatest first; or rows."),
+                _parameter("top", {"type": "integer"}, "So many rows, the others added up."),
+                *_filter_parameters(declared, grants),
+            ]
+            answers = {"200": _success(_object({"data": {"type": "object"}}, ["data"]), "The pivot")}
         case "create":
             found["summary"] = f"{label}: create"
             found["parameters"] = [*_include_parameter(declared, grants), *_shared("IdempotencyKey")]

@@ -11,7 +11,9 @@ from comptoir.i18n import _
 from comptoir.kinds import Field
 from comptoir.records import query as queries
 from comptoir.records.declared import DeclaredType
+from comptoir.records.history import as_json
 from comptoir.records.query.paths import resolve
+from comptoir.reports import Answer, Figure
 from comptoir.rest.schemas import line_fields
 
 if TYPE_CHECKING:
@@ -123,3 +125,33 @@ def add_included(
                 shown = {"id": referred, "title": known[referred], "url": f"{target.api_path}/{referred}"}
             held = row.get(path)
             row[path] = {**shown, **held} if shown is not None and isinstance(held, dict) else shown
+
+
+def pivot_object(answer: Answer) -> dict[str, Any]:
+    """A pivot: figures by the names of the measures, amounts by currency, and of each row the filter of its records."""
+
+    def figures(found: Mapping[str, Figure]) -> dict[str, Any]:
+        return {
+            name: {code: as_json(amount) for code, amount in figure.items()} if isinstance(figure, Mapping)
+            else as_json(figure)
+            for name, figure in found.items()
+        }  # fmt: skip
+
+    return {
+        "currency": answer.currency,
+        "measures": [{"name": m.name, "label": str(m.label)} for m in answer.pivot.measures],
+        "columns": [{"key": heading.key, "label": heading.label} for heading in answer.headings],
+        "rows": [
+            {
+                "key": line.key,
+                "label": line.label,
+                "others": line.is_others,
+                "figures": figures(line.figures),
+                "cells": [figures(cell) for cell in line.cells],
+                "filter": dict(queries.to_pairs(line.drill)),
+            }
+            for line in answer.lines
+        ],
+        "totals": figures(answer.totals),
+        "column_totals": [figures(found) for found in answer.column_totals],
+    }

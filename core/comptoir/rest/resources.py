@@ -13,8 +13,10 @@ from comptoir.records import query as queries
 from comptoir.records import write
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import history_of
+from comptoir.reports import run_pivot
+from comptoir.reports.asking import explored, read
 from comptoir.rest.call import Answer, Call, etag
-from comptoir.rest.represent import add_included, included, objects_of, record_object
+from comptoir.rest.represent import add_included, included, objects_of, pivot_object, record_object
 from comptoir.rest.schemas import load, write_schema
 
 HISTORY_SIZE = 50
@@ -71,6 +73,19 @@ class Resource:
         group = [part for part in arguments.get("group", "").split(",") if part]
         measures = [part for part in arguments.get("measures", "count").split(",") if part]
         return Answer({"data": queries.aggregate(ctx, declared, query, group, measures)})
+
+    def pivot_records(self, call: Call) -> Answer:
+        """Rows, columns and measures with their totals, as the reports page shows them."""
+        ctx, declared = call.context, self.declared
+        ctx.require(declared.permission("read"))
+        report = explored(ctx, declared)
+        pairs = list(call.request.args.items(multi=True))
+        names = {name for name, _value in pairs}
+        defaults = [(name, "none") for name in ("rows",) if name not in names]
+        defaults += [("measures", "count")] if "measures" not in names else []
+        defaults += [("top", "0")] if "top" not in names else []
+        asked = read(ctx, declared, report, [*pairs, *defaults])
+        return Answer({"data": pivot_object(run_pivot(ctx, asked.pivot))})
 
     def read_record(self, call: Call, record_id: int) -> Answer:
         """One record, or 304 where the caller has it already."""

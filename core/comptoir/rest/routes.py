@@ -31,7 +31,7 @@ class Route:
     """None where being signed in suffices."""
     public: bool
     kind: str
-    """What it does: list, create, read, update, delete, bulk, aggregate, transitions, history, act, document."""
+    """What it does: list, create, read, update, delete, bulk, aggregate, pivot, transitions, history, act, document."""
     handler: Callable[..., Answer]
     resource: Resource | None = None
 
@@ -64,6 +64,7 @@ def _of(resource: Resource) -> Iterator[Route]:
     yield route("GET", base, permission=read, kind="list", handler=resource.list_records)
     yield route("POST", base, permission=declared.permission("create"), kind="create", handler=resource.create_record)
     yield route("GET", f"{base}/aggregate", permission=read, kind="aggregate", handler=resource.aggregate_records)
+    yield route("GET", f"{base}/pivot", permission=read, kind="pivot", handler=resource.pivot_records)
     yield route("POST", f"{base}/bulk", permission=write, kind="bulk", handler=partial(run_bulk, resource=resource))
     yield route("GET", one, permission=read, kind="read", handler=resource.read_record)
     yield route("PATCH", one, permission=write, kind="update", handler=resource.update_record)

@@ -667,14 +667,29 @@ class DashboardPage:
 
 @dataclass(frozen=True, slots=True)
 class ReportPage:
+    """A report: what is chosen, what filters, its chart and its table.
+
+    ``choosers`` are the inputs of its form, ``keep`` what the form carries along, ``in_panel`` what the panel of filters holds.
+    """
+
     title: str
     url: str
     chart: Markup = NOTHING
     table: Table | None = None
-    filters: tuple[FieldInput, ...] = ()
-    choices: tuple[tuple[str, tuple[Choice, ...]], ...] = ()
+    choosers: tuple[FieldInput, ...] = ()
+    measures: tuple[Option, ...] = ()
+    charts: tuple[Choice, ...] = ()
+    facets: tuple[Facet, ...] = ()
+    filters_url: str = ""
+    in_panel: tuple[tuple[str, str], ...] = ()
+    keep: tuple[tuple[str, str], ...] = ()
     exports: tuple[Choice, ...] = ()
+    save_url: str = ""
+    saved_name: str = ""
+    saved_shared: bool = False
+    query: str = ""
     note: str = ""
+    trouble: str = ""
     reports: tuple[NavGroup, ...] = ()
     empty: Empty | None = None
     module: Module | None = None

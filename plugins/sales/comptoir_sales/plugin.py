@@ -27,7 +27,7 @@ from comptoir.toolkit import (
     _,
     hookimpl,
 )
-from comptoir_sales import jobs, models, screens, services, tiles
+from comptoir_sales import jobs, models, reports, screens, services, tiles
 
 manifest = Manifest(_("Sales"), _("Leads, deals, pipelines and their reports."), category="sales", icon="board")
 
@@ -125,7 +125,7 @@ def contribute_actions() -> list[Action]:
 
 @hookimpl
 def contribute_reports() -> list[Report]:
-    return list(screens.REPORTS)
+    return list(reports.REPORTS)
 
 
 @hookimpl

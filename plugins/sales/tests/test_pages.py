@@ -48,9 +48,9 @@ PAGES = (
     "/sales/pipelines",
     "/sales/lost-reasons",
     *(
-        f"/reports/sales.{name}?by={by}"
+        f"/reports/sales.{name}?rows={by}"
         for name, splits in {
-            "pipeline": ("stage", "month", "both", "opened"),
+            "pipeline": ("stage", "month", "opened", "stage&columns=month"),
             "win_rate": ("month", "quarter", "person", "region", "product", "customer", "sector"),
             "cycle": ("outcome", "team"),
             "ranking": ("person", "team", "product", "region"),
@@ -58,6 +58,9 @@ PAGES = (
         for by in splits
     ),
     "/reports/sales.funnel",
+    "/reports/sales.stages",
+    "/reports/sales.deal?rows=product&measures=amount:median",
+    "/reports/base.contact",
 )
 
 

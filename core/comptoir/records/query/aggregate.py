@@ -64,7 +64,7 @@ def aggregate(
     ``measures`` takes ``count`` and ``<path>:sum|avg|min|max|count|count_distinct``.  Amounts are exact; a mean is rounded
     to four places.  References come as ids: `titles` names them.
     """
-    groups = [_read_group(ctx, declared, name) for name in _several(group, MAX_KEYS, "group")]
+    groups = [read_group(ctx, declared, name) for name in _several(group, MAX_KEYS, "group")]
     figures = [_read_measure(ctx, declared, name) for name in _several(measures, MAX_MEASURES, "measures")]
     query = where if isinstance(where, Query) else Query(where=where, archived=archived)
     rows = _execute(ctx, declared, query, groups, figures)
@@ -98,9 +98,10 @@ def _several(names: Sequence[str], limit: int, parameter: str) -> list[str]:
     return found
 
 
-def _read_group(ctx: Context, declared: DeclaredType, text: str) -> Group:
+def read_group(ctx: Context, declared: DeclaredType, text: str) -> Group:
+    """What a name such as ``stage`` or ``closed_on:month`` groups by; a violation of ``group`` where it cannot."""
     name, separator, part = text.partition(":")
-    path = _scalar(ctx, declared, name, "group")
+    path = scalar(ctx, declared, name, "group")
     if not path.field.kind.groups:
         raise refuse("core.not_groupable", _("Records cannot be grouped by {name}.", name=shown(name)), "group")
     if not separator:
@@ -121,7 +122,7 @@ def _read_measure(ctx: Context, declared: DeclaredType, text: str) -> Measure:
     if text == "count":
         return Measure(text, "count", None)
     name, _separator, operation = text.partition(":")
-    path = _scalar(ctx, declared, name, "measures")
+    path = scalar(ctx, declared, name, "measures")
     if operation not in MEASURES:
         raise unknown("core.unknown_measure", _("measure"), operation, MEASURES, "measures")
     if operation in SUMMING and not path.field.kind.numeric:
@@ -131,7 +132,8 @@ def _read_measure(ctx: Context, declared: DeclaredType, text: str) -> Measure:
     return Measure(text, operation, path)
 
 
-def _scalar(ctx: Context, declared: DeclaredType, name: str, parameter: str) -> Path:
+def scalar(ctx: Context, declared: DeclaredType, name: str, parameter: str) -> Path:
+    """A path that has one value for each record."""
     path = resolve(ctx, declared, name, parameter)
     if path.lines is not None or path.field.kind.lined:
         raise refuse("core.not_a_column", _("{name} has several values for one record.", name=shown(name)), parameter)

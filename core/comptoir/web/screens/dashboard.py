@@ -9,9 +9,12 @@ from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
 from comptoir.contributions import Kpi, Tile
+from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _
+from comptoir.reports.saved import SavedReport
 from comptoir.web import charts
 from comptoir.web.frame import module_of, page, redirect_with
+from comptoir.web.screens import reports
 from comptoir.web.screens.lists import url_with
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import Choice, DashboardPage, KpiView, Module, TileView
@@ -56,6 +59,7 @@ def start() -> Response:
             kpis += _kpis(visit, tile, module, options)
         else:
             shown.append(_tile(visit, tile, module, options))
+    shown += [_kept(visit, kept) for kept in reports.tiles(visit)]
     title = str(_("Dashboard"))
     model = DashboardPage(
         title, tuple(kpis[:6]), tuple(shown),
@@ -78,6 +82,14 @@ def _kpis(visit: Visit, tile: Tile, module: Module | None, options: dict[str, st
             str(kpi.label), kpi.value, str(kpi.note), "up" if tone == "ok" else ("down" if tone == "bad" else ""),
             tone, charts.sparkline(kpi.series), kpi.url, module,  # type: ignore[arg-type]
         )  # fmt: skip
+
+
+def _kept(visit: Visit, kept: SavedReport) -> TileView:
+    """A report that the reader put here."""
+    try:
+        return reports.tile(visit, kept)
+    except ComptoirError as refused:
+        return TileView(kept.name, 6, failed=str(refused), url=f"/reports/saved/{kept.id}")
 
 
 def _tile(visit: Visit, tile: Tile, module: Module | None, options: dict[str, str]) -> TileView:

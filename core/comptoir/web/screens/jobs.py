@@ -190,9 +190,11 @@ def act(name: str, action: str) -> Response:
     deeds = {"run": inspect.run_now, "pause": inspect.pause, "resume": inspect.resume}
     if action in deeds:
         deeds[action](ctx, name)
+    job = ctx.registry.jobs.get(name)
+    title = str(job.title or name) if job is not None else name
     texts = {
-        "run": _("{name} starts now", name=name),
-        "pause": _("{name} is paused", name=name),
-        "resume": _("{name} goes on", name=name),
+        "run": _("{name} starts now", name=title),
+        "pause": _("{name} is paused", name=title),
+        "resume": _("{name} goes on", name=title),
     }
     return redirect_with(f"/settings/jobs?job={name}", Toast(str(texts.get(action, ""))))

@@ -149,11 +149,11 @@ def show_list(declared: DeclaredType) -> Response:
         query=query.text,
         search_hint=str(_("Type to filter: {fields}", fields=_searched(declared))),
         keep=tuple(
-            p for p in without(pairs, "q") if not p[0].startswith("filter") or not _in_panel(screens, declared, p[0])
+            p for p in without(pairs, "q") if not p[0].startswith("filter") or not in_panel(screens, declared, p[0])
         ),
         facets=tuple(facets_of(cells, declared, query, pairs)),
         filters_url=url_with(f"{declared.url}/filters", without(pairs)) if screens.list.facets else "",
-        in_panel=tuple(p for p in without(pairs) if _in_panel(screens, declared, p[0])),
+        in_panel=tuple(p for p in without(pairs) if in_panel(screens, declared, p[0])),
         group_choices=tuple(_group_choices(visit, declared, screens, group, pairs)),
         sort_choices=_sort_choices(declared, shown, query, pairs),
         views=views_of(declared, screens, "list", pairs),
@@ -393,13 +393,16 @@ def _searched(declared: DeclaredType) -> str:
     return ", ".join(labels) or str(_("a name"))
 
 
-def _in_panel(screens: Screens, declared: DeclaredType, parameter: str) -> bool:
+def in_panel(screens: Screens, declared: DeclaredType, parameter: str) -> bool:
+    """Whether the panel of filters has an input for a parameter."""
     return any(parameter.startswith(f"filter[{declared.fields[wire_name(c)].path}]") for c in screens.list.facets)
 
 
-def facets_of(cells: Cells, declared: DeclaredType, query: Query, pairs: Pairs) -> Iterable[Facet]:
+def facets_of(cells: Cells, declared: DeclaredType, query: Query, pairs: Pairs, *, url: str = "") -> Iterable[Facet]:
+    """The filters in force, each with the address of the page (the list, without ``url``) where it is gone."""
+    url = url or declared.url
     if query.text:
-        yield Facet(str(_("Text")), query.text, url_with(declared.url, without(pairs, "q")))
+        yield Facet(str(_("Text")), query.text, url_with(url, without(pairs, "q")))
     operators = {
         "ne": _("not"), "lt": "<", "lte": "≤", "gt": ">", "gte": "≥", "contains": _("has"), "starts": _("begins with"),
         "nin": _("none of"),
@@ -420,9 +423,9 @@ def facets_of(cells: Cells, declared: DeclaredType, query: Query, pairs: Pairs) 
         if len(values) > 3:
             text = str(_("any of {count}", count=len(values)))
         sign = str(operators.get(asked.operator, ""))
-        yield Facet(label, f"{sign} {text}".strip(), url_with(declared.url, without(pairs, *parameters)))
+        yield Facet(label, f"{sign} {text}".strip(), url_with(url, without(pairs, *parameters)))
     if query.archived != "without":
-        yield Facet(str(_("Bin")), str(_("shown")), url_with(declared.url, without(pairs, "archived")))
+        yield Facet(str(_("Bin")), str(_("shown")), url_with(url, without(pairs, "archived")))
 
 
 def _shown_value(cells: Cells, declared: DeclaredType, wire: str | None, part: Compare, value: Any) -> str:

@@ -493,7 +493,7 @@ def act(declared: DeclaredType, record_id: int, name: str) -> Response:
             if isinstance(found, Record):
                 ctx.session.flush()
                 target = f"{ctx.registry.record_type(type(found)).url}/{found.id}"
-            said = deed.said(ctx, record, found) if deed.said is not None else _("Done: {deed}", deed=deed.label)
+            said = deed.said(ctx, record, found) if deed.said is not None else _("“{deed}” is done", deed=deed.label)
             undo = f"{declared.url}/{record_id}/actions/{deed.undo}" if deed.undo else ""
             return redirect_with(target, Toast(str(said), undo))
     raise NotFound(_("There is no action {name} here.", name=name[:60]))
