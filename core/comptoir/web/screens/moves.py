@@ -129,7 +129,7 @@ def _form(
     stage = workflow.stage(visit.context, transition.target, record)
     errors = {v.field: str(v) for v in reversed(violations) if v.field}
     inputs = []
-    for number, made in enumerate(inputs_for(visit, declared, transition.asks, record)):
+    for number, made in enumerate(inputs_for(visit, declared, transition.takes, record)):
         options = _candidates(visit, declared, made.name) if made.kind == "reference" else made.options
         kind = "choice" if made.kind == "reference" and options else made.kind
         if kind == "choice" and options and options[0].value:
@@ -137,7 +137,7 @@ def _form(
         inputs.append(
             replace(
                 made, kind=kind, options=options, value=texts.get(made.name, made.value if kind != "choice" else ""), width=12,
-                required=True, error=errors.get(made.name, ""), autofocus=number == 0, key=f"move-{made.name}",
+                required=made.name in transition.asks, error=errors.get(made.name, ""), autofocus=number == 0, key=f"move-{made.name}",
             )
         )  # fmt: skip
     label = str(stage.label) if stage is not None else transition.target
