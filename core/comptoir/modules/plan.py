@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role
-from comptoir.contributions import Contribution, MenuItem, Panel, Report, RoleTemplate, Tab, Tile
+from comptoir.contributions import Contribution, MenuItem, Panel, RoleTemplate, Tab, Tile
 from comptoir.db.base import Base
 from comptoir.db.migrations import pending
 from comptoir.deployment import Deployment
@@ -23,6 +23,7 @@ from comptoir.registry.models import ModuleRow, State
 from comptoir.registry.registry import Registry, build_registry
 from comptoir.registry.schema import missing_migration
 from comptoir.registry.trial import try_out
+from comptoir.reports import Report
 
 SHOWN: tuple[tuple[Text, type[Contribution]], ...] = (
     (_("menu entries"), MenuItem),
@@ -134,7 +135,7 @@ def plan(
         with_module = build_registry(available, [*current, *modules])
         if action in ("enable", "resume"):
             _refuse_broken(after, modules)
-            _refuse_tableless(after, modules)
+            _refuse_tableless(connection, after, modules)
         small, large = (before, after) if action in ("enable", "resume") else (after, with_module)
         tables: dict[str, int] = {}
         kept: dict[str, int] = {}
@@ -259,9 +260,9 @@ def _refuse_broken(registry: Registry, names: Iterable[str]) -> None:
             raise PluginError(name, fault.reason)
 
 
-def _refuse_tableless(registry: Registry, names: Iterable[str]) -> None:
+def _refuse_tableless(connection: Connection, registry: Registry, names: Iterable[str]) -> None:
     for name in names:
-        if (fault := missing_migration(registry.plugins[name])) is not None:
+        if (fault := missing_migration(connection, registry.plugins[name])) is not None:
             raise PluginError(name, fault)
 
 

@@ -16,12 +16,14 @@ from sqlalchemy import select
 
 from comptoir.access.models import Role, RolePermission, Team, User, UserRole
 from comptoir.access.permissions import Actor, actor_of, raise_access_stamp
-from comptoir.access.teams import rebuild_closure, set_main_team
+from comptoir.access.teams import TEAMS, rebuild_closure, set_main_team
 from comptoir.access.users import add_user
 from comptoir.context import Context
+from comptoir.db.base import Base
 from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import enable_modules, initialise
 from comptoir.registry.discover import Available, discover_plugins, with_requirements
+from comptoir.registry.registry import build_registry
 from comptoir.settings import Settings, settings_from
 from comptoir.testing.postgres import fresh_database, template_database
 
@@ -56,6 +58,7 @@ def test_settings(url: str, folder: Path, **overrides: Any) -> Settings:
                 "name": "acme",
                 "database_url": url,
                 "data_dir": str(folder / "data"),
+                "country": "RO",
                 "timezone": "Europe/Bucharest",
                 "currency": "EUR",
             }
@@ -74,9 +77,13 @@ def copied_deployment(
     clock: Callable[[], dt.datetime],
     cache: Path,
     discover: Callable[[], dict[str, Available]] = discover_plugins,
+    unmigrated: bool = False,
     **overrides: Any,
 ) -> Iterator[Deployment]:
-    """A deployment with these modules enabled, on a copy of a database that was filled once for all tests."""
+    """A deployment with these modules enabled, on a copy of a database that was filled once for all tests.
+
+    With ``unmigrated`` the modules are made for the test and have no migrations: their tables are created of their models.
+    """
     key = _key(engine_name, modules, discover())
 
     def fill(url: str) -> None:
@@ -85,6 +92,10 @@ def copied_deployment(
             initialise(made)
             for name in with_requirements(discover(), modules):
                 import_module(discover()[name].target)  # one's own plugin need not be tried apart
+            if unmigrated:
+                found = build_registry(discover(), modules).plugins.values()
+                tables = [Base.metadata.tables[name] for plugin in found for name in plugin.tables]
+                Base.metadata.create_all(made.engine, tables=tables)
             if modules:
                 enable_modules(made, modules)
         finally:
@@ -161,8 +172,7 @@ class Stage:
                 custom={},
                 search_key="",
             )
-            ctx.session.add(row)
-            ctx.session.flush()
+            ctx.session.write([row], TEAMS)
             rebuild_closure(ctx.session)
             return row
 
@@ -177,11 +187,11 @@ class Stage:
     ) -> User:
         """A user with a role of their own that holds ``grants``: permission to scope."""
         with self.system() as ctx:
-            session = ctx.system_session
+            session = ctx.bookkeeping("test")
             row = add_user(session, name=name, email=email, password=PASSWORD if email else None, now=ctx.now())
             if team is not None:
                 row.team_id = team.id
-                session.flush()
+                session.write([row], TEAMS)
                 set_main_team(session, row)
             role = Role(name=f"role of {name} {row.id}")
             session.add(role)
@@ -196,8 +206,8 @@ class Stage:
     def actor(self, user: User) -> Actor:
         """The actor that a user is now."""
         with self.system() as ctx:
-            found = ctx.system_session.scalars(select(User).where(User.id == user.id)).one()
-            return actor_of(ctx.system_session, found, self.deployment.registry.permissions)
+            found = ctx.bookkeeping("test").scalars(select(User).where(User.id == user.id)).one()
+            return actor_of(ctx.bookkeeping("test"), found, self.deployment.registry.permissions)
 
     @contextmanager
     def acting(self, user: User, *, write: bool = True) -> Iterator[Context]:
