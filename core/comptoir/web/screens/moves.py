@@ -109,7 +109,7 @@ def _asked(
     values: dict[str, Any] = {}
     texts: dict[str, str] = {}
     violations: list[RuleViolation] = []
-    for name in transition.asks:
+    for name in transition.takes:
         text = request.form.get(name, "") or request.form.get(f"{name}.text", "")
         texts[name] = text
         value, problem = read_text(visit, declared.fields[name], text, name, declared)
