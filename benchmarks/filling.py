@@ -28,6 +28,7 @@ from comptoir.db.types import Json, fold
 from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import enable_modules, initialise
 from comptoir.records.history import HistoryEntry
+from comptoir.records.search import departures, mend
 from comptoir.settings import load_settings
 from comptoir_catalog.models import Product
 from comptoir_sales.models import Deal, PipelineStage
@@ -180,6 +181,7 @@ def fill(folder: Path, url: str, contacts: int) -> Filled:
         writer.write(Product, _products())
         writer.write_together(_contacts(contacts, owners))
         writer.write_together(_deals(contacts, owners, [tuple(row) for row in stages]))
+        writer.index()
         writer.finish()
     finally:
         deployment.close()
@@ -192,8 +194,7 @@ def _people(ctx: Context, deployment: Deployment) -> tuple[list[tuple[int, int]]
 
     def team(name: str, parent: int | None) -> Team:
         row = Team(name=name, parent_id=parent, created_at=now, updated_at=now, custom={}, search_key=fold(name))
-        session.add(row)
-        session.flush()
+        session.write([row], "benchmark")
         return row
 
     head = team("Sales", None)
@@ -306,6 +307,7 @@ class _Writer:
     """Writes rows with every column filled: `COPY` on PostgreSQL, many at a time on SQLite."""
 
     def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
         self._engine = deployment.engine.execution_options(**{WRITE: True})
         self._tables: set[Table] = set()
 
@@ -345,6 +347,13 @@ class _Writer:
                     ]
                 )
         cursor.close()
+
+    def index(self) -> None:
+        """Let the search find what no save has written."""
+        for declared in self._deployment.registry.record_types.values():
+            with self._deployment.system_context("benchmark") as ctx:
+                for departure in departures(ctx, declared):
+                    mend(ctx, departure)
 
     def finish(self) -> None:
         """Let the database know its rows: where its numbers go on, and how its values are spread."""

@@ -273,17 +273,39 @@ def phone(stand: Stand) -> Iterator[Result]:
 
 
 def search(stand: Stand) -> Iterator[Result]:
-    """A fragment of a word among all contacts."""
-    api = stand.api
+    """A fragment of a word among all contacts; fragments, rare and frequent, among the records of all types."""
+    api, browser = stand.api, stand.browser
+    promise = 50 if stand.filled.contacts >= 1_000_000 else 15
 
     def fragment() -> str:
         return f"{next(NUMBERS) * 37 % stand.filled.contacts:05d}@exa"
 
-    yield Result(
-        "search", stand.engine, "search for a fragment",
-        stand.compared("search", "", lambda: api(f"{CONTACTS}?q={fragment()}&fields=name"), None, None).value,
-        promise=50 if stand.filled.contacts >= 1_000_000 else None, note="promised at 1,000,000 contacts: 50 ms",
-    )  # fmt: skip
+    def everywhere(text: Callable[[], str]) -> Callable[[], object]:
+        return lambda: browser(f"/search?{urlencode({'q': text()})}", headers={"HX-Request": "true"})
+
+    for what, call in (
+        ("search for a fragment among contacts", lambda: api(f"{CONTACTS}?q={fragment()}&fields=name")),
+        ("search everywhere for a fragment", everywhere(fragment)),
+        (
+            "search everywhere for a frequent word",
+            everywhere(lambda: ("maria", "popescu", "office")[next(NUMBERS) % 3]),
+        ),
+        ("search everywhere for what is nowhere", everywhere(lambda: f"nowhere{next(NUMBERS)}")),
+    ):
+        found = stand.compared("search", what, call, None, None)
+        yield Result("search", stand.engine, what, found.value, promise=promise, processor=found.processor)
+
+
+def pages(stand: Stand) -> Iterator[Result]:
+    """Pages that everybody opens: the dashboard, the board, and a record page with everything on it."""
+    busy = min(BUSY_CONTACT, stand.filled.contacts)
+    for what, path, promise in (
+        ("dashboard", "/", 50),
+        ("board of deals", "/sales/deals/board", 60),
+        ("record page whole", f"/base/contacts/{busy}?whole=1", 30),
+    ):
+        found = stand.compared("pages", what, lambda path=path: stand.browser(path), None, None, times=2)  # type: ignore[misc]
+        yield Result("pages", stand.engine, what, found.value, promise=promise, processor=found.processor)
 
 
 def aggregate(stand: Stand) -> Iterator[Result]:
@@ -498,6 +520,7 @@ MEASURES: dict[str, Callable[[Stand], Iterator[Result]]] = {
     "write": write,
     "phone": phone,
     "search": search,
+    "pages": pages,
     "aggregate": aggregate,
     "memory": memory,
     "throughput": throughput,

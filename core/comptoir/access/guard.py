@@ -96,10 +96,16 @@ class Through:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Rows that point at any record by (type, id), one that the user may see; writing asks for no more."""
+    """Rows that point at any record by (type, id), one that the user may see; writing asks for no more.
+
+    `owner_column` and `team_column` are copies of the record's own: they pass over foreign rows without a look at the
+    record, which still decides.
+    """
 
     type_column: str = "record_type"
     id_column: str = "record_id"
+    owner_column: str | None = None
+    team_column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +256,8 @@ class Policy:
                 if action == INSERT:  # who may create a record creates its lines with it
                     return or_(changed, self._seen(row.c[column], parent_name, INSERT, depth))
                 return changed
-            case Attached(type_column, id_column):
-                return self._attached(row.c[type_column], row.c[id_column], depth)
+            case Attached():
+                return self._attached(rule, row, depth)
             case Where(_, builder):
                 return builder(row)
             case And(rules):
@@ -272,9 +278,8 @@ class Policy:
             *(self.condition(rule.rule_for(each), parent, name, each, depth + 1) for each in wanted),
         )
 
-    def _attached(
-        self, type_column: ColumnElement[Any], id_column: ColumnElement[Any], depth: int
-    ) -> ColumnElement[bool]:
+    def _attached(self, attached: Attached, row: FromClause, depth: int) -> ColumnElement[bool]:
+        type_column, id_column = row.c[attached.type_column], row.c[attached.id_column]
         open_types = []
         ruled = []
         for type_name, table_name in sorted(self._records.items()):
@@ -284,10 +289,23 @@ class Policy:
             if self._is_everything(rule.read, table_name, READ):
                 open_types.append(type_name)
             else:
-                ruled.append(and_(type_column == type_name, self._seen(id_column, table_name, READ, depth)))
+                likely = self._likely(attached, rule.read, row)
+                ruled.append(and_(type_column == type_name, likely, self._seen(id_column, table_name, READ, depth)))
         if open_types:
             ruled.append(type_column.in_(open_types))
         return or_(false(), *ruled)
+
+    def _likely(self, attached: Attached, rule: Rule, row: FromClause) -> ColumnElement[bool]:
+        """What the row's copies of owner and team say of the record's rule, where they say anything."""
+        match rule:
+            case Own("owner_id") if attached.owner_column is not None:
+                return row.c[attached.owner_column] == me()
+            case Team("owner_id", "team_id") if attached.owner_column is not None and attached.team_column is not None:
+                return or_(row.c[attached.owner_column] == me(), row.c[attached.team_column].in_(self._teams()))
+            case And(rules):
+                return and_(true(), *(self._likely(attached, part, row) for part in rules))
+            case _:
+                return true()
 
     def _teams(self) -> Select[Any]:
         closure = self.metadata.tables["core_team_closure"].alias()
@@ -328,7 +346,7 @@ class Policy:
                     found.add(column)
                 case Team(owner_column, team_column):
                     found.update((owner_column, team_column))
-                case Attached(type_column, id_column):
+                case Attached(type_column, id_column, _, _):
                     found.update((type_column, id_column))
                 case And(rules):
                     pending.extend((each, action) for each in rules)

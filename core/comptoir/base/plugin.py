@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from comptoir.base import demo, models, screens, services
+from comptoir.base import models, screens, services
 from comptoir.toolkit import (
     Action,
     Base,
@@ -104,6 +104,8 @@ def contribute_tiles() -> list[Tile]:
 
 @hookimpl
 def seed_demo(ctx: Context) -> None:
+    from comptoir.base import demo  # needed once, and large
+
     demo.create_contacts(ctx)
 
 

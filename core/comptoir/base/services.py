@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select, union
 
 from comptoir.base.models import (
     Appointment,
@@ -66,12 +66,13 @@ def duplicates_of(ctx: Context, contact: Contact) -> Sequence[Contact]:
     """Other contacts with the same name but for case and accents, or sharing a number or address; at most ten."""
     numbers = [line.number for line in contact.phones]
     addresses = [line.address_key for line in contact.emails]
-    alike = [Contact.name_key == fold(contact.name)]
+    # three look-ups, each by its own index: joined by OR they would read every contact
+    alike = [select(Contact.id).where(Contact.name_key == fold(contact.name))]
     if numbers:
-        alike.append(Contact.id.in_(select(ContactPhone.contact_id).where(ContactPhone.number.in_(numbers))))
+        alike.append(select(ContactPhone.contact_id).where(ContactPhone.number.in_(numbers)))
     if addresses:
-        alike.append(Contact.id.in_(select(ContactEmail.contact_id).where(ContactEmail.address_key.in_(addresses))))
-    found = _found(ctx, or_(*alike), limit=11)
+        alike.append(select(ContactEmail.contact_id).where(ContactEmail.address_key.in_(addresses)))
+    found = _found(ctx, Contact.id.in_(union(*alike)), limit=11)
     return [other for other in found if other is not contact][:10]
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from comptoir.db.base import Base
 from comptoir.db.fields import fields_of
 from comptoir.db.record import Extension, Line, Record
+from comptoir.db.search import entry_of, write_entries
 from comptoir.errors import WriteRefused
 from comptoir.i18n import _
 
@@ -92,6 +93,7 @@ class RecordSession(Session):
         self.add_all(kept)
         with self.announced(dict.fromkeys(kept, ANY)):
             self.flush()
+        write_entries(self.connection(), [entry_of(type(row), row) for row in kept if isinstance(row, Record)])
 
     def flush(self, objects: Any = None) -> None:
         """Write what was announced; raises `WriteRefused` for record state that was not, before anything is written."""

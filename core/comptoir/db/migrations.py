@@ -1,4 +1,7 @@
-"""One Alembic history and version table per plugin; all of one change runs in one transaction under one lock."""
+"""One Alembic history and version table per plugin; all of one change runs in one transaction under one lock.
+
+Alembic is imported where it works: a process that serves never needs it.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
-from alembic.config import Config
-from alembic.operations import Operations
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
 from comptoir.db.base import Base
@@ -27,6 +24,9 @@ from comptoir.errors import ComptoirError
 from comptoir.i18n import _
 from comptoir.kinds import Id
 from comptoir.kinds.columns import Json, UtcDateTime
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 LOCK = zlib.crc32(b"comptoir.migrate")
 PREFIX = "alembic_version_"
@@ -87,6 +87,9 @@ def record_tables() -> frozenset[str]:
 
 def add_shared_columns(connection: Connection, tables: Iterable[str], shared: Sequence[Columns] = SHARED) -> None:
     """Give the record tables among these the shared columns that have come since they were made."""
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
     operations = Operations(MigrationContext.configure(connection))
     inspector = sa.inspect(connection)
     for table in sorted(record_tables().intersection(tables)):
@@ -111,6 +114,9 @@ class Unit:
 
     def script(self) -> ScriptDirectory:
         """The revisions below the folder."""
+        from alembic.config import Config
+        from alembic.script import ScriptDirectory
+
         config = Config()
         config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
@@ -163,6 +169,9 @@ def remove(connection: Connection, unit: Unit) -> None:
 
 
 def _run(connection: Connection, unit: Unit, steps: Callable[[ScriptDirectory], Any]) -> None:
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+
     script = unit.script()
     with EnvironmentContext(Config(), script, fn=steps(script)) as environment:
         environment.configure(
@@ -198,7 +207,10 @@ def _options(unit: Unit, connection: Connection) -> dict[str, Any]:
     def include_name(name: str | None, type_: str, _parents: Any) -> bool:
         return name in unit.tables if type_ == "table" else True
 
-    def include_object(_object: Any, name: str | None, type_: str, _reflected: bool, _other: Any) -> bool:
+    def include_object(declared: Any, name: str | None, type_: str, _reflected: bool, _other: Any) -> bool:
+        dialect = connection.dialect.name
+        if type_ == "index" and declared.info.get("dialect", dialect) != dialect:
+            return False  # an index of the other engine alone
         return name in unit.tables if type_ == "table" else True
 
     return {
@@ -214,12 +226,18 @@ def _options(unit: Unit, connection: Connection) -> dict[str, Any]:
 
 def differences(connection: Connection, unit: Unit) -> list[Any]:
     """Where the plugin's models and its tables in the database differ; empty when its migrations are complete."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
     context = MigrationContext.configure(connection, opts=_options(unit, connection))
     return list(compare_metadata(context, Base.metadata))
 
 
 def draft_revision(connection: Connection, unit: Unit) -> tuple[str, str]:
     """The bodies of ``upgrade`` and ``downgrade`` that would bring the tables in step with the models."""
+    from alembic.autogenerate import produce_migrations, render_python_code
+    from alembic.runtime.migration import MigrationContext
+
     context = MigrationContext.configure(connection, opts=_options(unit, connection))
     script = produce_migrations(context, Base.metadata)
     assert script.upgrade_ops is not None

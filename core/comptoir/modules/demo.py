@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from comptoir.access.permissions import Actor, system_actor
 from comptoir.context import Context
 from comptoir.db.gate import opened
+from comptoir.db.search import forget_entries
 from comptoir.deployment import Deployment
 from comptoir.edge import perform
 from comptoir.records.history import HistoryEntry
@@ -61,6 +62,7 @@ def remove_demo(deployment: Deployment) -> int:
                 chunk = ids[start : start + 500]
                 with opened("demonstration data"):
                     session.execute(delete(table).where(table.c.id.in_(chunk)))
+                forget_entries(session.connection(), record_type, chunk)
                 session.execute(
                     delete(HistoryEntry).where(
                         HistoryEntry.record_type == record_type, HistoryEntry.record_id.in_(chunk)

@@ -35,6 +35,9 @@ VOLATILE = frozenset(
 )
 """Tables that change by themselves while a deployment lives."""
 
+DERIVED = ("sqlite_", "core_search_fts")
+"""How tables begin that SQLite keeps for itself, the trigrams of the search among them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -71,7 +74,7 @@ def fingerprint(deployment: Deployment, *, excluding: str, registry: Registry | 
         links.setdefault(model.__tablename__, set()).add(field)
     with deployment.engine.connect() as connection:
         inspector = inspect(connection)
-        names = [n for n in sorted(inspector.get_table_names()) if n not in own and n != "sqlite_sequence"]
+        names = [n for n in sorted(inspector.get_table_names()) if n not in own and not n.startswith(DERIVED)]
         role = Base.metadata.tables["core_role"]
         roles = set(connection.scalars(select(role.c.id).where(role.c.template.startswith(f"{excluding}."))))
         return Fingerprint(
@@ -104,9 +107,9 @@ def _rows(connection: Connection, name: str, module: str, roles: set[int], links
 
 
 def _belongs_to(table: str, row: Any, module: str, roles: set[int]) -> bool:
-    """Whether a row of the core is about the module: its history, rights and roles, its demonstration marks."""
+    """Whether a row of the core is about the module: its history, search, rights and roles, its demonstration marks."""
     prefix = f"{module}."
-    if table in ("core_history", "core_demo_record"):
+    if table in ("core_history", "core_demo_record", "core_search"):
         return str(row["record_type"]).startswith(prefix)
     if table == "core_role":
         return row["id"] in roles

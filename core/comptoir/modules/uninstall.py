@@ -14,6 +14,7 @@ from comptoir.access.security_log import MODULE_CHANGED, record_event
 from comptoir.context import Context
 from comptoir.db.gate import opened
 from comptoir.db.migrations import remove
+from comptoir.db.search import SearchEntry
 from comptoir.deployment import Deployment
 from comptoir.errors import PluginError
 from comptoir.i18n import _
@@ -72,8 +73,9 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
 
 
 def _forget(session: Session, registry: Registry, name: str, types: Sequence[str]) -> None:
-    """Remove what the core keeps about a module's records: history, rights, demo marks, links from other records."""
+    """Remove what the core keeps about a module's records: history, search, rights, demo marks, links from other records."""
     session.execute(delete(HistoryEntry).where(HistoryEntry.record_type.in_(types)))
+    session.execute(delete(SearchEntry).where(SearchEntry.record_type.in_(types)))
     session.execute(delete(DemoRecord).where(DemoRecord.record_type.in_(types)))
     session.execute(delete(RolePermission).where(RolePermission.permission.startswith(f"{name}.", autoescape=True)))
     own_roles = select(Role.id).where(Role.template.startswith(f"{name}.", autoescape=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comptoir.access.guard import And, Everything, Nothing, Own, Policy, Rule, TableRule, Through, Where
+from comptoir.access.guard import And, Attached, Everything, Nothing, Own, Policy, Rule, TableRule, Through, Where
 from comptoir.access.guard import Team as TeamRule
 from comptoir.access.permissions import Grants
 from comptoir.db.base import Base
@@ -48,6 +48,8 @@ def _build(registry: Registry, grants: Grants) -> Policy:
             delete=_scope_rule(grants, "base.team.delete"),
             insert=grants.scope("base.team.create") is not None,
         ),
+        # what a record is found by is seen with the record
+        "core_search": TableRule(read=Attached(owner_column="owner_id", team_column="team_id")),
     }
     for model in registry.models:
         if model.__tablename__ in rules:

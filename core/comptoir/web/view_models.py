@@ -601,6 +601,8 @@ class Lane:
     asks: bool = False
     more: str = ""
     more_url: str = ""
+    next_url: str = ""
+    """The lane's next cards, where there are more."""
     new_url: str = ""
 
 
@@ -613,6 +615,8 @@ class BoardPage:
     query: str = ""
     search_hint: str = ""
     keep: tuple[tuple[str, str], ...] = ()
+    only: Lane | None = None
+    """The lane whose next cards were asked for, nothing else."""
     facets: tuple[Facet, ...] = ()
     saved: tuple[SavedView, ...] = ()
     views: tuple[Choice, ...] = ()
@@ -910,6 +914,8 @@ class SearchGroup:
     label: str
     hits: tuple[SearchHit, ...]
     rank: int = 3
+    count: str = ""
+    """``20+`` where there are more than anybody reads."""
 
 
 @dataclass(frozen=True, slots=True)

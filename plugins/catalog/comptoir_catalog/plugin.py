@@ -16,7 +16,7 @@ from comptoir.toolkit import (
     _,
     hookimpl,
 )
-from comptoir_catalog import demo, models, screens, services
+from comptoir_catalog import models, screens, services
 
 manifest = Manifest(_("Catalogue"), _("Products, units and price lists."), category="sales", icon="box")
 
@@ -60,6 +60,8 @@ def contribute_menu() -> list[MenuItem]:
 
 @hookimpl
 def seed_demo(ctx: Context) -> None:
+    from comptoir_catalog import demo  # needed once, and large
+
     demo.create_products(ctx)
 
 

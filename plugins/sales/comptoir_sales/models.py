@@ -255,7 +255,8 @@ class Deal(Record):
 
     __tablename__ = "sales_deal"
     __table_args__ = (
-        Index("ix_sales_deal_pipeline_stage", "pipeline_id", "stage"),
+        Index("ix_sales_deal_lane_updated", "pipeline_id", "stage", "updated_at"),
+        Index("ix_sales_deal_lane_closed", "pipeline_id", "stage", "closed_on"),
         Index("ix_sales_deal_outcome_closed", "outcome", "closed_on"),
         Index("ix_sales_deal_archived_updated", "archived_at", "updated_at"),
     )

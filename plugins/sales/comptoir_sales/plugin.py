@@ -27,7 +27,7 @@ from comptoir.toolkit import (
     _,
     hookimpl,
 )
-from comptoir_sales import demo, jobs, models, screens, services, tiles
+from comptoir_sales import jobs, models, screens, services, tiles
 
 manifest = Manifest(_("Sales"), _("Leads, deals, pipelines and their reports."), category="sales", icon="board")
 
@@ -145,6 +145,8 @@ def seed_module(ctx: Context) -> None:
 
 @hookimpl
 def seed_demo(ctx: Context) -> None:
+    from comptoir_sales import demo  # needed once, and large
+
     demo.create_sales(ctx)
 
 

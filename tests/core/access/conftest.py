@@ -15,6 +15,7 @@ from comptoir.access.users import add_user
 from comptoir.db.base import Base
 from comptoir.db.engine import WRITE, create_engine
 from comptoir.db.gate import RecordSession
+from comptoir.db.search import SearchEntry
 from comptoir.testing.postgres import PostgresUnavailable, fresh_database, server_url
 
 MONDAY = dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.UTC)
@@ -22,7 +23,7 @@ TABLES = [
     Base.metadata.tables[value.__tablename__]
     for value in vars(models).values()
     if isinstance(value, type) and issubclass(value, Base) and value.__module__ == models.__name__
-]
+] + [Base.metadata.tables[SearchEntry.__tablename__]]
 
 
 @pytest.fixture(autouse=True)

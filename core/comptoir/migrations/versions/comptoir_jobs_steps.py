@@ -10,7 +10,7 @@ from alembic import op
 from comptoir.db import types
 
 revision = "comptoir_jobs_steps"
-down_revision = "comptoir_security"
+down_revision = "comptoir_search"
 branch_labels = None
 depends_on = None
 

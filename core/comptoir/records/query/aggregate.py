@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from comptoir.i18n import _
 from comptoir.records.query import buckets
-from comptoir.records.query.compile import Builder, Shape, dialect_of, lower, lower_words, shapes_of
+from comptoir.records.query.compile import Builder, Shape, dialect_of, lower_query, shapes_of
 from comptoir.records.query.paths import Path, refuse, resolve, unknown
 from comptoir.records.query.tree import WITHOUT, Filter, Query
 from comptoir.texts import shown
@@ -147,8 +147,7 @@ def _execute(
     ctx: Context, declared: DeclaredType, query: Query, groups: Sequence[Group], figures: Sequence[Measure]
 ) -> Sequence[Any]:
     values: list[Any] = []
-    where = lower(ctx, declared, query.where, values)
-    words = lower_words(query.text, values)
+    where, words = lower_query(ctx, declared, query, values)
     dialect = dialect_of(ctx)
     zone = ctx.timezone if any(g.part and g.path.field.kind.zoned for g in groups) else ZoneInfo("UTC")
     shape = (

@@ -6,7 +6,6 @@ keys of a cache of statements, so that neither building nor compiling SQL is rep
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -33,11 +32,12 @@ from sqlalchemy import (
 )
 
 from comptoir.db.fields import fields_of
+from comptoir.db.search import Fragment, SearchEntry, have_planned_anew, holds, words_of
 from comptoir.db.types import fold
-from comptoir.i18n import _
-from comptoir.records.query.paths import Path, refuse, resolve
-from comptoir.records.query.tree import ONLY, WITH, All, Any_, Compare, Filter, Not
+from comptoir.records.query.paths import Path, resolve
+from comptoir.records.query.tree import ONLY, WITH, All, Any_, Compare, Filter, Not, Query
 from comptoir.records.query.values import check_operator, coerce
+from comptoir.records.query.words import conditions, shape_of, values_of, words_in
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -47,7 +47,6 @@ Shape = tuple[Any, ...]
 S = TypeVar("S")
 
 KEPT_SHAPES = 256
-MAX_WORDS = 10
 
 
 class Shapes:
@@ -143,8 +142,11 @@ def _lower_text(path: Path, operator: str, value: str, values: list[Any]) -> Sha
     folded = fold(value)
     if in_search_key(path) and folded:
         first = _leads_search_key(path)
+        words = words_of(folded)
+        has_grams = len(words) >= 3
+        values += [words] if has_grams else []
         values += [like(folded, start=start and first), like(folded, start=start)]
-        return ("folded", path.name)
+        return ("folded", path.name, has_grams)
     variants = {value.lower(), value.upper(), value.capitalize(), value.title()}
     patterns = sorted({like(variant.translate(_ASCII_LOWER), start=start) for variant in variants})
     values += patterns
@@ -162,31 +164,26 @@ def _leads_search_key(path: Path) -> bool:
     return leading is not None and leading.name == path.field.name
 
 
-TEL_ADDRESS = re.compile(r"\s*tel:([^;]*).*\Z", re.IGNORECASE | re.DOTALL)
-NUMBER_MARKS = {ord(mark): None for mark in "+()-./"}
+def lower_query(
+    ctx: Context, declared: DeclaredType, query: Query, values: list[Any]
+) -> tuple[Shape | None, Shape | None]:
+    """The shapes of a query's filter and of its words; their values are appended in that order."""
+    where = lower(ctx, declared, query.where, values)
+    words = words_in(query.text)
+    values += values_of(words or ())
+    if words is not None or _has_grams(where):
+        have_planned_anew(ctx.bookkeeping("search").connection())
+    return where, None if words is None else shape_of(words)
 
 
-def lower_words(text: str, values: list[Any]) -> Shape | None:
-    """The shape of a full-text search: every word somewhere in the search key; numbers also without their leading zeros."""
-    text = TEL_ADDRESS.sub(r"\1", text.replace("\x00", " "))
-    words = fold(text).split()
-    if not words:
-        return None
-    if len(words) > MAX_WORDS:
-        raise refuse("core.too_many_words", _("Look for at most {limit} words.", limit=MAX_WORDS), "q")
-    if len(number := "".join(words).translate(NUMBER_MARKS)) >= 6 and number.isdecimal() and number.isascii():
-        words = ["".join(words)]  # a telephone number as people write it
-    shape = []
-    for word in words:
-        spellings = {word}
-        # from abroad the zero in brackets is not dialled, except in Italy
-        for written in {word, word.replace("(0)", "")}:
-            bare = written.translate(NUMBER_MARKS)
-            if bare.isdecimal() and bare.isascii() and len(bare) >= 6:
-                spellings |= {bare, bare.lstrip("0") or bare}
-        values += [like(spelling) for spelling in sorted(spellings)]
-        shape.append(len(spellings))
-    return tuple(shape)
+def _has_grams(shape: Shape | None) -> bool:
+    match shape:
+        case ("folded", _, has_grams):
+            return bool(has_grams)
+        case ("not" | "all" | "any", *parts):
+            return any(map(_has_grams, parts))
+        case _:
+            return False
 
 
 # -- building -----------------------------------------------------------------------------------------------------------
@@ -273,14 +270,23 @@ class Builder:
         found: list[ColumnElement[bool]] = []
         if where is not None:
             found.append(self.condition(where))
-        key = self.declared.table.c.search_key
-        found += [
-            or_(*(key.like(self.value(String()), escape="\\") for _n in range(spellings))) for spellings in words or ()
-        ]
+        if words is not None:
+            entry = SearchEntry.__table__
+            found.append(self._entered(self.declared, self.declared.table, *conditions(entry, words, self.value)))
         archived_at = self.declared.table.c.archived_at
         if archived != WITH:
             found.append(archived_at.is_not(None) if archived == ONLY else archived_at.is_(None))
         return found
+
+    def _entered(
+        self, declared: DeclaredType, record: FromClause, *holding: ColumnElement[bool]
+    ) -> ColumnElement[bool]:
+        """Whether the record's entry in the search table fulfils the conditions."""
+        entry: Any = SearchEntry.__table__
+        kind = entry.c.record_type
+        if self.dialect == "sqlite":  # it must not begin with all entries of the type, by their index
+            kind = kind.concat("")
+        return record.c.id.in_(select(entry.c.record_id).where(kind == declared.name, *holding))
 
     def condition(self, shape: Shape, negated: bool = False) -> ColumnElement[bool]:
         """The SQL of a shape; a negation goes down to the comparisons, so that NULL never makes one unknown."""
@@ -323,9 +329,11 @@ class Builder:
                 lowered = func.lower(column)
                 return or_(*(lowered.like(self.value(String()), escape="\\") for _n in range(shape[2])))
             case "folded":
-                key = self._record(path).c.search_key.like(self.value(String()), escape="\\")
+                record, entry = self._record(path), SearchEntry.__table__
+                found = [self._entered(path.declared, record, holds(entry, self.value(Fragment())))] if shape[2] else []
+                key = record.c.search_key.like(self.value(String()), escape="\\")
                 exact = func.lower(column).like(self.value(String()), escape="\\")
-                return and_(key, or_(exact, self._beyond_ascii(column)))
+                return and_(*found, key, or_(exact, self._beyond_ascii(column)))
             case own:
                 return path.field.kind.condition(own, column, self.value, self.dialect)
 
@@ -352,4 +360,4 @@ class Builder:
         return not_(exists().where(row.c[line.__parent__] == record.c.id, *inner).correlate(record))
 
 
-__all__ = ["Builder", "Shape", "dialect_of", "like", "lower", "lower_words", "shapes_of"]
+__all__ = ["Builder", "Shape", "dialect_of", "like", "lower_query", "shapes_of"]

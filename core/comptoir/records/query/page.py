@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, inspect, or_, select
 
+from comptoir.access.guard import Policy, Through
 from comptoir.db.fields import fields_of
 from comptoir.records.query import cursor as cursors
-from comptoir.records.query.compile import Builder, Shape, dialect_of, lower, lower_words, shapes_of
+from comptoir.records.query.compile import Builder, Shape, dialect_of, lower_query, shapes_of
 from comptoir.records.query.parse import check_sortable
 from comptoir.records.query.paths import Path, names, resolve
 from comptoir.records.query.tree import Query
@@ -66,8 +67,7 @@ class Plan:
 def run(ctx: Context, declared: DeclaredType, query: Query, *, total: bool = True) -> Page:
     """The rows of a query that the actor may see; ``total`` counts them all, up to 10,000."""
     values: list[Any] = []
-    where = lower(ctx, declared, query.where, values)
-    words = lower_words(query.text, values)
+    where, words = lower_query(ctx, declared, query, values)
     sorts = _sorts(ctx, declared, query)
     filled = {f"v{number}": value for number, value in enumerate(values)}
     dialect = dialect_of(ctx)
@@ -140,8 +140,7 @@ def run(ctx: Context, declared: DeclaredType, query: Query, *, total: bool = Tru
 def count(ctx: Context, declared: DeclaredType, query: Query) -> tuple[int, bool]:
     """How many rows a query has, and whether counting stopped at 10,000."""
     values: list[Any] = []
-    where = lower(ctx, declared, query.where, values)
-    words = lower_words(query.text, values)
+    where, words = lower_query(ctx, declared, query, values)
     return _count(ctx, declared, where, words, query.archived, values)
 
 
@@ -354,7 +353,17 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
         statement = shapes_of(declared).get(("lines", path.key, tuple(readable)), build)
         held: dict[int, list[dict[str, Any]]] = defaultdict(list)
         if ids:
-            for parent, *cells in ctx.session.execute(statement, {"ids": ids}):
+            session = ctx.bookkeeping("lines") if _goes_with_record(ctx, declared, line) else ctx.session
+            for parent, *cells in session.execute(statement, {"ids": ids}):
                 held[parent].append(dict(zip(readable, cells, strict=True)))
         for row in rows:
             row[path.key] = held.get(row["id"], [])
+
+
+def _goes_with_record(ctx: Context, declared: DeclaredType, line: Any) -> bool:
+    """Whether a line is seen by whoever sees its record, whole; then of records just read under their rule, all lines are seen."""
+    policy: Policy | None = getattr(ctx.session.get_bind(), "policy", None)
+    if policy is None:
+        return True
+    rule = policy.rule_of(line.__tablename__)
+    return rule.read == Through(line.__parent__, declared.table.name) and not rule.hidden

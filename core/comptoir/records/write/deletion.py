@@ -16,6 +16,7 @@ from comptoir.db.record import Extension, Line, Record
 from comptoir.errors import Overtaken, RuleViolation
 from comptoir.i18n import _, ngettext
 from comptoir.records.history import entry_row, write_history
+from comptoir.records.search import forget
 from comptoir.records.write.refusal import gather
 from comptoir.records.write.save import ref_of, save
 from comptoir.values import FieldChange, RecordRef
@@ -184,6 +185,7 @@ def _remove(ctx: Context, batch: Sequence[Record]) -> None:
         ) from None
     except StaleDataError:
         raise Overtaken(_("Somebody changed or deleted it meanwhile. Load it again.")) from None
+    forget(ctx, refs)
     now = ctx.now()
     write_history(
         ctx,

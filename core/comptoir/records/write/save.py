@@ -18,6 +18,7 @@ from comptoir.errors import Conflict, NotAllowed, Overtaken
 from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
 from comptoir.records.history import entry_row, write_history
+from comptoir.records.search import index_changes
 from comptoir.records.write.checks import check
 from comptoir.records.write.refusal import put_back_when_refused
 from comptoir.records.write.stages import Chosen
@@ -56,8 +57,9 @@ def write_batch(
         _touch(ctx, changes)
         prepared = {change.record: _rows_of(change) for change in changes}
         moves = check(ctx, changes, chosen or {})
-        _flush(ctx, changes, prepared)
+    _flush(ctx, changes, prepared)
     refs = [ref_of(ctx, change.record, changed=_told_fields(change)) for change in changes]
+    index_changes(ctx, changes)
     moved = {move.record for move in moves}
     rows = [
         _history_row(ctx, ref, change, action or ("moved" if change.record in moved else None))

@@ -14,7 +14,7 @@ from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import ComptoirError, NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
-from comptoir.records.query import Compare, Filter, Query, aggregate, and_also, run
+from comptoir.records.query import Compare, Filter, Page, Query, aggregate, and_also, run
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens import lists, moves
@@ -22,14 +22,23 @@ from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wir
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import Action, BoardPage, Card, Choice, Lane, MoveForm, Toast
 
-CARDS = 30
+CARDS = 20
+"""So many cards of a lane come at once; the next ones when the last is scrolled into sight."""
 BOARD = "board"
+LANE, AFTER = "lane", "after"
+"""Parameters: one lane alone, from a cursor on."""
+
+
+NOTHING = Page([], None, False, None)
 
 
 def show(declared: DeclaredType) -> Response:
-    """The board, with the list's filters."""
+    """The board, with the list's filters; to a script the next cards of one lane."""
     visit = current_visit()
     visit.context.require(declared.permission("read"))
+    lane = request.args.get(LANE, "")
+    if lane and is_partial():
+        return part("records/_board.html", _board(visit, declared, lane))
     model = _board(visit, declared)
     plural = str(declared.declaration.plural)
     actions = []
@@ -39,7 +48,8 @@ def show(declared: DeclaredType) -> Response:
     return page("records/board.html", model, crumbs=[plural], actions=actions)
 
 
-def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
+def _board(visit: Visit, declared: DeclaredType, only: str = "") -> BoardPage:
+    """The page; with ``only`` no more than the next cards of that lane, and what their menus need."""
     ctx, registry = visit.context, visit.registry
     screens = registry.screens(declared)
     workflow = declared.declaration.workflow
@@ -48,7 +58,7 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
     pairs = [
         p
         for p in (lists.given_pairs() if request.method == "GET" else _pairs_of_form())
-        if p[0] not in ("sort", "page[size]")
+        if p[0] not in ("sort", "page[size]", LANE, AFTER)
     ]
     try:
         query = lists.parsed_query(visit, declared, screens, pairs)
@@ -63,22 +73,26 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
         narrowed = and_also(query.where, Compare(declared.fields[wire_name(group)].path, "eq", group_id))
     stages = workflow.stages(ctx, probe)
     permitted = _moves(visit, workflow, probe)
-    figures = _figures(visit, declared, workflow, screens, narrowed, query.text)
+    figures = {} if only else _figures(visit, declared, workflow, screens, narrowed, query.text)
     card_fields = _card_fields(visit, declared, screens)
     board = screens.board
     closed_on = wire_name(board.closed) if board is not None and board.closed is not None else "updated_at"
-    rows = {
-        stage.name: _rows(visit, declared, workflow, stage, narrowed, query.text, card_fields, closed_on)
+    after = request.args.get(AFTER) if only else None
+    found = {
+        stage.name: _rows(visit, declared, workflow, stage, narrowed, query.text, card_fields, closed_on, after)
         for stage in stages
+        if only in ("", stage.name)
     }
-    everything = [row for found in rows.values() for row in found]
+    if not found:
+        raise NotFound(_("There is no stage {stage} here.", stage=only[:60]))
+    everything = [row for rows in found.values() for row in rows.rows]
     fields = {name: declared.fields[name] for name in (*card_fields, "owner_id") if name in declared.fields}
     cells = Cells(visit, declared, look_up_titles(visit, wanted_titles(fields, everything)))
     total_name = wire_name(screens.board.total) if screens.board is not None and screens.board.total is not None else ""
     asks = {t.target for ts in permitted.values() for t in ts if t.asks}
     lanes = tuple(
-        _lane(visit, cells, declared, stage, rows[stage.name], figures.get(stage.name, {}), permitted.get(stage.name, ()),
-              card_fields, total_name, closed_on, asks=stage.name in asks)
+        _lane(visit, cells, declared, stage, found.get(stage.name, NOTHING), figures.get(stage.name, {}),
+              permitted.get(stage.name, ()), card_fields, total_name, closed_on, pairs, asks=stage.name in asks)
         for stage in stages
     )  # fmt: skip
     return BoardPage(
@@ -89,7 +103,8 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
         query=query.text,
         search_hint=str(_("Type to filter")),
         keep=tuple(p for p in pairs if p[0] != "q"),
-        facets=tuple(lists.facets_of(cells, declared, query, pairs)),
+        only=next((lane for lane in lanes if lane.key == only), None),
+        facets=() if only else tuple(lists.facets_of(cells, declared, query, pairs)),
         views=lists.views_of(declared, screens, "board", pairs),
         boards=boards,
         figures=_headline(visit, declared, stages, figures, total_name),
@@ -147,14 +162,14 @@ def _moves(visit: Visit, workflow: Workflow, probe: Record) -> dict[str, list[Tr
 
 def _rows(
     visit: Visit, declared: DeclaredType, workflow: Workflow, stage: Stage, narrowed: Filter | None, text: str,
-    card_fields: Sequence[str], closed_on: str,
-) -> list[dict[str, Any]]:  # fmt: skip
+    card_fields: Sequence[str], closed_on: str, after: str | None,
+) -> Page:  # fmt: skip
     where = and_also(narrowed, Compare(workflow.field, "eq", stage.name))
     wanted = [*card_fields, "owner_id", "updated_at", closed_on]
     wanted += [name for name in ("stage_since", "currency") if name in declared.fields]
     sort = f"-{closed_on}" if stage.closes else "-updated_at"
-    query = Query(where=where, text=text, fields=tuple(dict.fromkeys(wanted)), size=CARDS, sort=(sort,))
-    return run(visit.context, declared, query, total=False).rows
+    query = Query(where=where, text=text, fields=tuple(dict.fromkeys(wanted)), size=CARDS, sort=(sort,), after=after)
+    return run(visit.context, declared, query, total=False)
 
 
 def _card_fields(visit: Visit, declared: DeclaredType, screens: Any) -> list[str]:
@@ -184,15 +199,18 @@ def _figures(
 
 
 def _lane(
-    visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, rows: Sequence[dict[str, Any]], figures: dict[str, Any],
-    moves: Sequence[Transition], card_fields: Sequence[str], total_name: str, closed_on: str, *, asks: bool,
+    visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, found: Page, figures: dict[str, Any],
+    moves: Sequence[Transition], card_fields: Sequence[str], total_name: str, closed_on: str, pairs: lists.Pairs, *, asks: bool,
 ) -> Lane:  # fmt: skip
     formats = visit.formats
     count = int(figures.get("count", 0))
     total = figures.get(f"{total_name}:sum")
-    shown = tuple(_card(visit, cells, declared, stage, row, moves, card_fields, total_name, closed_on) for row in rows)
+    shown = tuple(
+        _card(visit, cells, declared, stage, row, moves, card_fields, total_name, closed_on) for row in found.rows
+    )
     path = declared.declaration.workflow.field if declared.declaration.workflow is not None else "stage"
     rest = count - len(shown)
+    following = [*pairs, (LANE, stage.name), (AFTER, found.next or "")]
     return Lane(
         key=stage.name,
         label=str(stage.label),
@@ -203,8 +221,9 @@ def _lane(
         note=str(_("newest first")) if stage.closes else "",
         probability=int(stage.probability) if stage.probability is not None else (0 if stage.won is False else (100 if stage.won else None)),
         outcome="" if not stage.closes else ("lost" if stage.won is False else "won"),
-        more=str(_("{count} more", count=formats.integer(rest))) if rest > 0 else "",
-        more_url=lists.url_with(declared.url, [(f"filter[{path}]", stage.name)]) if rest > 0 else "",
+        more=str(_("{count} more", count=formats.integer(rest))) if rest > 0 else str(_("Show everything")),
+        more_url=lists.url_with(declared.url, [(f"filter[{path}]", stage.name)]) if found.next else "",
+        next_url=lists.url_with(f"{declared.url}/board", following) if found.next else "",
         new_url="" if stage.closes or not visit.context.may(declared.permission("create")) else f"{declared.url}/new?{path}={stage.name}",
         asks=asks,
     )  # fmt: skip

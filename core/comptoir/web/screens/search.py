@@ -11,6 +11,8 @@ from comptoir.db.types import fold
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, run
+from comptoir.records.search import COUNTED, Found
+from comptoir.records.search import search as find
 from comptoir.web.frame import is_partial, navigation, page, part, settings_side
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import SearchGroup, SearchHit, SearchPage
@@ -18,8 +20,6 @@ from comptoir.web.view_models import SearchGroup, SearchHit, SearchPage
 pages = Blueprint("search", __name__)
 
 HITS = 5
-READ = 20
-"""How many rows are read to find the best among them."""
 DETAILS = ("city", "company", "email", "code", "number", "status")
 
 
@@ -70,16 +70,14 @@ def _places(visit: Visit) -> Iterator[SearchHit]:
 
 def _groups(visit: Visit, text: str) -> list[SearchGroup]:
     """What a text finds, the group with the best hit first."""
-    found = []
-    grants = visit.context.actor.grants
-    for declared in visit.registry.record_types.values():
-        if grants.scope(declared.permission("read")) is None or not any(f.search for f in declared.fields.values()):
-            continue
-        rows = _rows(visit, declared, text)
-        if rows:
+    groups = []
+    for found in find(visit.context, text, size=COUNTED):
+        declared = found.declared
+        if rows := _rows(visit, found, text):
             rank = _rank(str(rows[0].get(declared.title) or ""), text)
-            found.append(SearchGroup(str(declared.declaration.plural), _hits(visit, declared, rows), rank))
-    return sorted(found, key=lambda group: group.rank)
+            count = f"{found.count}+" if found.more else ""
+            groups.append(SearchGroup(str(declared.declaration.plural), _hits(visit, declared, rows), rank, count))
+    return sorted(groups, key=lambda group: group.rank)
 
 
 def _rank(title: str, text: str) -> int:
@@ -97,18 +95,15 @@ def _details(visit: Visit, declared: DeclaredType) -> list[str]:
     return [n for n in DETAILS if n in declared.fields and n not in hidden][:2]
 
 
-def _rows(visit: Visit, declared: DeclaredType, text: str) -> list[dict[str, Any]]:
-    """The best few rows; where more were found than were read, those whose title begins so are asked for by name."""
+def _rows(visit: Visit, found: Found, text: str) -> list[dict[str, Any]]:
+    """The best few rows of a type, read under its own rules."""
+    declared = found.declared
     kind = ["kind"] if "kind" in declared.fields else []
     fields = (declared.title, *_details(visit, declared), *kind)
-    rows = run(visit.context, declared, Query(text=text, fields=fields, size=READ), total=False).rows
-    ranks = {row["id"]: _rank(str(row.get(declared.title) or ""), text) for row in rows}
-    if len(rows) == READ and min(ranks.values()) > 1:
-        begins = Query(where=Compare(declared.title, "starts", text), fields=fields, size=HITS)
-        named = run(visit.context, declared, begins, total=False).rows
-        ranks |= {row["id"]: 1 for row in named}
-        rows = [*named, *(row for row in rows if row["id"] not in {n["id"] for n in named})]
-    return sorted(rows, key=lambda row: ranks[row["id"]])[:HITS]
+    query = Query(where=Compare("id", "in", found.ids), fields=fields, size=len(found.ids))
+    rows = {row["id"]: row for row in run(visit.context, declared, query, total=False).rows}
+    held = [rows[id_] for id_ in found.ids if id_ in rows]
+    return sorted(held, key=lambda row: _rank(str(row.get(declared.title) or ""), text))[:HITS]
 
 
 def _hits(visit: Visit, declared: DeclaredType, rows: Iterable[dict[str, Any]]) -> tuple[SearchHit, ...]:
