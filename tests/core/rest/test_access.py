@@ -229,11 +229,11 @@ def test_no_statement_writes_what_its_user_may_not_see(stage: Stage) -> None:
     ana = stage.user("Ana", administrator=True)
     with stage.acting(ana) as ctx:
         for column in ("email_key", "password_hash"):
-            with pytest.raises(AccessRefused, match=column):
+            with pytest.raises(AccessRefused, match=column), opened("test"):
                 ctx.session.execute(update(User).values({column: "x"}))
         ana = ctx.session.get_one(User, ana.id)
         ana.password_hash = "x"
-        with pytest.raises(AccessRefused, match="password_hash"):
+        with pytest.raises(AccessRefused, match="password_hash"), opened("test"):
             ctx.session.flush()
 
 
