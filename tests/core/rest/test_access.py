@@ -14,6 +14,7 @@ from comptoir.access.models import ApiToken, RolePermission, User
 from comptoir.access.permissions import raise_access_stamp
 from comptoir.access.sessions import open_session, sign_in
 from comptoir.access.tokens import revoke_token
+from comptoir.db.gate import opened
 from comptoir.testing.platform import PASSWORD, Clock, Stage
 
 OWN = {f"shop.order.{action}": "own" for action in ("read", "create", "write", "delete")}
