@@ -164,7 +164,8 @@ def _status(cells: Cells, declared: DeclaredType, record: Record) -> Cell | None
 def _meta(cells: Cells, declared: DeclaredType, record: Record) -> Iterator[MetaLine]:
     for name, icon in (("city", "pin"), ("country", "globe")):
         if name in declared.fields and getattr(record, name, None):
-            yield MetaLine(str(getattr(record, name)), icon)
+            cell = cells.cell(name, declared.fields[name], {name: getattr(record, name)})
+            yield MetaLine(cell.text, icon)
     for name in ("contact_id", "parent_id"):
         if name in declared.fields and getattr(record, name, None):
             cell = cells.cell(name, declared.fields[name], {name: getattr(record, name)})
