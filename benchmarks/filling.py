@@ -23,10 +23,12 @@ from comptoir.access.users import add_user
 from comptoir.base.models import Contact, ContactAddress, ContactEmail, ContactPhone, Interaction
 from comptoir.context import Context
 from comptoir.db.engine import WRITE
+from comptoir.db.gate import opened
 from comptoir.db.types import Json, fold
 from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import enable_modules, initialise
 from comptoir.records.history import HistoryEntry
+from comptoir.records.search import departures, mend
 from comptoir.settings import load_settings
 from comptoir_catalog.models import Product
 from comptoir_sales.models import Deal, PipelineStage
@@ -168,13 +170,18 @@ def fill(folder: Path, url: str, contacts: int) -> Filled:
         enable_modules(deployment, ["catalog", "sales"])
         with deployment.system_context("benchmark") as ctx:
             owners, token, session, csrf = _people(ctx, deployment)
-            stages = ctx.system_session.execute(
-                select(PipelineStage.code, PipelineStage.kind, PipelineStage.pipeline_id).order_by(PipelineStage.id)
-            ).all()
+            stages = (
+                ctx.bookkeeping("test")
+                .execute(
+                    select(PipelineStage.code, PipelineStage.kind, PipelineStage.pipeline_id).order_by(PipelineStage.id)
+                )
+                .all()
+            )
         writer = _Writer(deployment)
         writer.write(Product, _products())
         writer.write_together(_contacts(contacts, owners))
         writer.write_together(_deals(contacts, owners, [tuple(row) for row in stages]))
+        writer.index()
         writer.finish()
     finally:
         deployment.close()
@@ -183,12 +190,11 @@ def fill(folder: Path, url: str, contacts: int) -> Filled:
 
 def _people(ctx: Context, deployment: Deployment) -> tuple[list[tuple[int, int]], str, str, str]:
     """Three teams of sellers under one, and their manager; gives (user, team) of the sellers and the manager's keys."""
-    session, now = ctx.system_session, ctx.now()
+    session, now = ctx.bookkeeping("test"), ctx.now()
 
     def team(name: str, parent: int | None) -> Team:
         row = Team(name=name, parent_id=parent, created_at=now, updated_at=now, custom={}, search_key=fold(name))
-        session.add(row)
-        session.flush()
+        session.write([row], "benchmark")
         return row
 
     head = team("Sales", None)
@@ -301,6 +307,7 @@ class _Writer:
     """Writes rows with every column filled: `COPY` on PostgreSQL, many at a time on SQLite."""
 
     def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
         self._engine = deployment.engine.execution_options(**{WRITE: True})
         self._tables: set[Table] = set()
 
@@ -324,9 +331,10 @@ class _Writer:
         standards = {column.key: _standard(column) for column in table.columns}
         given = [name for name in standards if name != "id" or "id" in rows[0]]
         if connection.dialect.name == "sqlite":
-            connection.execute(
-                insert(table), [{name: row.get(name, standards[name]) for name in given} for row in rows]
-            )
+            with opened("filling a benchmark"):
+                connection.execute(
+                    insert(table), [{name: row.get(name, standards[name]) for name in given} for row in rows]
+                )
             return
         wrapped = {name for name in given if isinstance(table.c[name].type, Json)}
         cursor = connection.connection.cursor()
@@ -339,6 +347,13 @@ class _Writer:
                     ]
                 )
         cursor.close()
+
+    def index(self) -> None:
+        """Let the search find what no save has written."""
+        for declared in self._deployment.registry.record_types.values():
+            with self._deployment.system_context("benchmark") as ctx:
+                for departure in departures(ctx, declared):
+                    mend(ctx, departure)
 
     def finish(self) -> None:
         """Let the database know its rows: where its numbers go on, and how its values are spread."""

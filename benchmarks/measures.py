@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -273,17 +274,39 @@ def phone(stand: Stand) -> Iterator[Result]:
 
 
 def search(stand: Stand) -> Iterator[Result]:
-    """A fragment of a word among all contacts."""
-    api = stand.api
+    """A fragment of a word among all contacts; fragments, rare and frequent, among the records of all types."""
+    api, browser = stand.api, stand.browser
+    promise = 50 if stand.filled.contacts >= 1_000_000 else 15
 
     def fragment() -> str:
         return f"{next(NUMBERS) * 37 % stand.filled.contacts:05d}@exa"
 
-    yield Result(
-        "search", stand.engine, "search for a fragment",
-        stand.compared("search", "", lambda: api(f"{CONTACTS}?q={fragment()}&fields=name"), None, None).value,
-        promise=50 if stand.filled.contacts >= 1_000_000 else None, note="promised at 1,000,000 contacts: 50 ms",
-    )  # fmt: skip
+    def everywhere(text: Callable[[], str]) -> Callable[[], object]:
+        return lambda: browser(f"/search?{urlencode({'q': text()})}", headers={"HX-Request": "true"})
+
+    for what, call in (
+        ("search for a fragment among contacts", lambda: api(f"{CONTACTS}?q={fragment()}&fields=name")),
+        ("search everywhere for a fragment", everywhere(fragment)),
+        (
+            "search everywhere for a frequent word",
+            everywhere(lambda: ("maria", "popescu", "office")[next(NUMBERS) % 3]),
+        ),
+        ("search everywhere for what is nowhere", everywhere(lambda: f"nowhere{next(NUMBERS)}")),
+    ):
+        found = stand.compared("search", what, call, None, None)
+        yield Result("search", stand.engine, what, found.value, promise=promise, processor=found.processor)
+
+
+def pages(stand: Stand) -> Iterator[Result]:
+    """Pages that everybody opens: the dashboard, the board, and a record page with everything on it."""
+    busy = min(BUSY_CONTACT, stand.filled.contacts)
+    for what, path, promise in (
+        ("dashboard", "/", 50),
+        ("board of deals", "/sales/deals/board", 60),
+        ("record page whole", f"/base/contacts/{busy}?whole=1", 30),
+    ):
+        found = stand.compared("pages", what, lambda path=path: stand.browser(path), None, None, times=2)  # type: ignore[misc]
+        yield Result("pages", stand.engine, what, found.value, promise=promise, processor=found.processor)
 
 
 def aggregate(stand: Stand) -> Iterator[Result]:
@@ -294,6 +317,17 @@ def aggregate(stand: Stand) -> Iterator[Result]:
         "aggregate", f"{stand.filled.contacts:,} deals by stage and month",
         lambda: api(f"/api/v1/sales/deals/aggregate?{asked}"), lambda: bare("/pipeline"), 1.3, note="floor: the bare SQL", times=2,
     )  # fmt: skip
+
+
+def dashboard(stand: Stand) -> Iterator[Result]:
+    """The start page with every tile of sales, of all deals and of a month."""
+    browser, bare = stand.browser, stand.bare
+    for period in ("all", "month"):
+        yield stand.compared(
+            "dashboard", f"dashboard over {stand.filled.contacts:,} deals, {period}",
+            partial(browser, f"/?dashboard=1&period={period}"), lambda: bare("/pipeline"), None,
+            note="floor: one bare sum over all deals; the promise is 50 ms of processor time", times=2,
+        )  # fmt: skip
 
 
 def throughput(stand: Stand) -> Iterator[Result]:
@@ -498,7 +532,9 @@ MEASURES: dict[str, Callable[[Stand], Iterator[Result]]] = {
     "write": write,
     "phone": phone,
     "search": search,
+    "pages": pages,
     "aggregate": aggregate,
+    "dashboard": dashboard,
     "memory": memory,
     "throughput": throughput,
     "start": start,

@@ -128,6 +128,7 @@ MEANINGS = {
     "deployment.data_dir": "where files such as exports lie; default: `var/<name>`",
     "deployment.theme": "the folder of a theme; default: `default`",
     "deployment.language": "the language of whoever has chosen none; default: `en`",
+    "deployment.country": "two letters such as `RO`: whose telephone numbers are written without prefix; without it none are",
     "deployment.timezone": "by which days begin and jobs are due; default: `UTC`",
     "deployment.currency": "of amounts that name none; default: `EUR`",
     "entitlement.modules": "what administrators can enable; without it everything",
@@ -139,6 +140,7 @@ MEANINGS = {
     "server.proxies": "how many reverse proxies stand before it; default: 0",
     "server.workers": "how many web processes serve; default: 1",
     "server.https": "whether people come by https; default: false",
+    "server.require_versions": "whether the API changes a record only for who says which version they saw; default: false",
 }
 
 

@@ -131,13 +131,14 @@ FIRST_PARTY = [
     *(ROOT / "core/comptoir/base").rglob("*.py"),
     *(ROOT / "core/comptoir/registry").rglob("*.py"),
     *ROOT.glob("plugins/*/comptoir_*/**/*.py"),
+    *ROOT.glob("tests/core/*/deployed/**/*.py"),
 ]
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [page for page in DOCS.rglob("*.md") if page.name not in ("hooks.md", "toolkit.md")]
 USES = [path.read_text() for path in FIRST_PARTY] + [
     "\n".join(block for block in PYTHON.findall(page.read_text()) if "import" in block) for page in PAGES
 ]
-"""What is written on the toolkit: the core's own plugins, and the plugins that the pages of the documentation build."""
+"""What is written on the toolkit: our own plugins, those that tests deploy, and those that the documentation builds."""
 TESTS = [
     path.read_text()
     for path in (*ROOT.glob("tests/**/*.py"), *ROOT.glob("plugins/*/tests/*.py"))
@@ -159,11 +160,11 @@ def test_a_hook_is_used_by_somebody_of_us(name: str, hook: object) -> None:
 
 @pytest.mark.parametrize("name, hook", HOOKS, ids=[name for name, _hook in HOOKS])
 def test_a_hook_is_tested(name: str, hook: object) -> None:
-    assert name in RULES or any(re.search(rf"\b{name}\b", source) for source in TESTS)
+    assert name in RULES or any(re.search(rf"(?:\b|_){name}(?:\b|_)", source) for source in TESTS)
 
 
 @pytest.mark.parametrize("name", comptoir.toolkit.__all__)
 def test_a_name_of_the_toolkit_is_used_by_somebody_of_us(name: str) -> None:
-    assert any(re.search(rf"(?<![\w\"'.]){re.escape(name)}(?!\w)", source) for source in USES), (
+    assert any(re.search(rf"(?:\btoolkit\.|(?<![\w\"'.])){re.escape(name)}(?!\w)", source) for source in USES), (
         "give it a use of our own, or remove it"
     )

@@ -10,20 +10,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
-from comptoir.access.models import SystemAccess, Team, User
+from comptoir.access.models import Team, User
 from comptoir.access.permissions import Actor, system_actor
+from comptoir.access.security_log import ACTED_AS_SYSTEM, record_event
+from comptoir.db.gate import RecordSession, bulk, uses
 from comptoir.db.record import Public, Record
 from comptoir.errors import NotAllowed
 from comptoir.i18n import _
 from comptoir.settings import Settings
 
 if TYPE_CHECKING:
-    from comptoir.db.workflow import Transition
     from comptoir.values import RecordRef
-
 
 T = TypeVar("T")
 
@@ -52,14 +52,18 @@ class Registry(Protocol):
         """Scheduled jobs by name."""
 
     @property
-    def handlers(self) -> Mapping[str, Callable[..., Any]]:
-        """The functions of deferred work by name."""
+    def deferred_work(self) -> Mapping[str, Any]:
+        """Deferred work by name."""
 
     def record_type(self, key: str | type[Record]) -> Any:
         """The record type with this name or class; `NotFound` when its module is off."""
 
-    def target_of(self, table: str) -> Any:
-        """The record type that a reference to this table points at, or None."""
+    @property
+    def any_record_fields(self) -> Sequence[tuple[type[Any], str]]:
+        """The models with their fields that may point at a record of any type."""
+
+    def target_of(self, address: str) -> Any:
+        """The record type that a reference points at, by its table or its name, or None."""
 
     def table(self, name: str) -> Table:
         """A table by name."""
@@ -72,15 +76,18 @@ class Sessions(Protocol):
     """The two sessions of one transaction: a `comptoir.db.unit_of_work.UnitOfWork`, or part of a schema change."""
 
     @property
-    def system(self) -> Session:
+    def system(self) -> RecordSession:
         """The unrestricted session."""
 
     @property
-    def user(self) -> Session:
+    def user(self) -> RecordSession:
         """The session of the actor."""
 
     def savepoint(self) -> AbstractContextManager[None]:
         """A part of the work that is undone alone when it raises."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A part of the reading that may fail alone."""
 
 
 Outbox = Callable[[Session, str, str, Sequence[Any]], None]
@@ -90,8 +97,8 @@ Outbox = Callable[[Session, str, str, Sequence[Any]], None]
 class Context:
     """One actor within one unit of work.
 
-    ``session`` sees what the actor may see; ``system_session`` sees everything and shares the transaction.  Objects
-    loaded through one never go to the other.
+    ``session`` sees what the actor may see; `bookkeeping` sees everything and shares the transaction.  Objects loaded
+    through one never go to the other.
     """
 
     def __init__(
@@ -104,32 +111,73 @@ class Context:
         clock: Callable[[], dt.datetime],
         outbox: Outbox,
     ) -> None:
-        self.unit_of_work = unit_of_work
+        self._unit_of_work = unit_of_work
         self.registry = registry
         self.settings = settings
         self.actor = actor
         self._clock = clock
         self._outbox = outbox
         self._pending: dict[str, list[RecordRef]] = defaultdict(list)
-        self._moving: dict[int, Transition] = {}
+        self._kept: dict[Hashable, Any] = {}
+        self._reasons: set[str] = set()
         self._teams: dict[int, int | None] = {}
         self._known: dict[str, set[int]] = {}
-        self._computed: dict[Hashable, Any] = {}
 
     @property
-    def session(self) -> Session:
+    def session(self) -> RecordSession:
         """The actor's session: guarded for a user, unrestricted for the system."""
-        return self.unit_of_work.system if self.actor.is_system else self.unit_of_work.user
+        return self._unit_of_work.system if self.actor.is_system else self._unit_of_work.user
 
-    @property
-    def system_session(self) -> Session:
-        """The unrestricted session of the same transaction, for the core's own bookkeeping."""
-        return self.unit_of_work.system
+    def bookkeeping(self, reason: str) -> RecordSession:
+        """The unrestricted session of the same transaction, for what must be known whoever asks: taken names, stages, counters.
+
+        Each use is counted by its reason; where a user writes, the reasons stand in the audit.  Like every session it writes
+        no record past `save`, and what it loads never goes to the actor's session.
+        """
+        uses["bookkeeping", reason] += 1
+        if not self.actor.is_system:
+            self._reasons.add(reason)
+        return self._unit_of_work.system
+
+    @contextmanager
+    def bulk(self, reason: str) -> Iterator[None]:
+        """Let UPDATE statements on many records through in this block, within the actor's rules; the reason is audited.
+
+        No history, hook or version follows them; stages and what the server keeps are refused all the same.
+        """
+        self._reasons.add(reason)
+        with bulk(reason):
+            yield
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A part of the work that is undone alone when it raises."""
+        return self._unit_of_work.savepoint()
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A part of the reading that may fail alone, such as a panel of a page."""
+        return self._unit_of_work.reading()
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """A value that is worked out once in a unit of work, such as the rows of a small table."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        kept: T = self._kept[key]
+        return kept
+
+    def forget(self, key: Hashable) -> None:
+        """Work the value of `once` out again at the next question."""
+        self._kept.pop(key, None)
 
     @property
     def hooks(self) -> Any:
         """The hook relay of this generation."""
         return self.registry.hooks
+
+    @property
+    def cause(self) -> tuple[str, ...]:
+        """The deferred work under way and what led to it, the oldest first; empty where a person acts."""
+        cause: tuple[str, ...] = self._unit_of_work.system.info.get("cause", ())
+        return cause
 
     def now(self) -> dt.datetime:
         """The present moment in UTC; tests set it."""
@@ -196,24 +244,25 @@ class Context:
         return scope == "team" and record.team_id is not None and record.team_id in self.actor.team_ids
 
     def as_system(self, reason: str) -> Context:
-        """A context with every right in the same transaction; the reason is written to the audit."""
+        """A context with every right in the same transaction; the reason is written to the security log."""
         if self.actor.is_system:
             return self
-        self.system_session.execute(
-            insert(SystemAccess), [{"at": self.now(), "user_id": self.actor.id, "reason": reason[:255]}]
-        )
+        self._audit(reason)
         return self._twin(system_actor(self.actor.name))
+
+    def _audit(self, reason: str) -> None:
+        record_event(self._unit_of_work.system, ACTED_AS_SYSTEM, about=reason)
 
     def _twin(self, actor: Actor) -> Context:
         twin = Context(
-            unit_of_work=self.unit_of_work,
+            unit_of_work=self._unit_of_work,
             registry=self.registry,
             settings=self.settings,
             actor=actor,
             clock=self._clock,
             outbox=self._outbox,
         )
-        twin._pending = self._pending
+        twin._pending, twin._kept = self._pending, self._kept
         return twin
 
     # -- hooks ----------------------------------------------------------------------------------------------------------
@@ -229,36 +278,14 @@ class Context:
         self._pending[hook].extend(refs)
 
     def write_outbox(self) -> None:
-        """Store the pending deliveries; called by whoever commits the unit of work."""
+        """Store the pending deliveries, and why the rules were passed by; called by whoever commits the unit of work."""
         for hook, refs in self._pending.items():
             for implementation in getattr(self.hooks, hook).get_hookimpls():
-                self._outbox(self.system_session, hook, implementation.plugin_name, refs)
+                self._outbox(self._unit_of_work.system, hook, implementation.plugin_name, refs)
         self._pending.clear()
-
-    # -- a move in progress ------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def moving(self, record: Record, transition: Transition) -> Iterator[None]:
-        """Mark a record as going through a transition, so that `save` lets its stage change."""
-        self._moving[id(record)] = transition
-        try:
-            yield
-        finally:
-            del self._moving[id(record)]
-
-    def is_moving(self, record: Record) -> bool:
-        """Whether the record goes through a transition right now."""
-        return id(record) in self._moving
-
-    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """A value computed once in this context and then remembered; the key begins with the plugin's name.
-
-        ``as_system`` gives a context of its own, because its rights differ.
-        """
-        if key not in self._computed:
-            self._computed[key] = compute()
-        found: T = self._computed[key]
-        return found
+        for reason in sorted(self._reasons):
+            self._audit(reason)
+        self._reasons.clear()
 
     # -- small facts that saves need again and again ------------------------------------------------------------------------
 
@@ -267,7 +294,7 @@ class Context:
         if user_id == self.actor.id:
             return self.actor.team_id
         if user_id not in self._teams:
-            self._teams.update(self.system_session.execute(select(User.id, User.team_id)).all())
+            self._teams.update(self._unit_of_work.system.execute(select(User.id, User.team_id)).all())
             self._known["core_user"] = set(self._teams)
             self._teams.setdefault(user_id, None)
         return self._teams[user_id]
@@ -281,7 +308,7 @@ class Context:
         """The ids of all users or teams, which everyone may refer to."""
         if table not in self._known:
             model = {"core_user": User, "core_team": Team}[table]
-            self._known[table] = set(self.system_session.scalars(select(model.id)))
+            self._known[table] = set(self._unit_of_work.system.scalars(select(model.id)))
         return self._known[table]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from comptoir.access.permissions import Actor, system_actor
 from comptoir.context import Context, Sessions
 from comptoir.db.engine import create_engine
 from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import opened
 from comptoir.errors import ConfigurationError, Unavailable
 from comptoir.i18n import _
 from comptoir.jobs.outbox import deliver_later
 from comptoir.registry.discover import Available, discover_plugins
 from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
-from comptoir.registry.policies import policy_for
 from comptoir.registry.registry import Quarantined, Registry, build_registry
 from comptoir.registry.schema import outdated
 from comptoir.settings import Settings, load_settings
@@ -57,6 +57,7 @@ class Deployment:
         self._discover = discover
         self._building = threading.Lock()
         self._registry: Registry | None = None
+        self._with_paused: Registry | None = None
         self.build_fault: str | None = None
         """Why the newest generation could not be built, while the last good one serves."""
 
@@ -145,6 +146,18 @@ class Deployment:
             return built
         return build_registry(available, enabled, generation=number, set_aside={**found, **aside})
 
+    def registry_with_paused(self) -> Registry:
+        """A registry that knows the paused modules too, for reading and exporting what they keep; it serves no request."""
+        served = self.registry
+        if self._with_paused is None or self._with_paused.generation != served.generation:
+            with Session(self.engine) as session:
+                paused = session.scalars(select(ModuleRow.name).where(ModuleRow.state == State.PAUSED)).all()
+            names = [*(name for name in served.plugins if name != "base"), *paused]
+            self._with_paused = (
+                build_registry(self.available(), names, generation=served.generation) if paused else served
+            )
+        return self._with_paused
+
     def _report(self, registry: Registry) -> None:
         """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them."""
         faults = {name: (fault.phase, fault.reason) for name, fault in registry.quarantined.items()}
@@ -168,20 +181,16 @@ class Deployment:
 
     # -- units of work ----------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def context(self, actor: Actor, *, write: bool = True, registry: Registry | None = None) -> Iterator[Context]:
-        """A context for an actor; commits at the end of the block, rolls back when it raises."""
-        registry = registry or self.registry
-        policy = None if actor.is_system else policy_for(registry, actor.grants)
-        with UnitOfWork(self.engine, policy=policy, user_id=actor.id, write=write) as uow:
-            context = self.context_in(uow, actor, registry)
-            yield context
-            if write:
-                context.write_outbox()
+    def context(
+        self, actor: Actor, *, write: bool = True, registry: Registry | None = None
+    ) -> AbstractContextManager[Context]:
+        """A context for an actor in one try, for tests and a person at a prompt; all else goes through `edge.perform`."""
+        return opened(self, actor, write=write, registry=registry)
 
     def context_in(self, uow: Sessions, actor: Actor, registry: Registry | None = None) -> Context:
         """A context within a unit of work that somebody else commits (after `Context.write_outbox`)."""
-        uow.system.info["clock"] = self.clock  # deferred work is due by it
+        # deferred work is due by this clock; the security log names this actor
+        uow.system.info.update(clock=self.clock, actor=actor)
         return Context(
             unit_of_work=uow,
             registry=registry or self.registry,
@@ -191,6 +200,8 @@ class Deployment:
             outbox=deliver_later,
         )
 
-    def system_context(self, reason: str, *, write: bool = True, registry: Registry | None = None) -> Any:
-        """A context with every right, for jobs and the command line."""
+    def system_context(
+        self, reason: str, *, write: bool = True, registry: Registry | None = None
+    ) -> AbstractContextManager[Context]:
+        """A context with every right in one try, as `context`."""
         return self.context(system_actor(reason), write=write, registry=registry)

@@ -32,6 +32,10 @@ class RuleViolation(ComptoirError):
         self.field = field
         self.values = values
 
+    def at(self, field: str) -> RuleViolation:
+        """The same refusal, shown at this field."""
+        return RuleViolation(self.code, self.message, field=field, **self.values)
+
 
 class RuleViolations(ComptoirError):
     """All the violations of one change, gathered so that a person sees them together."""
@@ -83,11 +87,24 @@ class Conflict(ComptoirError):
         self.current = current or {}
 
 
+class Overtaken(Conflict):
+    """Another transaction was faster; the same work, begun anew, may succeed."""
+
+    code = "core.stale"
+
+
 class PreconditionFailed(Conflict):
     """``If-Match`` named a version that is no longer the current one."""
 
     status = 412
     code = "core.stale"
+
+
+class PreconditionRequired(ComptoirError):
+    """The deployment wants to know which version the caller has seen before it changes a record."""
+
+    status = 428
+    code = "core.version_required"
 
 
 class Unavailable(ComptoirError):
@@ -107,6 +124,12 @@ class SetAside(Unavailable):
     """A module does not run for now, and what belongs to it waits until it is mended."""
 
     code = "core.module_set_aside"
+
+
+class WriteRefused(ComptoirError):
+    """Code changed records past the one write path; nothing of it was kept."""
+
+    code = "core.write_refused"
 
 
 class PluginError(ComptoirError):

@@ -41,6 +41,11 @@ def _translations(language: str) -> _gettext.NullTranslations:
     return chain
 
 
+def current_language() -> str:
+    """The language in which lazy strings resolve now."""
+    return _language.get()
+
+
 @contextlib.contextmanager
 def speaking(language: str) -> Iterator[None]:
     """Resolve strings in ``language`` inside the block; an unknown language falls back to English."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.core import get_global
+
 from comptoir.errors import ConfigurationError
 from comptoir.i18n import LANGUAGES, _
 
@@ -20,12 +22,13 @@ SECTIONS: dict[str, dict[str, type]] = {
         "data_dir": str,
         "theme": str,
         "language": str,
+        "country": str,
         "timezone": str,
         "currency": str,
     },
     "entitlement": {"modules": list, "seats": int},
     "mail": {"smtp_url": str, "imap_url": str, "from": str},
-    "server": {"hosts": list, "proxies": int, "workers": int, "https": bool},
+    "server": {"hosts": list, "proxies": int, "workers": int, "https": bool, "require_versions": bool},
 }
 """Every key that may stand in the file, with its type."""
 
@@ -39,6 +42,8 @@ class Settings:
     data_dir: Path
     theme: str = "default"
     language: str = "en"
+    country: str | None = None
+    """The ISO 3166 code of the country whose telephone numbers are written without prefix; None where nobody said so."""
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     currency: str = "EUR"
     modules: tuple[str, ...] | None = None
@@ -48,6 +53,8 @@ class Settings:
     proxies: int = 0
     workers: int = 1
     https: bool = False
+    require_versions: bool = False
+    """Whether the API refuses to change a record without the version that the caller has seen."""
     mail: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
 
@@ -95,6 +102,11 @@ def settings_from(content: Mapping[str, Any], environment: Mapping[str, str], pa
         raise ConfigurationError(
             _("deployment.language is {value!r}; choose one of {known}.", value=language, known=", ".join(LANGUAGES))
         )
+    country = deployment.get("country")
+    if country is not None and not is_country(country):
+        raise ConfigurationError(
+            _("deployment.country is {value!r}; give two capital letters such as RO.", value=country)
+        )
     timezone = deployment.get("timezone", "UTC")
     try:
         zone = ZoneInfo(timezone)
@@ -113,6 +125,7 @@ def settings_from(content: Mapping[str, Any], environment: Mapping[str, str], pa
         data_dir=data_dir if data_dir.is_absolute() else root / data_dir,
         theme=deployment.get("theme", "default"),
         language=language,
+        country=country,
         timezone=zone,
         currency=currency,
         modules=tuple(entitlement["modules"]) if "modules" in entitlement else None,
@@ -121,9 +134,15 @@ def settings_from(content: Mapping[str, Any], environment: Mapping[str, str], pa
         proxies=server.get("proxies", 0),
         workers=server.get("workers", 1),
         https=server.get("https", False),
+        require_versions=server.get("require_versions", False),
         mail=merged.get("mail", {}),
         path=path,
     )
+
+
+def is_country(code: str) -> bool:
+    """Whether a text is the ISO 3166 code of a country."""
+    return code != "ZZ" and code in get_global("territory_languages")
 
 
 def _resolve_database_url(url: str, root: Path) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from comptoir import kinds
 from comptoir.access.guard import me as reader_id
 from comptoir.access.models import Team, User
 from comptoir.context import Context
 from comptoir.contributions import (
     Action,
+    Backoff,
     Board,
     Command,
+    Composer,
     Contribution,
     DeferredWork,
     Fact,
@@ -24,9 +27,7 @@ from comptoir.contributions import (
     Panel,
     Parameter,
     Permission,
-    Report,
-    ReportColumn,
-    ReportResult,
+    Progress,
     RoleTemplate,
     Route,
     Rules,
@@ -34,18 +35,26 @@ from comptoir.contributions import (
     ScreenAddition,
     Screens,
     Section,
+    Step,
+    Steps,
     Tab,
     Tile,
     View,
+    When,
 )
 from comptoir.db.base import Base
 from comptoir.db.fields import (
     Choice,
+    any_record,
     boolean,
     choice,
+    computed,
+    country,
     date,
     decimal,
+    duration,
     email,
+    field,
     integer,
     lines,
     long_text,
@@ -55,9 +64,12 @@ from comptoir.db.fields import (
     phone,
     reference,
     stage,
+    tags,
     text,
+    time_zone,
     url,
 )
+from comptoir.db.migrations import record_columns
 from comptoir.db.record import (
     Extension,
     Line,
@@ -70,18 +82,21 @@ from comptoir.db.record import (
     extends,
     record_name,
 )
-from comptoir.db.types import Json, UtcDateTime, fold
+from comptoir.db.types import Json, MoneyType, RecordRefType, UtcDateTime, fold
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import (
     NotAllowed,
     NotFound,
     RuleViolation,
     RuleViolations,
+    WriteRefused,
 )
+from comptoir.formats import Formats
 from comptoir.hookspecs.marker import hookimpl, hookspec
 from comptoir.i18n import LANGUAGES, Text, _, ngettext
 from comptoir.jobs.outbox import defer
 from comptoir.jobs.queue import Recoverable
+from comptoir.kinds import country_code
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
 from comptoir.records.query import (
@@ -100,11 +115,32 @@ from comptoir.records.query import (
     to_pairs,
     where,
 )
-from comptoir.records.write import archive, delete, move, restore, save
+from comptoir.records.write import archive, assign, delete, move, restore, save
 from comptoir.registry.people import give_role
+from comptoir.reports import (
+    Answer,
+    Average,
+    Count,
+    Dimension,
+    Figure,
+    Measure,
+    Median,
+    Period,
+    PeriodChange,
+    Pivot,
+    Ratio,
+    Report,
+    ReportColumn,
+    ReportResult,
+    Running,
+    Share,
+    Sum,
+    Weighted,
+    named_period,
+    run_pivot,
+)
 from comptoir.schedules import Daily, Every, Monthly, Weekly
 from comptoir.values import Amount, RecordRef
-from comptoir.web.formats import Formats
 
 if TYPE_CHECKING:
     from comptoir.web.session import Visit
@@ -127,8 +163,10 @@ __all__ = [
     "Extension",
     "Json",
     "Line",
+    "MoneyType",
     "Public",
     "Record",
+    "RecordRefType",
     "RecordType",
     "Scoped",
     "Stage",
@@ -138,24 +176,33 @@ __all__ = [
     "User",
     "UtcDateTime",
     "Workflow",
+    "any_record",
     "belongs_to",
     "boolean",
     "choice",
+    "computed",
+    "country",
     "date",
     "decimal",
+    "duration",
     "email",
     "extends",
+    "field",
     "integer",
+    "kinds",
     "lines",
     "long_text",
     "moment",
     "money",
     "percent",
     "phone",
+    "record_columns",
     "record_name",
     "reference",
     "stage",
+    "tags",
     "text",
+    "time_zone",
     "url",
 ]
 
@@ -172,8 +219,10 @@ __all__ += [
     "aggregate",
     "and_also",
     "archive",
+    "assign",
     "changes_of",
     "count",
+    "country_code",
     "defer",
     "delete",
     "fold",
@@ -194,8 +243,10 @@ __all__ += [
 # contributing: screens, rights, work
 __all__ += [
     "Action",
+    "Backoff",
     "Board",
     "Command",
+    "Composer",
     "Contribution",
     "Daily",
     "DeferredWork",
@@ -211,6 +262,7 @@ __all__ += [
     "Panel",
     "Parameter",
     "Permission",
+    "Progress",
     "Report",
     "ReportColumn",
     "ReportResult",
@@ -221,10 +273,13 @@ __all__ += [
     "ScreenAddition",
     "Screens",
     "Section",
+    "Step",
+    "Steps",
     "Tab",
     "Tile",
     "View",
     "Weekly",
+    "When",
     "hookimpl",
     "hookspec",
 ]
@@ -239,6 +294,27 @@ __all__ += [
     "redirect",
 ]
 
+# reporting: groupings, measures, pivots
+__all__ += [
+    "Answer",
+    "Average",
+    "Count",
+    "Dimension",
+    "Figure",
+    "Measure",
+    "Median",
+    "Period",
+    "PeriodChange",
+    "Pivot",
+    "Ratio",
+    "Running",
+    "Share",
+    "Sum",
+    "Weighted",
+    "named_period",
+    "run_pivot",
+]
+
 # errors, values, words
 __all__ += [
     "LANGUAGES",
@@ -250,6 +326,7 @@ __all__ += [
     "RuleViolation",
     "RuleViolations",
     "Text",
+    "WriteRefused",
     "_",
     "ngettext",
 ]

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from comptoir.base.models import Contact, Task
+from comptoir.deployment import Deployment
+from comptoir.errors import WriteRefused
+from comptoir.records.write import save
 from comptoir.registry.discover import Available, discover_plugins
 from comptoir.registry.registry import build_registry
 
@@ -49,6 +54,17 @@ REASONS = {
     "tab_on_nothing": "The tab tab_on_nothing.tab hangs on name, which is no reference",
     "template_elsewhere": "The template sales/box.html must lie in template_elsewhere/",
 }
+
+
+REFUSALS = {
+    "writes_unsaved": "sector changed without save",
+    "writes_by_statement": "Contact: records are changed with save; mark a statement on many of them with ctx.bulk",
+    "keeps_by_statement": "Contact.version is kept by the server",
+    "adds_to_the_session": "Task created without save",
+    "deletes_by_session": "deleted without delete",
+    "changes_in_a_check": "job_title changed without save",
+}
+"""Plugins that write past the one write path, with what they are told."""
 
 
 @pytest.fixture
@@ -124,7 +140,34 @@ def test_who_needs_a_broken_plugin_is_set_aside_too() -> None:
     assert list(registry.plugins) == ["base"]
 
 
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize("name", sorted(REFUSALS))
+def test_what_a_plugin_writes_past_the_writer_is_refused_by_name_and_nothing_stands(
+    name: str, deployment: Deployment
+) -> None:
+    registry = build_registry({**discover_plugins(), name: broken(name)}, [name])
+
+    def change_a_contact() -> None:
+        with deployment.system_context("test", registry=registry) as ctx:
+            contact = ctx.session.get_one(Contact, contact_id)
+            contact.name = "Mega Fruct SRL"
+            save(ctx, [contact])
+
+    with deployment.system_context("test") as ctx:
+        made = Contact(name="Mega Fruct")
+        save(ctx, [made])
+        contact_id = made.id
+    with pytest.raises(WriteRefused) as refusal:
+        change_a_contact()
+    assert REFUSALS[name] in str(refusal.value)
+    with deployment.system_context("test", write=False) as ctx:
+        assert [(c.name, c.sector, c.version) for c in ctx.session.scalars(select(Contact))] == [
+            ("Mega Fruct", None, 1)
+        ]
+        assert ctx.session.scalars(select(Task)).all() == []
+
+
 def test_every_broken_plugin_is_tried() -> None:
     folders = {path.name.removeprefix("comptoir_") for path in HERE.glob("comptoir_*")}
 
-    assert folders == set(REASONS)
+    assert folders == set(REASONS) | set(REFUSALS)

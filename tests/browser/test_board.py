@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.browser.conftest import STAGES, sign_in_again
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -54,15 +56,68 @@ def test_w_wins_a_deal(board: Page) -> None:
     lane(board, "won").locator("[data-card]").filter(has_text="Espresso line 2").wait_for()
 
 
-def test_l_asks_why_a_deal_was_lost(board: Page) -> None:
+def test_l_asks_why_a_deal_was_lost_and_suggests_no_answer(board: Page) -> None:
     card(board, "Espresso line 3").focus()
     board.keyboard.press("l")
-    dialog = board.get_by_role("dialog", name="Why was it lost?")
-    dialog.get_by_role("button", name="Mark as lost").click()
+    dialog = board.get_by_role("dialog", name="Move to Lost")
+    reason = dialog.get_by_label(re.compile("^Lost reason"))
+    assert reason.input_value() == ""
+    dialog.get_by_role("button", name="Move to Lost").click()
+    dialog.locator("[aria-invalid=true]").wait_for()
+    assert lane(board, "lost").locator("[data-card]").filter(has_text="Espresso line 3").count() == 0
+    reason.select_option("Price")
+    dialog.get_by_role("button", name="Move to Lost").click()
     lane(board, "lost").locator("[data-card]").filter(has_text="Espresso line 3").wait_for()
+    board.locator("[data-toast]").get_by_role("button", name="Undo").click()
+    lane(board, home_of("3")).locator("[data-card]").filter(has_text="Espresso line 3").wait_for()
 
 
-def test_the_menu_of_a_card_moves_it_too(board: Page) -> None:
+def home_of(number: str) -> str:
+    return STAGES[int(number) % 4]
+
+
+def test_a_question_that_is_not_answered_leaves_the_card_where_it_was(board: Page) -> None:
+    card(board, "Espresso line 5").drag_to(lane(board, "lost").locator("[data-lane-list]"))
+    dialog = board.get_by_role("dialog", name="Move to Lost")
+    dialog.get_by_role("link", name="Keep as it is").click()
+    dialog.wait_for(state="detached")
+    assert home(board, "Espresso line 5") == home_of("5")
+
+
+def test_one_menu_serves_every_card(board: Page) -> None:
+    assert board.locator("[data-move-menu]").count() == 1
     card(board, "Espresso line 4").get_by_role("button", name="Move").click()
     board.locator("[data-move-menu]:popover-open").get_by_role("button", name="Negotiation").click()
     lane(board, "negotiation").locator("[data-card]").filter(has_text="Espresso line 4").wait_for()
+
+
+def test_offline_the_card_goes_back_and_it_is_said(board: Page) -> None:
+    board.context.set_offline(True)
+    card(board, "Espresso line 9").drag_to(lane(board, "negotiation").locator("[data-lane-list]"))
+    board.locator("[data-toast]").filter(has_text="no connection").wait_for()
+    assert home(board, "Espresso line 9") == home_of("9")
+    board.context.set_offline(False)
+    card(board, "Espresso line 9").drag_to(lane(board, "negotiation").locator("[data-lane-list]"))
+    lane(board, "negotiation").locator("[data-card]").filter(has_text="Espresso line 9").wait_for()
+
+
+def test_whose_session_ended_signs_in_again_and_the_card_moves(board: Page) -> None:
+    board.context.clear_cookies()
+    card(board, "Espresso line 10").drag_to(lane(board, "won").locator("[data-lane-list]"))
+    sign_in_again(board)
+    lane(board, "won").locator("[data-card]").filter(has_text="Espresso line 10").wait_for()
+
+
+def test_a_deal_is_lost_and_taken_up_again_on_its_own_page(page: Page) -> None:
+    page.goto("/sales/deals?q=Espresso line 11")
+    page.locator("a.name").first.click()
+    stages = page.get_by_role("form", name="Stages")
+    stages.get_by_role("button", name="Lost").click()
+    dialog = page.get_by_role("dialog", name="Move to Lost")
+    dialog.get_by_label(re.compile("^Lost reason")).select_option("Price")
+    dialog.get_by_role("button", name="Move to Lost").click()
+    stages.locator("[aria-current=step]").filter(has_text="Lost").wait_for()
+    stages.get_by_role("button", name="Prospecting").click()
+    stages.locator("[aria-current=step]").filter(has_text="Prospecting").wait_for()
+    page.locator("[data-toast]").get_by_role("button", name="Undo").click()
+    stages.locator("[aria-current=step]").filter(has_text="Lost").wait_for()

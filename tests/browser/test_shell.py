@@ -18,6 +18,11 @@ PAGES = ("/", "/base/contacts", "/base/contacts/1", "/base/contacts/1/edit", "/b
 
 CHECK = "async () => (await axe.run()).violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`)"
 
+NAMELESS = """() => [...document.querySelectorAll("a[href], button")].filter((e) => {
+  const box = e.getBoundingClientRect();
+  return box.width && box.height && !(e.getAttribute("aria-label") || e.title || e.innerText.trim());
+}).map((e) => e.outerHTML.slice(0, 120))"""
+
 
 def test_the_palette_jumps_to_pages_and_records(page: Page) -> None:
     page.goto("/")
@@ -26,6 +31,58 @@ def test_the_palette_jumps_to_pages_and_records(page: Page) -> None:
     page.locator("#palette-hits a", has_text="Cafeneaua Veche").wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/base/contacts/\d+"))
+
+
+def test_whoever_is_faster_than_the_answer_gets_its_first_hit(page: Page) -> None:
+    page.goto("/")
+    page.route(re.compile(r"/search\?q="), slowly)
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Search").press_sequentially("veche")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/base/contacts/\d+"))
+    page.get_by_role("heading", level=2, name="Cafeneaua Veche").wait_for()
+
+
+def slowly(route: Any) -> None:
+    """Pass a request on after the page has had time to do something hasty."""
+    route.request.frame.page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+    route.continue_()
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [("new deal", r"/sales/deals/new$"), ("jobs", r"/settings/jobs$"), ("win rate", r"/reports/sales.win_rate$")],
+)
+def test_the_palette_knows_what_to_do_and_where_to_go(page: Page, typed: str, address: str) -> None:
+    page.goto("/base/contacts")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Search").press_sequentially(typed)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(address))
+
+
+def test_the_palette_presses_the_buttons_of_the_page_below(page: Page) -> None:
+    page.goto("/sales/deals?q=Espresso line 6")
+    page.locator("a.name").first.click()
+    page.wait_for_url(re.compile(r"/sales/deals/\d+$"))
+    page.locator("html.js").wait_for()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Search").press_sequentially("lost")
+    page.locator("#palette-hits .mi.is-on").filter(has_text="Lost").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog", name="Move to Lost").wait_for()
+
+
+def test_the_palette_offers_what_one_saw_lately(page: Page) -> None:
+    page.goto("/base/contacts/3")
+    title = page.get_by_role("heading", level=2).first.inner_text()
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    page.locator("#palette-hits .mi.is-on").filter(has_text=title).wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/base/contacts/3$"))
 
 
 def test_the_chosen_theme_is_kept(page: Page) -> None:
@@ -81,6 +138,46 @@ def test_every_page_passes_the_accessibility_rules(page: Page) -> None:
         page.evaluate(rules)
         found += [(path, line) for line in page.evaluate(CHECK)]
     assert found == []
+
+
+def test_every_button_has_a_name_whatever_the_width(page: Page) -> None:
+    nameless = []
+    for width in (1440, 1024, 375):
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in PAGES:
+            page.goto(path)
+            nameless += [(width, path, html) for html in page.evaluate(NAMELESS)]
+    assert nameless == []
+
+
+def test_the_list_of_deals_fits_its_page(page: Page) -> None:
+    page.goto("/sales/deals")
+    assert (
+        page.evaluate(
+            "(() => { const l = document.querySelector('.lst .scroll'); return l.scrollWidth - l.clientWidth; })()"
+        )
+        == 0
+    )
+
+
+def test_on_a_phone_a_note_is_one_tap_away(phone: Page) -> None:
+    phone.goto("/base/contacts/1")
+    phone.get_by_role("link", name="Write").click()
+    phone.keyboard.type("They called back.")
+    phone.get_by_role("button", name="Save note").click()
+    phone.locator("#timeline").get_by_text("They called back.").first.wait_for(state="attached")
+
+
+def test_a_toast_does_not_cover_the_bar_of_selected_rows(page: Page) -> None:
+    page.goto("/sales/deals")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    bar = page.locator("[data-bulk]").bounding_box()
+    page.evaluate("document.dispatchEvent(new CustomEvent('toast', { detail: { text: 'Saved' } }))")
+    toast = page.locator("[data-toast]").bounding_box()
+    assert bar is not None
+    assert toast is not None
+    assert toast["y"] + toast["height"] <= bar["y"]
 
 
 def test_no_page_scrolls_sideways_on_a_phone(phone: Page) -> None:

@@ -119,7 +119,7 @@ def use(deployment: Deployment, model: Model, count: Iterator[int]) -> None:
 
 def check_agreement(deployment: Deployment, model: Model) -> None:
     with deployment.system_context("look", write=False) as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("test")
         held = {name: str(state.value) for name, state in states(session).items() if name != "base"}
         permissions = set(session.scalars(select(RolePermission.permission)))
         templates = [template for template in session.scalars(select(Role.template)) if template]
@@ -168,7 +168,7 @@ def test_any_sequence_keeps_everything_outside_as_it_was(deployment: Deployment,
 def picture(deployment: Deployment) -> dict[str, Any]:
     taken = fingerprint(deployment, excluding="nothing")
     with deployment.system_context("look", write=False) as ctx:
-        rights = ctx.system_session.execute(
+        rights = ctx.bookkeeping("test").execute(
             select(Role.name, RolePermission.permission, RolePermission.scope).join(
                 RolePermission, RolePermission.role_id == Role.id
             )

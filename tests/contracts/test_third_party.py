@@ -68,7 +68,7 @@ def tables(deployment: Deployment) -> set[str]:
 
 def roles(deployment: Deployment) -> set[str]:
     with deployment.system_context("look", write=False) as ctx:
-        return {role.name for role, _holders in list_roles(ctx.system_session)}
+        return {role.name for role, _holders in list_roles(ctx.bookkeeping("test"))}
 
 
 def surface(deployment: Deployment) -> dict[str, set[str]]:
@@ -248,7 +248,7 @@ def test_uninstalled_it_leaves_no_trace_and_its_data_in_a_file(
         contact_id, version = contact.id, contact.version
         save(ctx, [Reward(reason="First order", contact_id=contact_id, points=800)])
     with deployment.system_context("grant") as ctx:
-        role = ctx.system_session.scalars(select(Role).where(Role.template == "loyalty.keeper")).one()
+        role = ctx.bookkeeping("test").scalars(select(Role).where(Role.template == "loyalty.keeper")).one()
         assert role.name == "Keeper of rewards"
     run_pending(deployment)
 

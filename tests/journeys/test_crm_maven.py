@@ -241,7 +241,7 @@ def test_the_dashboard_shows_the_true_figures(site: FlaskClient, truths: dict[st
     ],
 )
 def test_the_ranking_shows_the_true_values(site: FlaskClient, truths: dict[str, Any], by: str, truth: str) -> None:
-    shown = words_of(site, f"/reports/sales.ranking?by={by}")
+    shown = words_of(site, f"/reports/sales.ranking?rows={by}")
     for name, value in truths[truth].items():
         assert re.search(rf"{name} [\d,]+ [\d,]+ [\d.]+% €{value:,}", shown), name
 
@@ -277,7 +277,7 @@ def test_the_api_gives_the_true_figures(site: FlaskClient, truths: dict[str, Any
 def content_of(deployment: Deployment) -> dict[str, Any]:
     """Versions and sizes that any change would alter."""
     with deployment.system_context("compare", write=False) as ctx:
-        session = ctx.system_session
+        session = ctx.bookkeeping("test")
         found: dict[str, Any] = {}
         for name in ("core_team", "core_user", "base_contact", "catalog_product", "sales_deal"):
             table = Base.metadata.tables[name]

@@ -40,12 +40,13 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.engine import Compiled
-from sqlalchemy.orm import Session, object_mapper
+from sqlalchemy.orm import object_mapper
 from sqlalchemy.orm.state import InstanceState
 from sqlalchemy.schema import DefaultGenerator, ExecutableDDLElement
 from sqlalchemy.sql import Alias, ColumnElement, FromClause
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from comptoir.db.gate import RecordSession, guard_statements
 from comptoir.errors import ConfigurationError, NotAllowed
 from comptoir.i18n import Text, _
 
@@ -95,10 +96,16 @@ class Through:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Rows that point at any record by (type, id), one that the user may see; writing asks for no more."""
+    """Rows that point at any record by (type, id), one that the user may see; writing asks for no more.
+
+    `owner_column` and `team_column` are copies of the record's own: they pass over foreign rows without a look at the
+    record, which still decides.
+    """
 
     type_column: str = "record_type"
     id_column: str = "record_id"
+    owner_column: str | None = None
+    team_column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,8 @@ class TableRule:
     """What a user may do with the rows of one table. To change or delete a row the user must also be able to see it.
 
     `insert` lets rows be created: where a rule, within that scope, where True, within the scope of `update`.
-    `hidden` columns read as NULL and cannot be updated.
+    `hidden` columns read as NULL and cannot be updated.  Those of them that are `kept` by the server follow from what
+    the user may write: a flush of records writes them, a statement does not.
     """
 
     read: Rule = Nothing()
@@ -137,6 +145,7 @@ class TableRule:
     delete: Rule = Nothing()
     insert: Rule | bool = False
     hidden: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
     def rule_for(self, action: str) -> Rule:
         """The rule of an action."""
@@ -190,7 +199,7 @@ class Policy:
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Policy) and self._key == other._key)
 
-    def session(self, system: Connection, user_id: int | None) -> Session:
+    def session(self, system: Connection, user_id: int | None) -> RecordSession:
         """A session in the transaction of `system` that sees and changes only what the user may."""
         connection = GuardedConnection(user_engine_for(system.engine, self), system, user_id)
         return GuardedSession(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
@@ -247,8 +256,8 @@ class Policy:
                 if action == INSERT:  # who may create a record creates its lines with it
                     return or_(changed, self._seen(row.c[column], parent_name, INSERT, depth))
                 return changed
-            case Attached(type_column, id_column):
-                return self._attached(row.c[type_column], row.c[id_column], depth)
+            case Attached():
+                return self._attached(rule, row, depth)
             case Where(_, builder):
                 return builder(row)
             case And(rules):
@@ -269,9 +278,8 @@ class Policy:
             *(self.condition(rule.rule_for(each), parent, name, each, depth + 1) for each in wanted),
         )
 
-    def _attached(
-        self, type_column: ColumnElement[Any], id_column: ColumnElement[Any], depth: int
-    ) -> ColumnElement[bool]:
+    def _attached(self, attached: Attached, row: FromClause, depth: int) -> ColumnElement[bool]:
+        type_column, id_column = row.c[attached.type_column], row.c[attached.id_column]
         open_types = []
         ruled = []
         for type_name, table_name in sorted(self._records.items()):
@@ -281,10 +289,23 @@ class Policy:
             if self._is_everything(rule.read, table_name, READ):
                 open_types.append(type_name)
             else:
-                ruled.append(and_(type_column == type_name, self._seen(id_column, table_name, READ, depth)))
+                likely = self._likely(attached, rule.read, row)
+                ruled.append(and_(type_column == type_name, likely, self._seen(id_column, table_name, READ, depth)))
         if open_types:
             ruled.append(type_column.in_(open_types))
         return or_(false(), *ruled)
+
+    def _likely(self, attached: Attached, rule: Rule, row: FromClause) -> ColumnElement[bool]:
+        """What the row's copies of owner and team say of the record's rule, where they say anything."""
+        match rule:
+            case Own("owner_id") if attached.owner_column is not None:
+                return row.c[attached.owner_column] == me()
+            case Team("owner_id", "team_id") if attached.owner_column is not None and attached.team_column is not None:
+                return or_(row.c[attached.owner_column] == me(), row.c[attached.team_column].in_(self._teams()))
+            case And(rules):
+                return and_(true(), *(self._likely(attached, part, row) for part in rules))
+            case _:
+                return true()
 
     def _teams(self) -> Select[Any]:
         closure = self.metadata.tables["core_team_closure"].alias()
@@ -325,7 +346,7 @@ class Policy:
                     found.add(column)
                 case Team(owner_column, team_column):
                     found.update((owner_column, team_column))
-                case Attached(type_column, id_column):
+                case Attached(type_column, id_column, _, _):
                     found.update((type_column, id_column))
                 case And(rules):
                     pending.extend((each, action) for each in rules)
@@ -378,6 +399,10 @@ def _refuse(message: Text) -> NoReturn:
     raise AccessRefused(message)
 
 
+def _refuse_hidden(names: Iterable[str]) -> NoReturn:
+    _refuse(_("A field that cannot be seen cannot be changed: {names}.", names=", ".join(sorted(names))))
+
+
 class _Ruled(ColumnElement[bool]):
     """A condition that the policy adds, rendered without being ruled itself."""
 
@@ -401,6 +426,8 @@ class GuardedCompiler(SQLCompiler):
     """The table that the statement changes; its name stands there bare, so that its hidden columns are refused."""
     changes: tuple[str, str, bool] | None = None
     """Table, action, and whether a check of the written rows must follow."""
+    kept: str = ""
+    """The hidden columns among those written that the server keeps, which only a flush may write."""
 
     @property
     def _policy(self) -> Policy:
@@ -448,8 +475,10 @@ class GuardedCompiler(SQLCompiler):
         text = super().visit_update(ruled, visiting_cte=visiting_cte, **kw)
         assert self._target is not None
         name, sets = self._target.name, self._assigned(self._target)
-        if hidden := sets & self._policy.rule_of(name).hidden:
-            _refuse(_("A field that cannot be seen cannot be changed: {names}.", names=", ".join(sorted(hidden))))
+        rule = self._policy.rule_of(name)
+        if hidden := sets & rule.hidden - rule.kept:
+            _refuse_hidden(hidden)
+        self.kept = ", ".join(sorted(sets & rule.hidden))
         scope = self._policy.scope_columns(name)
         decides = self._policy.check(name, UPDATE) is not None and (scope is None or bool(sets & scope))
         self.changes = (name, UPDATE, decides)
@@ -604,6 +633,7 @@ def _guarded_engine(system_engine: Engine, policy: Policy) -> GuardedEngine:
     dialect.statement_compiler = _compiler_on(dialect.statement_compiler)
     dialect.comptoir_policy = policy
     engine = GuardedEngine(system_engine.pool, dialect, system_engine.url, query_cache_size=400)
+    guard_statements(engine)
     event.listen(engine, "before_execute", _before_execute)
     event.listen(engine, "before_cursor_execute", _before_cursor_execute)
     return engine
@@ -697,6 +727,8 @@ def _before_cursor_execute(
         _refuse(_("Text SQL is refused in a user session."))
     if compiled.changes is None:
         return
+    if compiled.kept and not connection.flushing:
+        _refuse_hidden([compiled.kept])
     name, action, decides = compiled.changes
     if not decides:
         return
@@ -708,7 +740,7 @@ def _before_cursor_execute(
         connection.linked.setdefault(name, []).extend(context.compiled_parameters)
 
 
-class GuardedSession(Session):
+class GuardedSession(RecordSession):
     """A user's session: after each flush every written row must lie inside the writer's scope."""
 
     bind: GuardedConnection

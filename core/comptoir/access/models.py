@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from comptoir.db.base import Base
-from comptoir.db.fields import Choice, Field, Id, Kind, boolean, choice, email, moment, reference, text
+from comptoir.db.fields import Choice, Field, Id, boolean, choice, email, reference, text, time_zone
 from comptoir.db.record import Public, Record, RecordType
-from comptoir.db.types import UtcDateTime
+from comptoir.db.types import Json, UtcDateTime
 from comptoir.i18n import LANGUAGES, _
+from comptoir.kinds import Reference
 
 
 class Team(Record):
@@ -24,7 +26,7 @@ class Team(Record):
     parent_id: Mapped[int | None] = reference(_("Part of"), "core_team", ondelete="SET NULL", tree=True)
     # a team's leader: without a foreign key, because user and team would point at each other
     owner_id: Mapped[int | None] = mapped_column(
-        Id, index=True, info={"field": Field(Kind.REFERENCE, _("Leader"), target="core_user")}
+        Id, index=True, info={"field": Field(Reference(), _("Leader"), target="core_user")}
     )
 
 
@@ -41,9 +43,8 @@ class User(Record):
     language: Mapped[str] = choice(
         _("Language"), tuple(Choice(code, name) for code, name in LANGUAGES.items()), default="en", required=True
     )
-    timezone: Mapped[str | None] = text(_("Time zone"), length=64)
+    timezone: Mapped[str | None] = time_zone(_("Time zone"))
     active: Mapped[bool] = boolean(_("Active"), default=True)
-    last_seen_at: Mapped[dt.datetime | None] = moment(_("Last seen"), server=True)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     credential_version: Mapped[int] = mapped_column(Integer, default=1)
     """Raised with every change of password; older sessions end."""
@@ -162,12 +163,44 @@ class AccessStamp(Base):
     stamp: Mapped[int] = mapped_column(Integer, default=1)
 
 
-class SystemAccess(Base):
-    """Why privileged work was done: an audit row for each use of the system engine on a person's behalf."""
+class SecurityEvent(Base):
+    """One line of the security log; triggers of the database refuse to change or delete it."""
 
-    __tablename__ = "core_system_access"
+    __tablename__ = "core_security_event"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     at: Mapped[dt.datetime] = mapped_column(UtcDateTime(), index=True)
+    kind: Mapped[str] = mapped_column(String(40), index=True)
+    """One of `comptoir.access.security_log.KINDS`."""
     user_id: Mapped[int | None] = mapped_column(Id)
-    reason: Mapped[str] = mapped_column(String(255))
+    """Who acted; None for the system and for people who are not signed in.  No foreign key: events outlive users."""
+    actor: Mapped[str] = mapped_column(String(255))
+    person_id: Mapped[int | None] = mapped_column(Id)
+    """The user whom it concerns, if any."""
+    about: Mapped[str] = mapped_column(String(320))
+    address: Mapped[str] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]] = mapped_column(Json())
+    search_key: Mapped[str] = mapped_column(Text)
+
+
+class LastSeen(Base):
+    """When a user last did something; beside the user's record, which being here does not change."""
+
+    __tablename__ = "core_last_seen"
+
+    user_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("core_user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[dt.datetime] = mapped_column(UtcDateTime())
+
+
+class KnownDevice(Base):
+    """A browser in which a user has signed in before: strangers' guesses do not lock it out."""
+
+    __tablename__ = "core_known_device"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("core_user.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    used_at: Mapped[dt.datetime] = mapped_column(UtcDateTime(), index=True)

@@ -11,6 +11,15 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, RolePermission, User, UserRole
 from comptoir.access.permissions import ADMINISTER, RANK, raise_access_stamp
+from comptoir.access.security_log import (
+    PERMISSION_CHANGED,
+    ROLE_CHANGED,
+    ROLE_CREATED,
+    ROLE_DELETED,
+    ROLE_GRANTED,
+    ROLE_REVOKED,
+    record_event,
+)
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import Text, _
 
@@ -124,6 +133,7 @@ def copy_templates(session: Session, templates: Iterable[Template]) -> Sequence[
             RolePermission(role_id=role.id, permission=permission, scope=_scope(scope))
             for permission, scope in template.permissions.items()
         )
+        record_event(session, ROLE_CREATED, about=role.name, permissions=dict(template.permissions))
         created.append(role)
     if created:
         raise_access_stamp(session)
@@ -165,6 +175,7 @@ def create_role(
     role = Role(name=_checked_name(session, name), description=description)
     session.add(role)
     session.flush()
+    record_event(session, ROLE_CREATED, about=role.name)
     for permission, scope in (permissions or {}).items():
         set_permission(session, role, permission, scope, known=known)
     raise_access_stamp(session)
@@ -174,7 +185,8 @@ def create_role(
 def edit_role(session: Session, role: Role, *, name: str | None = None, description: str | None = None) -> None:
     """Rename or describe a role."""
     if name is not None and name.strip() != role.name:
-        role.name = _checked_name(session, name)
+        before, role.name = role.name, _checked_name(session, name)
+        record_event(session, ROLE_CHANGED, about=role.name, before=before)
     if description is not None:
         role.description = description
     session.flush()
@@ -187,6 +199,8 @@ def delete_role(session: Session, role: Role) -> None:
             "core.administrator_role", _("The administrators’ role stays. Rename it, or take it from users.")
         )
     with changing_rights(session):
+        holders = [user.email or user.name for user in members_of(session, role)]
+        record_event(session, ROLE_DELETED, about=role.name, holders=holders)
         session.execute(delete(UserRole).where(UserRole.role_id == role.id))
         session.execute(delete(RolePermission).where(RolePermission.role_id == role.id))
         session.delete(role)
@@ -204,6 +218,11 @@ def set_permission(
         raise RuleViolation("core.administrator_role", _("The administrators’ role holds every permission."))
     with changing_rights(session):
         row = session.get(RolePermission, (role.id, permission))
+        before = row.scope if row is not None else None
+        if before != scope:
+            record_event(
+                session, PERMISSION_CHANGED, about=role.name, permission=permission, before=before, after=scope
+            )
         if scope is None:
             if row is not None:
                 session.delete(row)
@@ -245,6 +264,7 @@ def grant_role(session: Session, user: User, role: Role) -> None:
     with changing_rights(session):
         if session.get(UserRole, (user.id, role.id)) is None:
             session.add(UserRole(user_id=user.id, role_id=role.id))
+            record_event(session, ROLE_GRANTED, person=user, role=role.name)
 
 
 def revoke_role(session: Session, user: User, role: Role) -> None:
@@ -252,6 +272,7 @@ def revoke_role(session: Session, user: User, role: Role) -> None:
     with changing_rights(session):
         if (held := session.get(UserRole, (user.id, role.id))) is not None:
             session.delete(held)
+            record_event(session, ROLE_REVOKED, person=user, role=role.name)
 
 
 def _scope(scope: str) -> str:

@@ -5,23 +5,34 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from comptoir.access import throttle
-from comptoir.access.models import AccessStamp, SignInSession, User
+from comptoir.access.models import AccessStamp, KnownDevice, LastSeen, SignInSession, User
 from comptoir.access.passwords import verify_password
+from comptoir.access.security_log import (
+    PASSWORD_REFUSED,
+    SESSIONS_ENDED,
+    SIGN_IN_REFUSED,
+    SIGNED_IN,
+    record_event,
+)
+from comptoir.db.gate import opened
 from comptoir.db.types import UtcDateTime, fold
+from comptoir.errors import NotFound
 from comptoir.i18n import Text, _, ngettext
 
 IDLE = dt.timedelta(hours=12)
 ABSOLUTE = dt.timedelta(days=30)
 TOUCH = dt.timedelta(minutes=5)
 CONFIRMED = dt.timedelta(minutes=10)
+DEVICE_KEPT = dt.timedelta(days=180)
 
 
 class SignedIn(NamedTuple):
@@ -46,10 +57,13 @@ class Refusal:
 class Attempt:
     """A sign-in whose attempt is already counted; what is needed to compare the secret without a transaction."""
 
-    subject: str
+    identifier: str
     address: str
+    counted: tuple[str, ...]
+    """The subjects under which it is counted, the narrowest first."""
     user_id: int | None
     password_hash: str | None
+    refused_as: str = SIGN_IN_REFUSED
 
 
 def hash_of(token: str) -> str:
@@ -60,33 +74,57 @@ def hash_of(token: str) -> str:
 # -- signing in -----------------------------------------------------------------------------------------------------------
 
 
-def sign_in(session: Session, identifier: str, secret: str, now: dt.datetime, *, address: str = "") -> User | Refusal:
+def sign_in(
+    session: Session, identifier: str, secret: str, now: dt.datetime, *, address: str = "", device: str = ""
+) -> User | Refusal:
     """The user whose e-mail address and password these are, or a refusal that does not tell which of the two was wrong.
 
     The caller commits either way: a refusal has been counted.  Where the database has one writer, call `begin_sign_in`,
     `compare` and `finish_sign_in` instead, so that the slow comparison lies between two short transactions.
     """
-    attempt = begin_sign_in(session, identifier, now, address=address)
+    attempt = begin_sign_in(session, identifier, now, address=address, device=device)
     if isinstance(attempt, Refusal):
         return attempt
     right, renewed = compare(attempt, secret)
     return finish_sign_in(session, attempt, right=right, renewed=renewed)
 
 
-def begin_sign_in(session: Session, identifier: str, now: dt.datetime, *, address: str = "") -> Attempt | Refusal:
-    """Count the attempt and look up what to compare; a refusal where the account or the address is locked."""
-    wait = throttle.reserve(session, throttle.address_subject(address), throttle.ADDRESS, now) if address else None
-    subject = throttle.account_subject(identifier)
-    wait = wait or throttle.reserve(session, subject, throttle.ACCOUNT, now)
+def begin_sign_in(
+    session: Session, identifier: str, now: dt.datetime, *, address: str = "", device: str = ""
+) -> Attempt | Refusal:
+    """Count the attempt and look up what to compare; a refusal where this source has guessed too often.
+
+    ``device`` is the token of `remember_device`: a browser that the account knows has a budget of its own, which
+    strangers cannot use up.  Accounts that do not exist are counted and locked alike.
+    """
+    token_hash = hash_of(device)
+    found = session.execute(
+        select(User.id, User.password_hash, KnownDevice.token_hash)
+        .outerjoin(KnownDevice, and_(KnownDevice.user_id == User.id, KnownDevice.token_hash == token_hash))
+        .where(User.email_key == fold(identifier), User.active, User.archived_at.is_(None))
+    ).one_or_none()
+    user_id, password_hash, known_hash = found if found is not None else (None, None, None)
+    if known_hash is not None:
+        budgets = {throttle.device_subject(f"{user_id}:{known_hash}"): throttle.ACCOUNT}
+    else:
+        # a source that is locked is not counted against the account, or it could lock out everybody alone
+        budgets = {
+            throttle.source_subject(identifier, address): throttle.ACCOUNT,
+            throttle.account_subject(identifier): throttle.ANYWHERE,
+        }
+        if address:
+            budgets = {throttle.address_subject(address): throttle.ADDRESS, **budgets}
+    wait = _reserve(session, budgets, now)
     if wait is not None:
         return _locked(wait)
-    found = session.execute(
-        select(User.id, User.password_hash).where(
-            User.email_key == fold(identifier), User.active, User.archived_at.is_(None)
-        )
-    ).one_or_none()
-    user_id, password_hash = found if found is not None else (None, None)
-    return Attempt(subject, address, user_id, password_hash)
+    return Attempt(identifier, address, tuple(budgets), user_id, password_hash)
+
+
+def _reserve(session: Session, budgets: Mapping[str, throttle.Limit], now: dt.datetime) -> dt.timedelta | None:
+    for subject, limit in budgets.items():
+        if (wait := throttle.reserve(session, subject, limit, now)) is not None:
+            return wait
+    return None
 
 
 def compare(attempt: Attempt, secret: str) -> tuple[bool, str | None]:
@@ -95,13 +133,23 @@ def compare(attempt: Attempt, secret: str) -> tuple[bool, str | None]:
 
 
 def finish_sign_in(session: Session, attempt: Attempt, *, right: bool, renewed: str | None = None) -> User | Refusal:
-    """The user, their refusals forgotten; or the refusal."""
-    user = session.get(User, attempt.user_id) if right and attempt.user_id is not None else None
-    if user is None or not user.active or user.password_hash != attempt.password_hash:
+    """The user, the refusals of their source forgotten; or the refusal, which the security log keeps.
+
+    What is refused during a lock is not logged one by one: a flood of it must not fill the log.
+    """
+    user = session.get(User, attempt.user_id or 0)  # looked up even for nobody: the same work for every account
+    if not right or user is None or not user.active or user.password_hash != attempt.password_hash:
+        until = throttle.locked_until(session, attempt.counted)
+        record_event(
+            session, attempt.refused_as, person=user, about=attempt.identifier, address=attempt.address,
+            locked_until=until.isoformat() if until is not None else None,
+        )  # fmt: skip
         return Refusal("core.sign_in_refused", _("E-mail and password do not match."))
-    throttle.clear(session, attempt.subject)
-    if attempt.address:
-        throttle.give_back(session, throttle.address_subject(attempt.address))
+    for subject in attempt.counted:
+        if subject.startswith(throttle.OWN):
+            throttle.clear(session, subject)
+        else:
+            throttle.give_back(session, subject)
     if renewed is not None:
         _update_user(session, user.id, password_hash=renewed)
         session.refresh(user, ["password_hash"])
@@ -123,6 +171,30 @@ def _locked(wait: dt.timedelta) -> Refusal:
             -(-seconds // 60),
         )
     return Refusal("core.sign_in_locked", left, wait)
+
+
+# -- devices ----------------------------------------------------------------------------------------------------------------
+
+
+def remember_device(session: Session, user: User, now: dt.datetime, *, device: str = "") -> str:
+    """Know the browser in which a user has just signed in; gives the token for its cookie, the old one where it is ours."""
+    token_hash = hash_of(device)
+    held = session.scalars(select(KnownDevice).where(KnownDevice.token_hash == token_hash)).all()
+    if not held:  # a token that we never gave out might be one that somebody planted
+        device = secrets.token_urlsafe(32)
+        token_hash = hash_of(device)
+    mine = next((row for row in held if row.user_id == user.id), None)
+    if mine is None:
+        session.add(KnownDevice(token_hash=token_hash, user_id=user.id, used_at=now))
+    else:
+        mine.used_at = now
+    session.flush()
+    return device
+
+
+def forget_devices(session: Session, user: User) -> None:
+    """Let every browser of a user be a stranger's until they sign in there again."""
+    session.execute(delete(KnownDevice).where(KnownDevice.user_id == user.id))
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------------
@@ -150,6 +222,8 @@ def open_session(
     )
     session.add(row)
     session.flush()
+    note_seen(session, user.id, now)
+    record_event(session, SIGNED_IN, person=user, by=user, address=address, browser=row.agent)
     return token, row
 
 
@@ -186,7 +260,19 @@ def touch_session(session: Session, row: SignInSession, now: dt.datetime) -> Non
     row.last_seen_at = now
     row.expires_at = max(row.expires_at, min(now + IDLE, row.created_at + ABSOLUTE))
     session.flush()
-    _update_user(session, row.user_id, last_seen_at=now)
+    note_seen(session, row.user_id, now)
+
+
+def note_seen(session: Session, user_id: int, now: dt.datetime) -> None:
+    """Keep when a user last did something, beside their record."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(LastSeen).values(user_id=user_id, at=now)
+    session.execute(statement.on_conflict_do_update(index_elements=[LastSeen.user_id], set_={"at": now}))
+
+
+def last_seen(session: Session) -> Mapping[int, dt.datetime]:
+    """When each user last did something; who never did is not in it."""
+    return dict(session.execute(select(LastSeen.user_id, LastSeen.at)).all())
 
 
 def rotate_session(session: Session, row: SignInSession, now: dt.datetime) -> tuple[str, SignInSession]:
@@ -212,21 +298,25 @@ def rotate_session(session: Session, row: SignInSession, now: dt.datetime) -> tu
 
 def end_session(session: Session, token: str) -> None:
     """Sign out; a token that is not known is no error."""
-    end_session_by_hash(session, hash_of(token))
+    session.execute(delete(SignInSession).where(SignInSession.token_hash == hash_of(token)))
 
 
-def end_session_by_hash(session: Session, token_hash: str) -> None:
-    """End one of the sessions of `list_sessions`."""
-    session.execute(delete(SignInSession).where(SignInSession.token_hash == token_hash))
+def end_session_of(session: Session, user: User, token_hash: str) -> None:
+    """End one of the sessions of `list_sessions`; raises `NotFound` where it is none of the user's."""
+    mine = delete(SignInSession).where(SignInSession.token_hash == token_hash, SignInSession.user_id == user.id)
+    if not session.execute(mine).rowcount:  # type: ignore[attr-defined]
+        raise NotFound(_("This session has ended already."))
+    record_event(session, SESSIONS_ENDED, person=user, sessions=1)
 
 
-def end_all_sessions(session: Session, user: User | int, *, except_: SignInSession | None = None) -> int:
+def end_all_sessions(session: Session, user: User, *, except_: SignInSession | None = None) -> int:
     """Sign a user out everywhere, the given session aside; returns how many sessions ended."""
-    user_id = user if isinstance(user, int) else user.id
-    statement = delete(SignInSession).where(SignInSession.user_id == user_id)
+    statement = delete(SignInSession).where(SignInSession.user_id == user.id)
     if except_ is not None:
         statement = statement.where(SignInSession.token_hash != except_.token_hash)
     count: int = session.execute(statement).rowcount  # type: ignore[attr-defined]
+    if count:
+        record_event(session, SESSIONS_ENDED, person=user, sessions=count)
     return count
 
 
@@ -244,7 +334,8 @@ def list_sessions(session: Session, user: User, now: dt.datetime) -> Sequence[Si
 
 
 def purge_sessions(session: Session, now: dt.datetime) -> int:
-    """Delete sessions that expired; returns how many."""
+    """Delete sessions that expired, and devices that were not used for half a year; returns how many sessions."""
+    session.execute(delete(KnownDevice).where(KnownDevice.used_at <= now - DEVICE_KEPT))
     count: int = session.execute(delete(SignInSession).where(SignInSession.expires_at <= now)).rowcount  # type: ignore[attr-defined]
     return count
 
@@ -258,15 +349,21 @@ def is_confirmed(row: SignInSession, now: dt.datetime) -> bool:
 
 
 def confirm(session: Session, signed_in: SignedIn, secret: str, now: dt.datetime) -> Refusal | None:
-    """Remember for ten minutes that the password was typed again; wrong ones count as refused sign-ins.
+    """Remember for ten minutes that the password was typed again; wrong ones lock this session's further guesses.
 
     The caller commits either way, and rotates the session after a success.
     """
     row, user, _stamp = signed_in
-    outcome = sign_in(session, user.email_key or "", secret, now, address=row.address)
+    subject = throttle.device_subject(row.token_hash)
+    wait = throttle.reserve(session, subject, throttle.ACCOUNT, now)
+    if wait is not None:
+        return _locked(wait)
+    attempt = Attempt(
+        user.email_key or "", row.address, (subject,), user.id, user.password_hash, refused_as=PASSWORD_REFUSED
+    )
+    right, renewed = compare(attempt, secret)
+    outcome = finish_sign_in(session, attempt, right=right, renewed=renewed)
     if isinstance(outcome, Refusal):
-        if outcome.wait is not None:
-            return outcome
         return Refusal(outcome.code, _("This is not your password."))
     row.confirmed_at = now
     session.flush()
@@ -275,6 +372,7 @@ def confirm(session: Session, signed_in: SignedIn, secret: str, now: dt.datetime
 
 def _update_user(session: Session, user_id: int, **values: object) -> None:
     """Change a user's row without raising its version: nobody edits these columns on a screen."""
-    session.execute(
-        update(User).where(User.id == user_id).values(**values), execution_options={"synchronize_session": False}
-    )
+    with opened("what signing in leaves on a user"):
+        session.execute(
+            update(User).where(User.id == user_id).values(**values), execution_options={"synchronize_session": False}
+        )

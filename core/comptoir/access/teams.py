@@ -10,14 +10,18 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.models import Team, TeamClosure, TeamMember, User
 from comptoir.access.permissions import raise_access_stamp
+from comptoir.access.security_log import TEAM_JOINED, TEAM_LEFT, record_event
+from comptoir.db.gate import RecordSession
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import _
 
 BATCH = 500
+TEAMS = "teams"
+"""Why teams pass the gate without the writer: who sees what through them changes with them."""
 
 
-def add_team(session: Session, *, name: str, now: dt.datetime, parent: Team | None = None) -> Team:
+def add_team(session: RecordSession, *, name: str, now: dt.datetime, parent: Team | None = None) -> Team:
     """A new team, at the top or below another."""
     name = name.strip()
     if not name or len(name) > 255:
@@ -32,8 +36,7 @@ def add_team(session: Session, *, name: str, now: dt.datetime, parent: Team | No
         custom={},
         search_key=fold(name),
     )
-    session.add(team)
-    session.flush()
+    session.write([team], TEAMS)
     rebuild_closure(session)
     return team
 
@@ -78,7 +81,7 @@ def set_main_team(session: Session, user: User, *, previous: int | None = None) 
     """Bring the memberships in step with `User.team_id`; only that of the ``previous`` main team ends."""
     session.flush()
     if previous is not None and previous != user.team_id:
-        remove_member(session, previous, user)
+        _end_membership(session, previous, user)
     if user.team_id is not None:
         add_member(session, user.team_id, user)
 
@@ -88,17 +91,26 @@ def add_member(session: Session, team_id: int, user: User) -> None:
     raise_access_stamp(session)
     if session.get(TeamMember, (team_id, user.id)) is not None:
         return
-    if session.get(Team, team_id) is None:
+    team = session.get(Team, team_id)
+    if team is None:
         raise NotFound(_("There is no team {id}.", id=team_id))
+    record_event(session, TEAM_JOINED, person=user, team=team.name)
     session.add(TeamMember(team_id=team_id, user_id=user.id))
     session.flush()
 
 
-def remove_member(session: Session, team_id: int, user: User) -> None:
+def remove_member(session: RecordSession, team_id: int, user: User) -> None:
     """End a membership; the main team is taken from the user as well."""
-    raise_access_stamp(session)
-    if (member := session.get(TeamMember, (team_id, user.id))) is not None:
-        session.delete(member)
+    _end_membership(session, team_id, user)
     if user.team_id == team_id:
         user.team_id = None
+        session.write([user], TEAMS)
+    session.flush()
+
+
+def _end_membership(session: Session, team_id: int, user: User) -> None:
+    raise_access_stamp(session)
+    if (member := session.get(TeamMember, (team_id, user.id))) is not None:
+        record_event(session, TEAM_LEFT, person=user, team=session.get_one(Team, team_id).name)
+        session.delete(member)
     session.flush()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import and_, case, delete, or_, select, update
+from sqlalchemy import and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import SignInAttempt
 from comptoir.db.types import fold
 
+OWN = ("source:", "device:")
+"""How the subjects begin that belong to one source of one account: success forgets their refusals."""
 FIRST_LOCK = dt.timedelta(seconds=30)
 
 
@@ -32,13 +35,25 @@ class Limit:
 
 
 ACCOUNT = Limit(5, memory=dt.timedelta(days=1), longest=dt.timedelta(hours=1))
+ANYWHERE = Limit(100, memory=dt.timedelta(days=1), longest=dt.timedelta(minutes=15))
+"""What all unknown devices together may guess at one account: wide enough that one stranger alone never uses it up."""
 ADDRESS = Limit(30, memory=dt.timedelta(hours=1), longest=dt.timedelta(minutes=5))
 """A whole office may share one address, so it is given more room than an account, and is not locked out for long."""
 
 
 def account_subject(identifier: str) -> str:
-    """What refusals of one account are counted under, whether or not the account exists."""
+    """What refusals of one account from anywhere are counted under, whether or not the account exists."""
     return "account:" + fold(identifier)[:300]
+
+
+def source_subject(identifier: str, address: str) -> str:
+    """What refusals of one account from one address are counted under."""
+    return f"source:{address[:64]}:{fold(identifier)[:240]}"
+
+
+def device_subject(token_hash: str) -> str:
+    """What refusals in a browser that belongs to the account are counted under."""
+    return "device:" + token_hash
 
 
 def address_subject(address: str) -> str:
@@ -87,12 +102,18 @@ def give_back(session: Session, subject: str) -> None:
     _update(session, subject, failures=SignInAttempt.failures - 1, locked_until=None)
 
 
+def locked_until(session: Session, subjects: Iterable[str]) -> dt.datetime | None:
+    """When the longest lock on one of the subjects ends; None where none is locked."""
+    statement = select(func.max(SignInAttempt.locked_until)).where(SignInAttempt.subject.in_(list(subjects)))
+    return session.scalar(statement)
+
+
 def purge(session: Session, now: dt.datetime) -> int:
     """Delete counters that no longer matter; returns how many."""
     done = session.execute(
         delete(SignInAttempt).where(
             and_(
-                SignInAttempt.first_at <= now - max(ACCOUNT.memory, ADDRESS.memory),
+                SignInAttempt.first_at <= now - max(ACCOUNT.memory, ANYWHERE.memory, ADDRESS.memory),
                 or_(SignInAttempt.locked_until.is_(None), SignInAttempt.locked_until <= now),
             )
         ),

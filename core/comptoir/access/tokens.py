@@ -12,7 +12,8 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import AccessStamp, ApiToken, User
-from comptoir.access.sessions import hash_of
+from comptoir.access.security_log import TOKEN_CREATED, TOKEN_REVOKED, record_event
+from comptoir.access.sessions import hash_of, note_seen
 from comptoir.db.types import UtcDateTime
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import _
@@ -86,6 +87,10 @@ def create_token(
     )
     session.add(row)
     session.flush()
+    record_event(
+        session, TOKEN_CREATED, person=user, token=row.prefix, name=name, scopes=row.scopes,
+        expires_at=expires.isoformat() if expires is not None else None,
+    )  # fmt: skip
     return plain, row
 
 
@@ -161,6 +166,7 @@ def touch_token(session: Session, row: ApiToken, now: dt.datetime) -> None:
             update(ApiToken).where(ApiToken.id == row.id).values(last_used_at=now),
             execution_options={"synchronize_session": False},
         )
+        note_seen(session, row.user_id, now)
 
 
 def revoke_token(session: Session, token_id: int, *, user: User | None = None) -> ApiToken:
@@ -168,9 +174,20 @@ def revoke_token(session: Session, token_id: int, *, user: User | None = None) -
     row = session.get(ApiToken, token_id)
     if row is None or (user is not None and row.user_id != user.id):
         raise NotFound(_("There is no token {id}.", id=token_id))
-    row.revoked = True
-    session.flush()
+    if not row.revoked:
+        row.revoked = True
+        session.flush()
+        owner = user or session.get_one(User, row.user_id)
+        record_event(session, TOKEN_REVOKED, person=owner, token=row.prefix, name=row.name)
     return row
+
+
+def revoke_tokens(session: Session, user: User) -> int:
+    """End all tokens of a user for good; returns how many still lived."""
+    living = session.scalars(select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked.is_(False))).all()
+    for row in living:
+        revoke_token(session, row.id, user=user)
+    return len(living)
 
 
 def list_tokens(session: Session, user: User | None = None) -> Sequence[tuple[ApiToken, User]]:

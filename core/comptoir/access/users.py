@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -13,11 +13,25 @@ from comptoir.access.models import Role, SignInSession, Team, User
 from comptoir.access.passwords import check_password, hash_password
 from comptoir.access.permissions import raise_access_stamp
 from comptoir.access.roles import can_sign_in, changing_rights, grant_role, keep_administrator
-from comptoir.access.sessions import end_all_sessions
+from comptoir.access.security_log import (
+    PASSWORD_CHANGED,
+    USER_ADDED,
+    USER_CHANGED,
+    USER_DELETED,
+    USER_DISABLED,
+    USER_ENABLED,
+    record_event,
+)
+from comptoir.access.sessions import end_all_sessions, forget_devices
 from comptoir.access.teams import set_main_team
+from comptoir.access.tokens import revoke_tokens
+from comptoir.db.gate import RecordSession
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import LANGUAGES, _, ngettext
+
+ACCOUNTS = "accounts"
+"""Why users pass the gate without the writer: their secrets, seats and sessions change with them."""
 
 _ADDRESS = re.compile(r"[^@\s<>\"'\x00-\x1f]{1,64}@[^@\s<>\"'\x00-\x1f]{1,185}\.[^@\s.<>\"'\x00-\x1f]{2,63}")
 
@@ -28,7 +42,7 @@ def email_key(email: str | None) -> str | None:
 
 
 def add_user(
-    session: Session,
+    session: RecordSession,
     *,
     name: str,
     email: str | None,
@@ -72,9 +86,9 @@ def add_user(
         search_key=fold(f"{name} {email or ''}"),
     )
     with session.begin_nested():
-        session.add(user)
-        session.flush()
+        session.write([user], ACCOUNTS)
         check_seats(session, seats)
+    record_event(session, USER_ADDED, person=user, signs_in=password is not None)
     set_main_team(session, user)
     for role in roles:
         grant_role(session, user, role)
@@ -132,34 +146,42 @@ def list_users(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.name, User.id)).all()
 
 
-def disable_user(session: Session, user: User, now: dt.datetime) -> None:
+def disable_user(session: RecordSession, user: User, now: dt.datetime) -> None:
     """Keep a user from entering: sessions end at once and tokens stop; what they own stays theirs."""
     with changing_rights(session):
         user.active = False
         user.updated_at = now
+        session.write([user], ACCOUNTS)
+        record_event(session, USER_DISABLED, person=user)
         end_all_sessions(session, user)
 
 
-def enable_user(session: Session, user: User, now: dt.datetime, *, seats: int | None = None) -> None:
+def enable_user(session: RecordSession, user: User, now: dt.datetime, *, seats: int | None = None) -> None:
     """Let a user enter again, with their old password; they sign in anew."""
     with changing_rights(session):
         user.active = True
         user.updated_at = now
+        session.write([user], ACCOUNTS)
+        record_event(session, USER_ENABLED, person=user)
         end_all_sessions(session, user)
-        session.flush()
         check_seats(session, seats)
 
 
 def set_password(
-    session: Session,
+    session: RecordSession,
     user: User,
     secret: str,
     now: dt.datetime,
     *,
     seats: int | None = None,
     keep: SignInSession | None = None,
-) -> None:
-    """Change a password: every session ends except ``keep``, the one in which the user changed it themselves."""
+    revoke: bool = True,
+) -> int:
+    """Change a password: every session ends except ``keep``, the one in which the user changed it themselves.
+
+    Unless ``revoke`` is off the user's tokens end too, as whoever learned the password may have made one; returns how
+    many did.  Where somebody else sets the password, the browsers that knew the old one are strangers again.
+    """
     if user.email_key is None:
         raise RuleViolation("core.required", _("Whoever signs in needs an e-mail address."), field="email")
     check_password(secret, name=user.name, email=user.email)
@@ -167,28 +189,47 @@ def set_password(
         user.password_hash = hash_password(secret)
         user.credential_version += 1
         user.updated_at = now
-        session.flush()
+        session.write([user], ACCOUNTS)
         check_seats(session, seats)
+        revoked = revoke_tokens(session, user) if revoke else 0
+        record_event(session, PASSWORD_CHANGED, person=user, tokens_revoked=revoked)
         end_all_sessions(session, user, except_=keep)
         if keep is not None:
             keep.credential_version = user.credential_version
+        else:
+            forget_devices(session, user)
+    return revoked
 
 
-def follow_edits(session: Session, user_ids: Collection[int], *, seats: int | None = None) -> None:
-    """After users were edited as records: seats and administrators are counted, and whoever may not enter is signed out."""
+def follow_edits(session: Session, edited: Mapping[int, Collection[str]], *, seats: int | None = None) -> None:
+    """After users were edited as records: seats and administrators are counted, and whoever may not enter is signed out.
+
+    ``edited`` names the changed fields of each; the security log keeps them.
+    """
+    user_ids = list(edited)
+    for user in session.scalars(select(User).where(User.id.in_(user_ids)).execution_options(populate_existing=True)):
+        record_event(session, USER_CHANGED, person=user, fields=sorted(edited[user.id]))
     raise_access_stamp(session)
     check_seats(session, seats)
     keep_administrator(session, user_ids)
-    barred = select(User.id).where(User.id.in_(list(user_ids)), ~User.active | User.archived_at.is_not(None))
+    barred = select(User.id).where(User.id.in_(user_ids), ~User.active | User.archived_at.is_not(None))
     session.execute(
         delete(SignInSession).where(SignInSession.user_id.in_(barred)), execution_options={"synchronize_session": False}
     )
 
 
+def follow_additions(session: Session, user_ids: Collection[int]) -> None:
+    """After users were created as records, which cannot sign in yet: the security log keeps it."""
+    for user in session.scalars(select(User).where(User.id.in_(list(user_ids)))):
+        record_event(session, USER_ADDED, person=user)
+
+
 def check_leaving(session: Session, user_ids: Collection[int]) -> None:
-    """Before users are deleted: somebody who administers must remain."""
+    """Before users are deleted: somebody who administers must remain; the security log keeps who they were."""
     raise_access_stamp(session)
     keep_administrator(session, user_ids, leaving=True)
+    for user in session.scalars(select(User).where(User.id.in_(list(user_ids)))):
+        record_event(session, USER_DELETED, person=user)
 
 
 def checked_name(name: str) -> str:
@@ -205,12 +246,14 @@ def rename_user(user: User, name: str) -> None:
     user.search_key = fold(f"{user.name} {user.email or ''}")
 
 
-def set_email(session: Session, user: User, email: str | None, now: dt.datetime) -> None:
+def set_email(session: RecordSession, user: User, email: str | None, now: dt.datetime) -> None:
     """Change the address by which a user signs in."""
     email = (email or "").strip() or None
     with changing_rights(session):
         check_email(session, email, but=user)
+        record_event(session, USER_CHANGED, person=user, fields=["email"], before=user.email, after=email)
         user.email = email
         user.email_key = email_key(email)
         user.updated_at = now
         user.search_key = fold(f"{user.name} {email or ''}")
+        session.write([user], ACCOUNTS)

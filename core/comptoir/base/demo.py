@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from comptoir.base.models import Appointment, Contact, ContactAddress, ContactEmail, ContactPhone, Interaction, Task
-from comptoir.toolkit import Context, Team, User, fold, give_role, save
+from comptoir.toolkit import Context, Team, User, country_code, fold, give_role, save
 
 SEED = 20261122
 
@@ -247,7 +247,7 @@ def _company(
                     street=f"{chance.choice(country.streets)} {chance.randint(1, 120)}",
                     postal_code=postal_code,
                     city=city,
-                    country=country.name,
+                    country=country_code(country.name),
                 )
             ],
         ),

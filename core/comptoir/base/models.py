@@ -8,18 +8,23 @@ from decimal import Decimal
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from comptoir.base.headings import HEADINGS
 from comptoir.base.phones import as_stored
 from comptoir.toolkit import (
     LANGUAGES,
     Choice,
     Line,
     Record,
+    RecordRef,
     RecordType,
     Through,
     _,
+    any_record,
     belongs_to,
     choice,
+    country,
     date,
+    duration,
     email,
     integer,
     lines,
@@ -131,16 +136,19 @@ class ContactAddress(Line):
     postal_code: Mapped[str | None] = text(_("Postal code"), length=20, personal=True)
     city: Mapped[str | None] = text(_("City"), personal=True)
     region: Mapped[str | None] = text(_("Region"))
-    country: Mapped[str | None] = text(_("Country"), length=80)
+    country: Mapped[str | None] = country(_("Country"))
 
 
 class Contact(Record):
     """A person or a company, possibly part of another company."""
 
     __tablename__ = "base_contact"
-    __record__ = RecordType(_("Contact"), _("Contacts"), path="contacts", icon="users")
+    __record__ = RecordType(_("Contact"), _("Contacts"), path="contacts", icon="users", headings=HEADINGS)
 
-    name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, index=True, personal=True)
+    name: Mapped[str] = text(
+        _("Name"), required=True, default="", title=True, search=True, index=True, personal=True,
+        help=_("Empty, it is the number or the address below."),
+    )  # fmt: skip
     name_key: Mapped[str] = mapped_column(String(255), index=True, default="")
     """The folded name, by which duplicates are found."""
     kind: Mapped[str] = choice(_("Kind"), KINDS, default="company", required=True, index=True)
@@ -159,7 +167,7 @@ class Contact(Record):
     annual_revenue: Mapped[Decimal | None] = money(_("Annual revenue"))
     currency: Mapped[str | None] = text(_("Currency"), length=3)
     city: Mapped[str | None] = text(_("City"), index=True, search=True)
-    country: Mapped[str | None] = text(_("Country"), length=80, index=True)
+    country: Mapped[str | None] = country(_("Country"), index=True)
     notes: Mapped[str | None] = long_text(_("Notes"), personal=True)
     phones: Mapped[list[ContactPhone]] = lines(_("Phones"), "ContactPhone")
     emails: Mapped[list[ContactEmail]] = lines(_("E-mails"), "ContactEmail")
@@ -170,10 +178,7 @@ class Interaction(Record):
     """A call, mail, meeting, chat, letter or note in a contact's history; seen by whoever sees the contact."""
 
     __tablename__ = "base_interaction"
-    __table_args__ = (
-        Index("ix_base_interaction_contact_happened", "contact_id", "happened_at"),
-        Index("ix_base_interaction_about", "about_type", "about_id"),
-    )
+    __table_args__ = (Index("ix_base_interaction_contact_happened", "contact_id", "happened_at"),)
     __record__ = RecordType(
         _("Interaction"),
         _("Interactions"),
@@ -189,28 +194,27 @@ class Interaction(Record):
     direction: Mapped[str] = choice(_("Direction"), DIRECTIONS, default="none", required=True)
     contact_id: Mapped[int] = reference(_("Contact"), "base_contact", ondelete="CASCADE", index=False, required=True)
     happened_at: Mapped[dt.datetime] = moment(_("When"), index=True, required=True)
-    minutes: Mapped[int | None] = integer(_("Minutes"), minimum=0, maximum=100_000)
+    minutes: Mapped[int | None] = duration(_("Duration"))
     body: Mapped[str | None] = long_text(_("Text"), personal=True)
-    about_type: Mapped[str | None] = text(_("About type"), length=80)
-    about_id: Mapped[int | None] = integer(_("About number"), minimum=1)
-    """With ``about_type``: the record that it is about besides the contact, such as a deal."""
+    about: Mapped[RecordRef | None] = any_record(_("About"))
+    """The record that it is about besides the contact, such as a deal."""
 
 
 class Task(Record):
     """Something to do by a day; done once ``done_at`` is set."""
 
     __tablename__ = "base_task"
-    __table_args__ = (Index("ix_base_task_about", "about_type", "about_id"),)
     __record__ = RecordType(_("Task"), _("Tasks"), path="tasks", icon="task", timeline=False, contact="contact_id")
 
     title: Mapped[str] = text(_("Title"), required=True, title=True, search=True)
     due_on: Mapped[dt.date | None] = date(_("Due"), index=True)
-    due_at: Mapped[dt.datetime | None] = moment(_("Due at"))
+    due_at: Mapped[dt.datetime | None] = moment(
+        _("Due at"), help=_("Only where the hour matters. The day then follows from it.")
+    )
     done_at: Mapped[dt.datetime | None] = moment(_("Done"))
     priority: Mapped[str] = choice(_("Priority"), PRIORITIES, default="normal", required=True)
     contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
-    about_type: Mapped[str | None] = text(_("About type"), length=80)
-    about_id: Mapped[int | None] = integer(_("About number"), minimum=1)
+    about: Mapped[RecordRef | None] = any_record(_("About"))
     notes: Mapped[str | None] = long_text(_("Notes"))
 
 
@@ -227,6 +231,7 @@ class Appointment(Record):
     ends_at: Mapped[dt.datetime] = moment(_("Ends"), required=True)
     place: Mapped[str | None] = text(_("Place"))
     contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
+    about: Mapped[RecordRef | None] = any_record(_("About"))
     notes: Mapped[str | None] = long_text(_("Notes"))
 
 

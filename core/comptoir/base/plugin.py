@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comptoir.base import demo, models, screens, services
+from comptoir.base import models, screens, services
 from comptoir.base.models import Appointment, Contact, Interaction, Task
 from comptoir.toolkit import Base, Context, Contribution, Manifest, RoleTemplate, Rules, _, hookimpl
 
@@ -58,4 +58,6 @@ def contribute() -> list[Contribution | type[Base]]:
 
 @hookimpl
 def seed_demo(ctx: Context) -> None:
+    from comptoir.base import demo  # needed once, and large
+
     demo.create_contacts(ctx)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from comptoir.base import services
 from comptoir.base.models import Appointment, Contact, Interaction, Task
 from comptoir.toolkit import (
     Action,
+    Composer,
     Context,
     Fact,
     Form,
@@ -21,6 +23,7 @@ from comptoir.toolkit import (
     Team,
     Tile,
     User,
+    When,
     _,
 )
 
@@ -82,6 +85,10 @@ SCREENS = (
                 Contact.currency,
                 Contact.notes,
             ),
+            conditions=(
+                When(Contact.kind, ("person",), Contact.salutation, Contact.job_title),
+                When(Contact.kind, ("company",), Contact.year_established, Contact.employees, Contact.annual_revenue),
+            ),
         ),
         facts=(Contact.status_since,),
     ),
@@ -100,7 +107,7 @@ SCREENS = (
                 Saved("week", _("This week"), {"filter[happened_at][within]": "this_week"}),
             ),
             facets=(Interaction.kind, Interaction.direction, Interaction.owner_id),
-            more=(Interaction.minutes, Interaction.body),
+            more=(Interaction.minutes, Interaction.about, Interaction.body),
         ),
         Form(
             Section(
@@ -110,6 +117,7 @@ SCREENS = (
                 Interaction.direction,
                 Interaction.happened_at,
                 Interaction.minutes,
+                Interaction.about,
                 Interaction.subject,
                 Interaction.body,
             )
@@ -136,7 +144,7 @@ SCREENS = (
                 Saved("done", _("Done"), {"filter[done_at][is_null]": "false"}),
             ),
             facets=(Task.priority, Task.owner_id),
-            more=(Task.due_at, Task.notes),
+            more=(Task.due_at, Task.about, Task.notes),
         ),
         Form(
             Section(
@@ -146,10 +154,12 @@ SCREENS = (
                 Task.due_at,
                 Task.priority,
                 Task.contact_id,
+                Task.about,
                 Task.owner_id,
                 Task.notes,
                 Task.done_at,
-            )
+            ),
+            later=(Task.done_at,),
         ),
         facts=(Task.due_on, Task.priority, Task.done_at),
     ),
@@ -177,6 +187,7 @@ SCREENS = (
                 Appointment.ends_at,
                 Appointment.place,
                 Appointment.contact_id,
+                Appointment.about,
                 Appointment.owner_id,
                 Appointment.notes,
             )
@@ -190,7 +201,6 @@ SCREENS = (
             User.email,
             User.team_id,
             User.active,
-            User.last_seen_at,
             sort=("name",),
             facets=(User.active, User.team_id),
         ),
@@ -272,6 +282,7 @@ TABS = (
         (Contact.name, Contact.job_title, Contact.status, Contact.city),
         "base.contact.read",
         order=10,
+        given={"kind": "person"},
     ),
     Tab(
         "base.tasks",
@@ -292,6 +303,95 @@ TABS = (
         (Appointment.title, Appointment.starts_at, Appointment.place, Appointment.owner_id),
         "base.appointment.read",
         order=85,
+    ),
+)
+
+
+def _to(direction: str, kind: str) -> Callable[[Context, Any], Mapping[str, Any]]:
+    """An interaction of this kind that happens now."""
+    return lambda ctx, record: {"kind": kind, "direction": direction, "happened_at": ctx.now()}
+
+
+def _tomorrow(ctx: Context, record: Any) -> Mapping[str, Any]:
+    return {"due_on": ctx.today() + dt.timedelta(days=1)}
+
+
+def _call_back(ctx: Context, record: Any) -> Mapping[str, Any]:
+    """Nothing needs to be typed: a call-back is due tomorrow and says so."""
+    return {"title": str(_("Call back")), "due_on": ctx.today() + dt.timedelta(days=1), "priority": "high"}
+
+
+COMPOSERS = (
+    Composer(
+        "base.note",
+        _("Note"),
+        Interaction,
+        Interaction.body,
+        given=_to("none", "note"),
+        hint=_("What should the next person know?"),
+        deed=_("Save note"),
+        icon="note",
+        order=10,
+    ),
+    Composer(
+        "base.call",
+        _("Call"),
+        Interaction,
+        Interaction.body,
+        (Interaction.direction, Interaction.minutes),
+        given=_to("out", "call"),
+        hint=_("What was said?"),
+        deed=_("Save call"),
+        icon="phone",
+        order=20,
+    ),
+    Composer(
+        "base.call_back",
+        _("Call back"),
+        Task,
+        Task.title,
+        (Task.due_on,),
+        given=_call_back,
+        hint=_("About what? Empty is fine."),
+        deed=_("Save call-back"),
+        icon="phoneout",
+        order=30,
+    ),
+    Composer(
+        "base.task",
+        _("Task"),
+        Task,
+        Task.title,
+        (Task.due_on, Task.priority),
+        given=_tomorrow,
+        hint=_("What is to be done?"),
+        deed=_("Save task"),
+        icon="task",
+        order=40,
+    ),
+    Composer(
+        "base.mail",
+        _("Mail"),
+        Interaction,
+        Interaction.body,
+        (Interaction.direction,),
+        given=_to("out", "mail"),
+        hint=_("What was written?"),
+        deed=_("Save mail"),
+        icon="mail",
+        order=50,
+    ),
+    Composer(
+        "base.meeting",
+        _("Meeting"),
+        Interaction,
+        Interaction.body,
+        (Interaction.minutes,),
+        given=_to("none", "meeting"),
+        hint=_("What came of it?"),
+        deed=_("Save meeting"),
+        icon="users",
+        order=60,
     ),
 )
 
@@ -330,4 +430,4 @@ def _moment_of(interaction: Interaction | None) -> Any:
     return interaction.happened_at if interaction is not None else None
 
 
-ALL = (*SCREENS, *MENU, *FACTS, *TABS, *ACTIONS, *TILES)
+ALL = (*SCREENS, *MENU, *FACTS, *TABS, *COMPOSERS, *ACTIONS, *TILES)

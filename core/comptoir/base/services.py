@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select, union
 
 from comptoir.base.models import (
     Appointment,
@@ -16,7 +16,7 @@ from comptoir.base.models import (
     Interaction,
     Task,
 )
-from comptoir.base.phones import DialledNumber, read_number, region_of
+from comptoir.base.phones import DialledNumber, read_number
 from comptoir.toolkit import (
     Change,
     Context,
@@ -24,6 +24,7 @@ from comptoir.toolkit import (
     RuleViolation,
     _,
     changes_of,
+    country_code,
     fold,
     of_type,
     save,
@@ -33,8 +34,8 @@ from comptoir.toolkit import (
 
 
 def read_phone(ctx: Context, typed: str) -> DialledNumber:
-    """A number as typed where the deployment is; with a leading plus it may be from anywhere."""
-    return read_number(typed, region_of(ctx.settings.timezone.key))
+    """A number as typed in the country of the deployment; with a leading plus it may be from anywhere."""
+    return read_number(typed, ctx.settings.country)
 
 
 def find_by_phone(ctx: Context, number: str) -> Sequence[Contact]:
@@ -53,12 +54,13 @@ def duplicates_of(ctx: Context, contact: Contact) -> Sequence[Contact]:
     """Other contacts with the same name but for case and accents, or sharing a number or address; at most ten."""
     numbers = [line.number for line in contact.phones]
     addresses = [line.address_key for line in contact.emails]
-    alike = [Contact.name_key == fold(contact.name)]
+    # three look-ups, each by its own index: joined by OR they would read every contact
+    alike = [select(Contact.id).where(Contact.name_key == fold(contact.name))]
     if numbers:
-        alike.append(Contact.id.in_(select(ContactPhone.contact_id).where(ContactPhone.number.in_(numbers))))
+        alike.append(select(ContactPhone.contact_id).where(ContactPhone.number.in_(numbers)))
     if addresses:
-        alike.append(Contact.id.in_(select(ContactEmail.contact_id).where(ContactEmail.address_key.in_(addresses))))
-    found = _found(ctx, or_(*alike), limit=11)
+        alike.append(select(ContactEmail.contact_id).where(ContactEmail.address_key.in_(addresses)))
+    found = _found(ctx, Contact.id.in_(union(*alike)), limit=11)
     return [other for other in found if other is not contact][:10]
 
 
@@ -82,26 +84,36 @@ def _found(ctx: Context, *conditions: Any, limit: int = 50) -> Sequence[Contact]
 
 
 def prepare_contacts(ctx: Context, changes: Sequence[Change]) -> None:
-    """Numbers in E.164, folded keys, the day of the status, city and country of the first address."""
+    """Numbers in E.164, folded keys, the day of the status, city and country of the first address; nobody is nameless."""
     for contact, change in changes_of(changes, Contact):
         if change.is_new or change.touches("name"):
-            contact.name = _trimmed(contact.name)
+            contact.name = _trimmed(contact.name) or _reached_at(contact)
             contact.name_key = _key(contact.name, 255)
         if change.is_new or change.touches("status"):
             contact.status_since = ctx.today()
         if change.touches("annual_revenue") and contact.annual_revenue is not None and not contact.currency:
             contact.currency = ctx.settings.currency
-        if change.touches("phones"):
-            for phone in contact.phones:
-                _normalise_phone(ctx, phone)
         if change.touches("emails"):
             for email in contact.emails:
                 email.address = _trimmed(email.address)
                 email.address_key = _key(email.address, 254)
+        for place in (contact, *(contact.addresses if change.touches("addresses") else ())):
+            if change.touches("country", "addresses") and isinstance(place.country, str):
+                place.country = country_code(place.country) or place.country
         if change.touches("addresses") and contact.addresses:
             main = contact.addresses[0]
             contact.city = main.city or contact.city
             contact.country = main.country or contact.country
+        if change.touches("phones", "country", "addresses"):
+            country = dialling_country(ctx, contact)
+            for phone in contact.phones:
+                _normalise_phone(phone, country)
+
+
+def _reached_at(contact: Contact) -> str:
+    """What to call somebody of whom one only knows a number or an address."""
+    known = [*(phone.number for phone in contact.phones), *(email.address for email in contact.emails)]
+    return next((text for value in known if isinstance(value, str) and (text := " ".join(value.split()))), "")
 
 
 def _trimmed(value: Any) -> Any:
@@ -113,11 +125,22 @@ def _key(value: object, length: int) -> str:
     return fold(value)[:length] if isinstance(value, str) else ""
 
 
-def _normalise_phone(ctx: Context, phone: ContactPhone) -> None:
+def dialling_country(ctx: Context, contact: Contact) -> str | None:
+    """The country whose numbers a contact writes without prefix: its own, else the deployment's; None where it is unknown.
+
+    A country that nobody can read is not the deployment's: its numbers wait until somebody corrects it.
+    """
+    if isinstance(contact.country, str) and contact.country.strip():
+        return country_code(contact.country)
+    named = [line.country for line in contact.addresses if isinstance(line.country, str) and line.country.strip()]
+    return country_code(named[0]) if named else ctx.settings.country
+
+
+def _normalise_phone(phone: ContactPhone, country: str | None) -> None:
     typed: object = phone.number
     if not isinstance(typed, str) or not typed.strip():
         return
-    dialled = read_phone(ctx, typed)
+    dialled = read_number(typed, country)
     phone.number = dialled.number
     phone.digits = dialled.digits
     phone.extension = dialled.extension or phone.extension
@@ -161,8 +184,7 @@ def log_interaction(
         direction=direction,
         happened_at=happened_at,
         minutes=minutes,
-        about_type=about.record_type if about is not None else None,
-        about_id=about.record_id if about is not None else None,
+        about=about,
     )
     save(ctx, [interaction])
     return interaction

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -20,7 +21,9 @@ from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _, ngettext
 
 if TYPE_CHECKING:
+    from comptoir.context import Context
     from comptoir.deployment import Deployment
+    from comptoir.jobs.inspect import JobStatus, SchedulerStatus
     from comptoir.settings import Settings
 
 SCARCE = 200 * 2**20
@@ -37,11 +40,13 @@ class Finding:
 
 
 @click.command()
+@click.option("--whole", is_flag=True, help="Compare the search with every record, not with the newest alone.")
+@click.option("--mend", is_flag=True, help="Compare the whole search, and correct it where it departs.")
 @as_json
 @pass_terminal
-def check(terminal: Terminal, as_json: bool) -> None:
-    """Look at configuration, files, database, migrations, modules, users and jobs; exit 1 names what is wrong."""
-    findings = list(look(terminal))
+def check(terminal: Terminal, whole: bool, mend: bool, as_json: bool) -> None:
+    """Look at configuration, files, database, migrations, modules, users, jobs and search; exit 1 names what is wrong."""
+    findings = list(look(terminal, whole=whole, mend=mend))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -52,7 +57,7 @@ def check(terminal: Terminal, as_json: bool) -> None:
         raise ComptoirError(ngettext("{count} problem found.", "{count} problems found.", wrong))
 
 
-def look(terminal: Terminal) -> Iterator[Finding]:
+def look(terminal: Terminal, *, whole: bool = False, mend: bool = False) -> Iterator[Finding]:
     """Every finding, in order; what cannot be looked at because of an earlier problem is left out."""
     try:
         deployment = terminal.deployment
@@ -74,6 +79,7 @@ def look(terminal: Terminal) -> Iterator[Finding]:
     yield from _guarded("modules", _modules, deployment)
     yield from _guarded("users", _users, deployment)
     yield from _guarded("jobs", _jobs, deployment)
+    yield from _guarded("search", _mended if mend else _searched if whole else _sampled, deployment)
 
 
 def _guarded(part: str, find: Callable[[Any], Iterator[Finding]], subject: Any) -> Iterator[Finding]:
@@ -191,18 +197,22 @@ def _users(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _jobs(deployment: Deployment) -> Iterator[Finding]:
+    from comptoir.access.permissions import system_actor
+    from comptoir.edge import perform
     from comptoir.jobs.inspect import jobs, scheduler
     from comptoir.jobs.models import DEAD, QueuedWork
     from comptoir.registry.models import ProcessRow
 
-    with deployment.system_context("comptoir check", write=False) as ctx:
-        session, now = ctx.system_session, ctx.now()
+    def look(ctx: Context) -> tuple[SchedulerStatus, int, int, list[JobStatus]]:
+        session, now = ctx.bookkeeping("health"), ctx.now()
         clock = scheduler(session, now=now)
         serving = session.scalar(
             select(func.count()).select_from(ProcessRow).where(ProcessRow.seen_at > now - dt.timedelta(seconds=30))
         )
         dead = session.scalar(select(func.count()).select_from(QueuedWork).where(QueuedWork.state == DEAD)) or 0
-        failing = [job for job in jobs(ctx) if job.state in ("failing", "hanging")]
+        return clock, serving or 0, dead, [job for job in jobs(ctx) if job.state in ("failing", "hanging")]
+
+    clock, serving, dead, failing = perform(deployment, system_actor("comptoir check"), look, write=False)
     sound = True
     if not clock.alive and serving:
         sound = False
@@ -224,6 +234,61 @@ def _jobs(deployment: Deployment) -> Iterator[Finding]:
             "{count} pieces of work were given up. See: comptoir jobs dead", dead)))  # fmt: skip
     if sound:
         yield _ok("jobs", ngettext("{count} worker runs.", "{count} workers run.", clock.workers))
+
+
+def _sampled(deployment: Deployment) -> Iterator[Finding]:
+    yield from _search(deployment, whole=False)
+
+
+def _searched(deployment: Deployment) -> Iterator[Finding]:
+    yield from _search(deployment, whole=True)
+
+
+def _mended(deployment: Deployment) -> Iterator[Finding]:
+    """Each part is corrected in a transaction of its own, so that nobody waits long."""
+    from comptoir.records.search import mend_index, mend_search
+
+    with deployment.system_context("comptoir check") as ctx:
+        rebuilt = mend_index(ctx.bookkeeping("search"))
+    corrected = 0
+    for name in deployment.registry.record_types:
+        start: int | None = None
+        while start != 0:
+            with deployment.system_context("comptoir check") as ctx:
+                departing, start = mend_search(ctx, name, before=start)
+                corrected += departing
+    if rebuilt:
+        yield _ok("search", _("The damaged index of the search was built anew."))
+    if corrected:
+        yield _ok("search", ngettext(
+            "{count} record was not found as it is; corrected.",
+            "{count} records were not found as they are; corrected.", corrected))  # fmt: skip
+    if not corrected and not rebuilt:
+        yield _ok("search", _("Every record is found as it is."))
+
+
+def _search(deployment: Deployment, *, whole: bool) -> Iterator[Finding]:
+    from comptoir.records.search import departures, is_index_sound
+
+    with deployment.system_context("comptoir check", write=False) as ctx:
+        wrong = 0
+        for declared in ctx.registry.record_types.values():
+            parts = departures(ctx, declared)
+            wrong += sum(map(len, parts if whole else islice(parts, 1)))
+    if whole:
+        # the engine's own comparison of its index writes, if only for a moment
+        with deployment.system_context("comptoir check") as ctx:
+            if not is_index_sound(ctx.bookkeeping("search")):
+                yield _problem("search", _("The index of the search is damaged. Run: comptoir check --mend"))
+                return
+    if wrong:
+        yield _problem("search", ngettext(
+            "{count} record is not found as it is. Run: comptoir check --mend",
+            "{count} records are not found as they are. Run: comptoir check --mend", wrong))  # fmt: skip
+    else:
+        yield _ok(
+            "search", _("Every record is found as it is.") if whole else _("The newest records are found as they are.")
+        )
 
 
 def _ok(part: str, message: Text) -> Finding:

@@ -24,6 +24,7 @@ COMMANDS = {
     "modules": ("modules", "modules"),
     "users": ("users", "users"),
     "tokens": ("tokens", "tokens"),
+    "audit": ("audit", "audit"),
     "import": ("transfer", "import_command"),
     "export": ("transfer", "export_command"),
     "jobs": ("jobs", "jobs"),

@@ -19,11 +19,14 @@ from comptoir.i18n import _, ngettext
 from comptoir.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from comptoir.context import Context
     from comptoir.deployment import Deployment
 
 ADMIN_EMAIL = "admin@example.com"
 DEMO_PASSWORD = "comptoir-demo"
 """The password of the people that demonstration data brings."""
+DEMO_COUNTRY = "RO"
+"""Where the company of the demonstration data sits."""
 
 TEMPLATE = """\
 # The configuration of one Comptoir deployment. Paths are relative to this file.
@@ -35,6 +38,7 @@ database_url = {database_url}  # or postgresql+psycopg://user:password@host/name
 data_dir = {data_dir}  # attachments, logs, exports, outgoing mail when no SMTP is set
 theme = "default"
 language = "en"  # en, ro, nl, az, bg, pl
+{country}  # telephone numbers and addresses without a country of their own
 timezone = {timezone}
 currency = "EUR"
 
@@ -70,6 +74,7 @@ class Administrator:
 @click.option("--admin-email", metavar="E", help="The first administrator's address.")
 @click.option("--admin-password", metavar="P", help="Their password; asked for, or made up and shown.")
 @click.option("--admin-name", metavar="N", default="Administrator", show_default=True)
+@click.option("--country", metavar="CC", help="Where telephone numbers are written without prefix: RO, NL, …")
 @click.option("--modules", metavar="A,B", help="Modules to enable at once.")
 @click.option("--demo", is_flag=True, help="Load demonstration data; enables every entitled module unless told which.")
 @pass_terminal
@@ -79,6 +84,7 @@ def init(
     admin_email: str | None,
     admin_password: str | None,
     admin_name: str,
+    country: str | None,
     modules: str | None,
     demo: bool,
 ) -> None:
@@ -86,7 +92,7 @@ def init(
     path = terminal.config
     fresh = not path.exists()
     if fresh:
-        write_configuration(path, database_url)
+        write_configuration(path, database_url, country or (DEMO_COUNTRY if demo else None))
     try:
         settings = load_settings(path)
         if not fresh and database_url is not None and _resolved(database_url, path) != settings.database_url:
@@ -95,6 +101,10 @@ def init(
                     "{path} names another database. Change deployment.database_url there, or move the file away.",
                     path=path,
                 )
+            )
+        if not fresh and country is not None and country != settings.country:
+            raise ConfigurationError(
+                _("{path} stands already. Change deployment.country there to {country}.", path=path, country=country)
             )
         if fresh:
             say(_("Wrote {path}.", path=path))
@@ -110,7 +120,7 @@ def init(
     say(_("Serve it with: comptoir --config {path} serve", path=path))
 
 
-def write_configuration(path: Path, database_url: str | None) -> None:
+def write_configuration(path: Path, database_url: str | None, country: str | None = None) -> None:
     """A commented configuration file, readable by its owner alone as it may hold passwords."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,6 +146,7 @@ def write_configuration(path: Path, database_url: str | None) -> None:
                 name=_quoted(name),
                 database_url=_quoted("sqlite:///" + url.removeprefix(inside) if url.startswith(inside) else url),
                 data_dir=_quoted(data),
+                country=f"country = {_quoted(country)}" if country else '# country = "RO"',
                 timezone=_quoted(_local_timezone()),
             )
         )
@@ -249,14 +260,16 @@ def _administrator(terminal: Terminal, email: str | None, password: str | None, 
 
 def _add_administrator(deployment: Deployment, wanted: Administrator | None) -> Administrator | None:
     """Create them; an existing user of that address stays as they are and becomes administrator."""
+    from comptoir.access.permissions import system_actor
     from comptoir.access.roles import grant_role, seed_administrator_role
     from comptoir.access.users import add_user, find_user
+    from comptoir.edge import perform
 
-    with deployment.system_context("comptoir init") as ctx:
-        session = ctx.system_session
+    def appoint(ctx: Context) -> bool:
+        session = ctx.bookkeeping("first administrator")
         role = seed_administrator_role(session)
         if wanted is None:
-            return None
+            return False
         try:
             grant_role(session, find_user(session, wanted.email), role)
         except NotFound:
@@ -270,10 +283,14 @@ def _add_administrator(deployment: Deployment, wanted: Administrator | None) -> 
                 now=ctx.now(),
                 seats=deployment.settings.seats,
             )
-        else:
-            say(_("{email} is a user already; their password stays.", email=wanted.email))
-            return None
-    return wanted
+            return True
+        return False
+
+    if perform(deployment, system_actor("comptoir init"), appoint):
+        return wanted
+    if wanted is not None:
+        say(_("{email} is a user already; their password stays.", email=wanted.email))
+    return None
 
 
 def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
@@ -281,11 +298,13 @@ def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
     from sqlalchemy import select
 
     from comptoir.access.models import User
+    from comptoir.access.permissions import system_actor
     from comptoir.access.users import seats_taken, set_password
+    from comptoir.edge import perform
     from comptoir.registry.models import DemoRecord
 
-    with deployment.system_context("comptoir demo") as ctx:
-        session, seats = ctx.system_session, deployment.settings.seats
+    def let_in(ctx: Context) -> list[tuple[str, str]]:
+        session, seats = ctx.bookkeeping("first administrator"), deployment.settings.seats
         people = session.scalars(
             select(User)
             .join(DemoRecord, (DemoRecord.record_id == User.id) & (DemoRecord.record_type == "base.user"))
@@ -300,6 +319,8 @@ def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
                 set_password(session, user, DEMO_PASSWORD, ctx.now(), seats=seats)
                 opened.append((user.email or "", user.name))
         return opened
+
+    return perform(deployment, system_actor("comptoir demo"), let_in)
 
 
 def print_log_ins(people: Sequence[tuple[str, str]]) -> None:

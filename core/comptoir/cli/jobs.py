@@ -1,12 +1,19 @@
-"""``comptoir jobs``: scheduled work, its runs, and what was given up."""
+"""``comptoir jobs``: scheduled work, what is in the queue, the runs, and what was given up."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from comptoir.cli.terminal import Terminal, as_json, pass_terminal, print_rows, progress, say
 from comptoir.errors import ComptoirError
 from comptoir.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
+    from comptoir.jobs.queued import WorkState
 
 RUN_SECONDS = 3600.0
 
@@ -23,8 +30,8 @@ def list_(terminal: Terminal, as_json: bool) -> None:
     """Every scheduled job with its last and next run."""
     from comptoir.jobs import inspect
 
-    with terminal.context("comptoir jobs list", write=False) as ctx:
-        rows = [
+    def look(ctx: Context) -> list[dict[str, Any]]:
+        return [
             {
                 "name": job.name,
                 "title": str(job.title),
@@ -35,13 +42,17 @@ def list_(terminal: Terminal, as_json: bool) -> None:
                 "last_run_at": job.last_run.started_at if job.last_run else None,
                 "last_state": job.last_run.state if job.last_run else None,
                 "next_due": job.next_due,
+                "progress": job.progress,
+                "failing_since": job.failing_since,
                 "paused_by": job.paused_by,
             }
             for job in inspect.jobs(ctx)
         ]
+
+    rows = terminal.perform("comptoir jobs list", look, write=False)
     columns = {
         "name": _("Job"), "schedule": _("Schedule"), "state": _("State"), "last_run_at": _("Last run"),
-        "next_due": _("Next run"), "why": _("Why"),
+        "next_due": _("Next run"), "progress": _("Done"), "failing_since": _("Failing since"), "why": _("Why"),
     }  # fmt: skip
     print_rows(rows, columns, as_json=as_json, empty=_("The enabled modules have no scheduled jobs."))
 
@@ -56,10 +67,8 @@ def run(terminal: Terminal, name: str) -> None:
     from comptoir.jobs.runner import execute
 
     deployment = terminal.deployment
-    with terminal.context("comptoir jobs run") as ctx:
-        inspect.run_now(ctx, name)
-        module = ctx.registry.jobs[name].module
-    only = Claimable(modules=[module], jobs=[name], handlers=[])
+    terminal.perform("comptoir jobs run", lambda ctx: inspect.run_now(ctx, name))
+    only = Claimable(modules=[deployment.registry.jobs[name].module], jobs=[name], handlers=[])
     with progress(_("Running {name}", name=name)):
         taken = claim(deployment.engine, "comptoir jobs run", 1, RUN_SECONDS, now=deployment.clock(), only=only)
         outcome = execute(deployment, taken[0]) if taken else None
@@ -73,16 +82,17 @@ def run(terminal: Terminal, name: str) -> None:
 
 @jobs.command("runs")
 @click.option("--job", metavar="NAME", help="Those of one job.")
-@click.option("--state", type=click.Choice(["running", "done", "failed"]))
+@click.option("--state", type=click.Choice(["running", "done", "failed", "stopped"]))
 @click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, metavar="N")
 @as_json
 @pass_terminal
 def runs(terminal: Terminal, job: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """The last runs of jobs and deferred work, the latest first."""
     from comptoir.jobs import inspect
+    from comptoir.jobs.steps import far
 
-    with terminal.context("comptoir jobs runs", write=False) as ctx:
-        rows = [
+    def look(ctx: Context) -> list[dict[str, Any]]:
+        return [
             {
                 "id": run.id,
                 "job": run.job,
@@ -93,16 +103,61 @@ def runs(terminal: Terminal, job: str | None, state: str | None, limit: int, as_
                 "state": run.state,
                 "took_ms": run.took_ms,
                 "attempt": run.attempt,
+                "progress": far(run.done, run.total) if run.done is not None else "",
                 "error": run.error,
                 "worker": run.worker,
             }
             for run in inspect.runs(ctx, job=job, state=state, limit=limit)
         ]
+
+    rows = terminal.perform("comptoir jobs runs", look, write=False)
     columns = {
         "id": _("Run"), "job": _("Job"), "started_at": _("Started"), "state": _("State"), "took_ms": _("Took, ms"),
-        "attempt": _("Try"), "error": _("Error"),
+        "attempt": _("Try"), "progress": _("Done"), "error": _("Error"),
     }  # fmt: skip
     print_rows(rows, columns, as_json=as_json, empty=_("Nothing has run yet."))
+
+
+@jobs.command("queue")
+@click.option("--state", type=click.Choice(["waiting", "running", "ending", "retrying", "dead"]))
+@click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, metavar="N")
+@as_json
+@pass_terminal
+def queue(terminal: Terminal, state: WorkState | None, limit: int, as_json: bool) -> None:
+    """What is in the queue: what fails and when it is tried again, what runs and how far it is, what waits."""
+    from comptoir.jobs import queued
+
+    def look(ctx: Context) -> list[dict[str, Any]]:
+        return [asdict(work) for work in queued.works(ctx, state=state, limit=limit)]
+
+    rows = terminal.perform("comptoir jobs queue", look, write=False)
+    columns = {
+        "id": _("Id"), "name": _("Work"), "state": _("State"), "progress": _("Done"), "attempts": _("Tries"),
+        "failing_since": _("Failing since"), "next_try": _("Next try"), "error": _("Error"),
+    }  # fmt: skip
+    print_rows(rows, columns, as_json=as_json, empty=_("Nothing waits."))
+
+
+@jobs.command("cancel")
+@click.argument("number", type=int, metavar="ID")
+@pass_terminal
+def cancel(terminal: Terminal, number: int) -> None:
+    """End work of the queue for good; what runs in steps ends before its next one."""
+    from comptoir.jobs import queued
+
+    state = terminal.perform("comptoir jobs cancel", lambda ctx: queued.cancel(ctx, number))
+    say(_("It ends before its next step.") if state == "ending" else _("Cancelled."))
+
+
+@jobs.command("retry")
+@click.argument("number", type=int, metavar="ID")
+@pass_terminal
+def retry(terminal: Terminal, number: int) -> None:
+    """Try work now that waits for its next try; what was given up goes on from where it stood."""
+    from comptoir.jobs import queued
+
+    terminal.perform("comptoir jobs retry", lambda ctx: queued.try_now(ctx, number))
+    say(_("It is tried now."))
 
 
 @jobs.command("pause")
@@ -112,8 +167,7 @@ def pause(terminal: Terminal, name: str) -> None:
     """Let a job rest until it is resumed."""
     from comptoir.jobs import inspect
 
-    with terminal.context("comptoir jobs pause") as ctx:
-        inspect.pause(ctx, name)
+    terminal.perform("comptoir jobs pause", lambda ctx: inspect.pause(ctx, name))
     say(_("{name} rests.", name=name))
 
 
@@ -124,8 +178,7 @@ def resume(terminal: Terminal, name: str) -> None:
     """Let a paused job go on with its next moment."""
     from comptoir.jobs import inspect
 
-    with terminal.context("comptoir jobs resume") as ctx:
-        inspect.resume(ctx, name)
+    terminal.perform("comptoir jobs resume", lambda ctx: inspect.resume(ctx, name))
     say(_("{name} goes on.", name=name))
 
 
@@ -137,8 +190,8 @@ def dead(terminal: Terminal, limit: int, as_json: bool) -> None:
     """Work that was given up, with the reason."""
     from comptoir.jobs.queue import dead_letters
 
-    with terminal.context("comptoir jobs dead", write=False) as ctx:
-        rows = [
+    def look(ctx: Context) -> list[dict[str, Any]]:
+        return [
             {
                 "id": letter.id,
                 "name": letter.name,
@@ -148,8 +201,10 @@ def dead(terminal: Terminal, limit: int, as_json: bool) -> None:
                 "created_at": letter.created_at,
                 "args": letter.args,
             }
-            for letter in dead_letters(ctx.system_session, limit=limit)
+            for letter in dead_letters(ctx.bookkeeping("jobs"), limit=limit)
         ]
+
+    rows = terminal.perform("comptoir jobs dead", look, write=False)
     columns = {
         "id": _("Id"), "name": _("Work"), "module": _("Module"), "attempts": _("Tries"), "error": _("Error"),
         "created_at": _("Since"),
@@ -168,13 +223,16 @@ def replay(terminal: Terminal, ids: tuple[int, ...], every: bool) -> None:
 
     if every == bool(ids):
         raise click.UsageError(str(_("Name the ids of “comptoir jobs dead”, or --all.")))
-    with terminal.context("comptoir jobs replay") as ctx:
-        session, before = ctx.system_session, None
+
+    def again(ctx: Context) -> int:
+        session, before = ctx.bookkeeping("jobs"), None
         chosen = list(ids)
         while every and (batch := dead_letters(session, before=before, limit=500)):
             chosen += [letter.id for letter in batch]
             before = batch[-1].id
-        count = revive(session, chosen, now=ctx.now())
+        return revive(session, chosen, now=ctx.now())
+
+    count = terminal.perform("comptoir jobs replay", again)
     if not count and not every:
         raise ComptoirError(_("None of these was given up. See: comptoir jobs dead"))
     say(ngettext("{count} piece of work is tried again.", "{count} pieces of work are tried again.", count))

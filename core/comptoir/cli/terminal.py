@@ -19,12 +19,12 @@ from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from comptoir.context import Context
     from comptoir.deployment import Deployment
+    from comptoir.registry.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 QUIET_SECONDS = 2.0
 """Work that ends sooner shows no progress."""
 
@@ -49,10 +49,17 @@ class Terminal:
         """Whether the deployment has been used."""
         return "deployment" in self.__dict__
 
-    def context(self, reason: str, *, write: bool = True) -> AbstractContextManager[Context]:
-        """A context with every right in one transaction; ``reason`` stands in the history as who acted."""
-        opened: AbstractContextManager[Context] = self.deployment.system_context(reason, write=write)
-        return opened
+    def perform(
+        self, reason: str, work: Callable[[Context], T], *, write: bool = True, registry: Registry | None = None
+    ) -> T:
+        """What ``work`` returns with every right, once it is committed; ``reason`` stands in the history as who acted.
+
+        It may be called again when another transaction gets in its way: it prints nothing and asks nothing.
+        """
+        from comptoir.access.permissions import system_actor
+        from comptoir.edge import perform
+
+        return perform(self.deployment, system_actor(reason), work, write=write, registry=registry)
 
     def close(self) -> None:
         """Give the connections back."""

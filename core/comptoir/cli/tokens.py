@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from comptoir.cli.terminal import Terminal, as_json, note, pass_terminal, print_json, print_rows, say
 from comptoir.errors import NotFound
 from comptoir.i18n import _
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 
 @click.group()
@@ -32,17 +36,26 @@ def create(terminal: Terminal, email: str, scopes: tuple[str, ...], name: str, d
     from comptoir.access.users import find_user
 
     wanted = [part for scope in scopes for part in scope.replace(",", " ").split()]
-    with terminal.context("comptoir tokens create") as ctx:
-        user = find_user(ctx.system_session, email)
+
+    def work(ctx: Context) -> dict[str, Any]:
+        user = find_user(ctx.bookkeeping("tokens"), email)
         expires = ctx.now() + dt.timedelta(days=days) if days else None
         plain, row = create_token(
-            ctx.system_session, user, name, wanted, ctx.now(), expires, known=ctx.registry.permissions
+            ctx.bookkeeping("tokens"), user, name, wanted, ctx.now(), expires, known=ctx.registry.permissions
         )
-        made = {"id": row.id, "token": plain, "user": email, "scopes": row.scopes.split(), "expires_at": row.expires_at}
+        return {
+            "id": row.id,
+            "token": plain,
+            "user": email,
+            "scopes": row.scopes.split(),
+            "expires_at": row.expires_at,
+        }
+
+    made = terminal.perform("comptoir tokens create", work)
     if as_json:
         print_json(made)
     else:
-        say(plain)
+        say(made["token"])
         note(_("This token is not shown again."))
 
 
@@ -55,10 +68,10 @@ def list_(terminal: Terminal, email: str | None, as_json: bool) -> None:
     from comptoir.access.tokens import list_tokens
     from comptoir.access.users import find_user
 
-    with terminal.context("comptoir tokens list", write=False) as ctx:
-        session = ctx.system_session
+    def work(ctx: Context) -> list[dict[str, Any]]:
+        session = ctx.bookkeeping("tokens")
         user = find_user(session, email) if email is not None else None
-        rows = [
+        return [
             {
                 "id": row.id,
                 "user": owner.email or owner.name,
@@ -72,6 +85,8 @@ def list_(terminal: Terminal, email: str | None, as_json: bool) -> None:
             }
             for row, owner in list_tokens(session, user)
         ]
+
+    rows = terminal.perform("comptoir tokens list", work, write=False)
     columns = {
         "id": _("Id"), "user": _("User"), "name": _("Name"), "prefix": _("Begins"), "scopes": _("Scopes"),
         "expires_at": _("Expires"), "last_used_at": _("Last used"), "revoked": _("Revoked"),
@@ -86,12 +101,14 @@ def revoke(terminal: Terminal, token: str) -> None:
     """End a token for good."""
     from comptoir.access.tokens import SHOWN, list_tokens, revoke_token
 
-    with terminal.context("comptoir tokens revoke") as ctx:
-        session = ctx.system_session
+    def work(ctx: Context) -> None:
+        session = ctx.bookkeeping("tokens")
         found = [row for row, _owner in list_tokens(session) if token in (str(row.id), row.prefix)]
         if not found and len(token) > SHOWN:
             found = [row for row, _owner in list_tokens(session) if token.startswith(row.prefix)]
         if len(found) != 1:
             raise NotFound(_("There is no token {token}. See: comptoir tokens list", token=token[:SHOWN]))
         revoke_token(session, found[0].id)
+
+    terminal.perform("comptoir tokens revoke", work)
     say(_("Revoked."))

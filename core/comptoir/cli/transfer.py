@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import csv
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from comptoir.access.permissions import system_actor
 from comptoir.cli.terminal import Terminal, note, pass_terminal, progress, say
 from comptoir.errors import RuleViolation, Unavailable
 from comptoir.i18n import _, ngettext
 from comptoir.records.query import parse
 from comptoir.records.transfer import Problem, export_records, import_table, parse_mapping, read_table
 from comptoir.records.transfer.exporting import FORMATS
-from comptoir.records.transfer.importing import ImportReport, Undo, message_of
+from comptoir.records.transfer.report import ImportReport, Undo, message_of
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 SHOWN = 20
+OWN_COLUMNS = ("comptoir line", "comptoir column", "comptoir message")
+"""They stand first, so that cells beyond the last column stay beyond it; an import passes them over."""
 
 
 @click.command("import")
@@ -62,7 +66,7 @@ def import_command(
     report: ImportReport | None = None
     shown: list[Problem] = []
     with ExitStack() as stack:
-        failed_rows = _RowFile(stack, errors, table.columns)
+        failed_rows = _RowFile(stack, errors, table.columns, once=True)
         noticed_rows = _RowFile(stack, notices, table.columns)
 
         def listen(problem: Problem, cells: dict[str, Any]) -> None:
@@ -75,15 +79,21 @@ def import_command(
         def count(rows: int) -> None:
             tell(ngettext("Importing {file}, {count} row", "Importing {file}, {count} rows", rows, file=file.name))
 
-        try:
-            with deployment.context(system_actor(f"import of {file.name}")) as ctx:
-                mapping = parse_mapping(ctx, declared, table.columns, pairs)
-                report = import_table(ctx, declared, table, mapping, key=key, listen=listen, progress=count)
-                if dry_run or (report.failed and not keep_going):
-                    report.kept = False
-                    raise Undo
-        except Undo:
-            pass
+        def work(ctx: Context) -> None:
+            nonlocal report
+            shown.clear()
+            failed_rows.begin()
+            noticed_rows.begin()
+            if table.remark is not None and report is None:
+                note(table.remark)
+            mapping = parse_mapping(ctx, declared, table.columns, pairs)
+            report = import_table(ctx, declared, table, mapping, key=key, listen=listen, progress=count)
+            if dry_run or (report.failed and not keep_going):
+                report.kept = False
+                raise Undo
+
+        with suppress(Undo):
+            terminal.perform(f"import of {file.name}", work)
     assert report is not None
     _print(report, shown, dry_run=dry_run, errors=errors, notices=notices)
     if report.failed and not keep_going:
@@ -91,31 +101,55 @@ def import_command(
 
 
 class _RowFile:
-    """Rows of the source with what is wrong behind them, written as they come; nothing without a path."""
+    """Rows of the source with what is said of them beside them, written as they come; nothing without a path.
 
-    def __init__(self, stack: ExitStack, path: Path | None, columns: tuple[str, ...]) -> None:
-        self._writer: Any = None
+    With ``once`` a row stands once for all that is said of it, so that the file can be corrected and imported as it is.
+    """
+
+    def __init__(self, stack: ExitStack, path: Path | None, columns: tuple[str, ...], *, once: bool = False) -> None:
+        self._file: IO[str] | None = None
+        self._once = once
         self._columns = columns
         self._line = 0
+        self._row: dict[str, Any] = {}
+        self._told: list[Problem] = []
         if path is not None:
             try:
-                file: IO[str] = stack.enter_context(path.open("w", encoding="utf-8-sig", newline=""))
+                self._file = stack.enter_context(path.open("w", encoding="utf-8-sig", newline=""))
             except OSError as error:
                 raise Unavailable(_("{path} cannot be written: {reason}.", path=path, reason=error.strerror)) from None
-            self._writer = csv.writer(file)
-            self._writer.writerow([*columns, "comptoir line", "comptoir column", "comptoir message"])
+            stack.callback(self._finish_row)
+
+    def begin(self) -> None:
+        """Write the headings; what an earlier try has written goes."""
+        self._line, self._told = 0, []
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+            csv.writer(self._file).writerow([*OWN_COLUMNS, *self._columns])
 
     def write(self, problem: Problem, cells: dict[str, Any]) -> None:
-        """One row for the first problem of a source row; further ones stand without the cells, so that it re-imports once."""
-        if self._writer is None:
+        """Note a problem; the row is written once another one has its turn."""
+        if self._file is None:
             return
-        values = (
-            [cells.get(column, "") for column in self._columns]
-            if problem.line != self._line
-            else [""] * len(self._columns)
-        )
-        self._line = problem.line
-        self._writer.writerow([*values, problem.line, problem.column, problem.message])
+        if problem.line != self._line or not self._once:
+            self._finish_row()
+        self._line, self._row = problem.line, cells
+        self._told.append(problem)
+
+    def _finish_row(self) -> None:
+        if not self._told or self._file is None:
+            return
+        places = ", ".join(dict.fromkeys(problem.column for problem in self._told if problem.column))
+        messages = " ".join(dict.fromkeys(problem.message for problem in self._told))
+        cells = [self._row.get(column, "") for column in self._columns] + list(self._row.get("", ()))
+        csv.writer(self._file).writerow([self._line, places, messages, *map(_as_text, cells)])
+        self._told = []
+
+
+def _as_text(cell: Any) -> Any:
+    """A cell as the import reads it again: a whole number of a workbook without its point."""
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 
 def _print(
@@ -151,6 +185,7 @@ def _print(
     "--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="As in the API: stage=won, amount[gte]=1000."
 )
 @click.option("--fields", help="Fields to write, separated by commas.")
+@click.option("--paused", is_flag=True, help="With the fields that paused modules add to the records of others.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file; standard output without it.")
 @pass_terminal
 def export_command(
@@ -159,12 +194,17 @@ def export_command(
     format_: str,
     filters: tuple[str, ...],
     fields: str | None,
+    paused: bool,
     output: Path | None,
 ) -> None:
-    """Export records as CSV, XLSX or JSON, in the form that `import` reads."""
+    """Export records as CSV, XLSX or JSON, in the form that `import` reads; those of paused modules too."""
     deployment = terminal.deployment
-    declared = deployment.registry.record_type(record_type)
-    with deployment.context(system_actor("export"), write=False) as ctx:
+    registry = deployment.registry
+    if paused or record_type not in registry.record_types:
+        registry = deployment.registry_with_paused()
+    declared = registry.record_type(record_type)
+
+    def work(ctx: Context) -> int | None:
         pairs = [_filter_pair(text) for text in filters]
         if fields:
             pairs.append(("fields", fields))
@@ -173,13 +213,16 @@ def export_command(
             if format_ == "xlsx" and sys.stdout.isatty():
                 raise click.UsageError(str(_("A workbook does not go to a terminal. Give a file with -o.")))
             export_records(ctx, declared, query, sys.stdout.buffer, format=format_)
-            return
+            return None
         try:
             with output.open("wb") as file:
-                count = export_records(ctx, declared, query, file, format=format_)
+                return export_records(ctx, declared, query, file, format=format_)
         except OSError as error:
             raise Unavailable(_("{path} cannot be written: {reason}.", path=output, reason=error.strerror)) from None
-    note(ngettext("{count} record in {path}.", "{count} records in {path}.", count, path=output))
+
+    count = terminal.perform("comptoir export", work, write=False, registry=registry)
+    if count is not None:
+        note(ngettext("{count} record in {path}.", "{count} records in {path}.", count, path=output))
 
 
 def _filter_pair(text: str) -> tuple[str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from comptoir.cli.terminal import Terminal, as_json, ask_password, pass_terminal, print_rows, say
-from comptoir.i18n import _
+from comptoir.cli.terminal import Terminal, as_json, ask_password, note, pass_terminal, print_rows, say
+from comptoir.i18n import Text, _, ngettext
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 
 @click.group()
@@ -39,8 +42,9 @@ def add(
     from comptoir.access.users import add_user
 
     secret, generated = (None, False) if no_sign_in else ask_password(password, _("Their password"))
-    with terminal.context("comptoir users add") as ctx:
-        session = ctx.system_session
+
+    def work(ctx: Context) -> None:
+        session = ctx.bookkeeping("users")
         add_user(
             session,
             name=name or email.partition("@")[0].replace(".", " ").title(),
@@ -52,6 +56,8 @@ def add(
             now=ctx.now(),
             seats=ctx.settings.seats,
         )
+
+    terminal.perform("comptoir users add", work)
     if generated:
         say(_("Added {email} with the password {password}. It is not shown again.", email=email, password=secret))
     else:
@@ -67,27 +73,29 @@ def list_(terminal: Terminal, as_json: bool) -> None:
 
     from comptoir.access.models import Team
     from comptoir.access.roles import roles_by_user
+    from comptoir.access.sessions import last_seen
     from comptoir.access.users import list_users
 
-    with terminal.context("comptoir users list", write=False) as ctx:
-        session = ctx.system_session
+    def work(ctx: Context) -> list[dict[str, Any]]:
+        session = ctx.bookkeeping("users")
         teams = dict(session.execute(select(Team.id, Team.name)).all())
-        held = roles_by_user(session)
-        rows = []
-        for user in list_users(session):
-            rows.append(
-                {
-                    "id": user.id,
-                    "name": user.name,
-                    "email": user.email,
-                    "active": user.active,
-                    "signs_in": user.password_hash is not None,
-                    "team": teams.get(user.team_id) if user.team_id is not None else None,
-                    "roles": [role.name for role in held.get(user.id, ())],
-                    "language": user.language,
-                    "last_seen_at": user.last_seen_at,
-                }
-            )
+        held, seen = roles_by_user(session), last_seen(session)
+        return [
+            {
+                "id": user.id,
+                "name": user.name,
+                "email": user.email,
+                "active": user.active,
+                "signs_in": user.password_hash is not None,
+                "team": teams.get(user.team_id) if user.team_id is not None else None,
+                "roles": [role.name for role in held.get(user.id, ())],
+                "language": user.language,
+                "last_seen_at": seen.get(user.id),
+            }
+            for user in list_users(session)
+        ]
+
+    rows = terminal.perform("comptoir users list", work, write=False)
     columns = {
         "name": _("Name"), "email": _("E-mail"), "active": _("Active"), "team": _("Team"), "roles": _("Roles"),
         "last_seen_at": _("Last seen"),
@@ -102,8 +110,10 @@ def disable(terminal: Terminal, email: str) -> None:
     """Keep a user from entering: sessions and tokens stop at once, their records stay."""
     from comptoir.access.users import disable_user, find_user
 
-    with terminal.context("comptoir users disable") as ctx:
-        disable_user(ctx.system_session, find_user(ctx.system_session, email), ctx.now())
+    def work(ctx: Context) -> None:
+        disable_user(ctx.bookkeeping("users"), find_user(ctx.bookkeeping("users"), email), ctx.now())
+
+    terminal.perform("comptoir users disable", work)
     say(_("Disabled {email}.", email=email))
 
 
@@ -114,30 +124,38 @@ def enable(terminal: Terminal, email: str) -> None:
     """Let a user enter again."""
     from comptoir.access.users import enable_user, find_user
 
-    with terminal.context("comptoir users enable") as ctx:
-        user = find_user(ctx.system_session, email)
-        enable_user(ctx.system_session, user, ctx.now(), seats=ctx.settings.seats)
+    def work(ctx: Context) -> None:
+        user = find_user(ctx.bookkeeping("users"), email)
+        enable_user(ctx.bookkeeping("users"), user, ctx.now(), seats=ctx.settings.seats)
+
+    terminal.perform("comptoir users enable", work)
     say(_("Enabled {email}.", email=email))
 
 
 @users.command()
 @click.argument("email")
 @click.option("--password", metavar="P", help="Asked for, or made up and shown.")
+@click.option("--keep-tokens", is_flag=True, help="Let their API tokens work on.")
 @pass_terminal
-def passwd(terminal: Terminal, email: str, password: str | None) -> None:
-    """Set a user’s password; their sessions end."""
+def passwd(terminal: Terminal, email: str, password: str | None, keep_tokens: bool) -> None:
+    """Set a user’s password; their sessions end, and so do their API tokens."""
     from comptoir.access.users import find_user, set_password
 
-    with terminal.context("comptoir users passwd", write=False) as ctx:
-        find_user(ctx.system_session, email)
+    terminal.perform("comptoir users passwd", lambda ctx: find_user(ctx.bookkeeping("users"), email), write=False)
     secret, generated = ask_password(password, _("The new password"))
-    with terminal.context("comptoir users passwd") as ctx:
-        user = find_user(ctx.system_session, email)
-        set_password(ctx.system_session, user, secret, ctx.now(), seats=ctx.settings.seats)
+
+    def work(ctx: Context) -> int:
+        session = ctx.bookkeeping("users")
+        user = find_user(session, email)
+        return set_password(session, user, secret, ctx.now(), seats=ctx.settings.seats, revoke=not keep_tokens)
+
+    revoked = terminal.perform("comptoir users passwd", work)
     if generated:
         say(_("{email} has the password {password} now. It is not shown again.", email=email, password=secret))
     else:
         say(_("Changed the password of {email}.", email=email))
+    if revoked:
+        note(ngettext("{count} API token no longer works.", "{count} API tokens no longer work.", revoked))
 
 
 @users.command()
@@ -155,28 +173,29 @@ def roles(
 
     if email is None and (grant or revoke):
         raise click.UsageError(str(_("Say whose roles: comptoir users roles EMAIL --grant ROLE")))
-    with terminal.context("comptoir users roles", write=bool(grant or revoke)) as ctx:
-        session = ctx.system_session
-        if email is None:
-            found: list[dict[str, Any]] = [
-                {"name": role.name, "template": role.template, "users": holders, "description": role.description}
-                for role, holders in list_roles(session)
-            ]
-            columns = {"name": _("Role"), "template": _("Template"), "users": _("Users"), "description": _("About")}
-            print_rows(found, columns, as_json=as_json)
-            return
-        user = find_user(session, email)
+
+    def there_are(ctx: Context) -> list[dict[str, Any]]:
+        return [
+            {"name": role.name, "template": role.template, "users": holders, "description": role.description}
+            for role, holders in list_roles(ctx.bookkeeping("users"))
+        ]
+
+    def held(ctx: Context) -> list[dict[str, Any]]:
+        session = ctx.bookkeeping("users")
+        user = find_user(session, email or "")
         for name in grant:
             grant_role(session, user, find_role(session, name))
         for name in revoke:
             revoke_role(session, user, find_role(session, name))
-        held = [{"name": role.name, "template": role.template} for role in roles_of(session, user)]
-    print_rows(
-        held,
-        {"name": _("Role"), "template": _("Template")},
-        as_json=as_json,
-        empty=_("{email} has no role.", email=email),
-    )
+        return [{"name": role.name, "template": role.template} for role in roles_of(session, user)]
+
+    columns: dict[str, Text] = {"name": _("Role"), "template": _("Template")}
+    if email is None:
+        found = terminal.perform("comptoir users roles", there_are, write=False)
+        print_rows(found, {**columns, "users": _("Users"), "description": _("About")}, as_json=as_json)
+        return
+    found = terminal.perform("comptoir users roles", held, write=bool(grant or revoke))
+    print_rows(found, columns, as_json=as_json, empty=_("{email} has no role.", email=email))
 
 
 def _find_team(session: Any, name: str) -> Any:

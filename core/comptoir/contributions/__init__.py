@@ -2,20 +2,22 @@
 
 from comptoir.contributions.contribution import Column, Contribution, NamedContribution
 from comptoir.contributions.pages import Parameter, Route, View
-from comptoir.contributions.parts import Action, Fact, Kpi, MenuItem, Panel, Tab, Tile
-from comptoir.contributions.reports import Report, ReportColumn, ReportResult
+from comptoir.contributions.parts import Action, Composer, Fact, Kpi, MenuItem, Panel, Tab, Tile
 from comptoir.contributions.rights import ACTIONS, SCOPES, Manifest, Permission, RoleTemplate
 from comptoir.contributions.rules import Rules
-from comptoir.contributions.screens import Board, Form, List, Saved, ScreenAddition, Screens, Section
-from comptoir.contributions.work import Command, DeferredWork, Job
+from comptoir.contributions.screens import Board, Form, List, Saved, ScreenAddition, Screens, Section, When
+from comptoir.contributions.work import SCHEDULED_BACKOFF, Backoff, Command, DeferredWork, Job, Progress, Step, Steps
 
 __all__ = [
     "ACTIONS",
+    "SCHEDULED_BACKOFF",
     "SCOPES",
     "Action",
+    "Backoff",
     "Board",
     "Column",
     "Command",
+    "Composer",
     "Contribution",
     "DeferredWork",
     "Fact",
@@ -29,9 +31,7 @@ __all__ = [
     "Panel",
     "Parameter",
     "Permission",
-    "Report",
-    "ReportColumn",
-    "ReportResult",
+    "Progress",
     "RoleTemplate",
     "Route",
     "Rules",
@@ -39,7 +39,10 @@ __all__ = [
     "ScreenAddition",
     "Screens",
     "Section",
+    "Step",
+    "Steps",
     "Tab",
     "Tile",
     "View",
+    "When",
 ]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from comptoir.contributions.contribution import Column, Contribution, NamedContribution, template_faults
-from comptoir.db.fields import Kind
 from comptoir.db.record import Record, record_name
 from comptoir.i18n import Text, _
 
@@ -30,7 +29,10 @@ class Fact(NamedContribution):
 
 @dataclass(frozen=True, slots=True)
 class Tab(NamedContribution):
-    """A tab on another record's page: a list of ``model`` records that point at it through ``reference``."""
+    """A tab on another record's page: a list of ``model`` records that point at it through ``reference``.
+
+    ``given`` are values that a record added from there begins with, as a form would send them.
+    """
 
     name: str
     on: type[Record]
@@ -41,13 +43,14 @@ class Tab(NamedContribution):
     permission: str
     total: Column | None = None
     order: int = 100
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def faults(self, plugin: str) -> Iterator[Text]:
         """Its name, and a reference that does not lead to the records on whose page it stands."""
         yield from NamedContribution.faults(self, plugin)
         column = self.reference.property.columns[0]
         described = column.info.get("field")
-        if described is None or described.kind is not Kind.REFERENCE:
+        if described is None or described.target is None:
             yield _("The tab {tab} hangs on {column}, which is no reference.", tab=self.name, column=column.name)
         elif described.target != self.on.__tablename__:
             yield _(
@@ -57,6 +60,28 @@ class Tab(NamedContribution):
                 column=column.name,
                 target=described.target,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Composer(NamedContribution):
+    """One kind of thing that is written beside a record's history without leaving its page: a note, a task.
+
+    It makes a ``model`` record whose ``body`` is typed and whose ``fields`` are asked for.  The record refers to the
+    contact of the page through the reference that its type names as ``contact``, and to the page's own record through
+    its field for a record of any type, where it has one.  ``given`` answers further values, also those that the fields
+    begin with; it is called with the context and the record of the page.
+    """
+
+    name: str
+    label: Text
+    model: type[Record]
+    body: Column
+    fields: tuple[Column, ...] = ()
+    given: Callable[[Context, Any], Mapping[str, Any]] | None = None
+    hint: Text = ""
+    deed: Text = ""
+    icon: str = "note"
+    order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +105,11 @@ class Panel(NamedContribution):
 
 @dataclass(frozen=True, slots=True)
 class Action(Contribution):
-    """A button on a record's page and ``POST …/actions/<name>`` in the API; ``run`` returns the record to show next."""
+    """A button on a record's page and ``POST …/actions/<name>`` in the API; ``run`` returns the record to show next.
+
+    ``said`` tells what was done, from the context, the record and what ``run`` returned; ``undo`` names the action on the
+    same record that takes it back.
+    """
 
     name: str
     on: type[Record]
@@ -89,6 +118,8 @@ class Action(Contribution):
     permission: str
     icon: str = "ar"
     shown: Callable[[Context, Any], bool] | None = None
+    said: Callable[[Context, Any, Any], Text] | None = None
+    undo: str = ""
 
     @property
     def only_once(self) -> Hashable:

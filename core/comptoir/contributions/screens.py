@@ -77,13 +77,34 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
+class When:
+    """Fields that are asked for only while a choice holds one of these values; what they hold is kept."""
+
+    choice: Column
+    among: tuple[str, ...]
+    fields: tuple[Column, ...]
+
+    def __init__(self, choice: Column, among: Sequence[str], *fields: Column) -> None:
+        object.__setattr__(self, "choice", choice)
+        object.__setattr__(self, "among", tuple(among))
+        object.__setattr__(self, "fields", fields)
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """The sections of a form, in order."""
+    """The sections of a form, in order.
+
+    ``later`` names fields that a new record is not asked for, ``conditions`` those that depend on a choice.
+    """
 
     sections: tuple[Section, ...]
+    later: tuple[Column, ...] = ()
+    conditions: tuple[When, ...] = ()
 
-    def __init__(self, *sections: Section) -> None:
+    def __init__(self, *sections: Section, later: Sequence[Column] = (), conditions: Sequence[When] = ()) -> None:
         object.__setattr__(self, "sections", sections)
+        object.__setattr__(self, "later", tuple(later))
+        object.__setattr__(self, "conditions", tuple(conditions))
 
 
 @dataclass(frozen=True, slots=True)

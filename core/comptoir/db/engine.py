@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,7 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+from comptoir.db.gate import guard_statements, without_inner_changes
 from comptoir.errors import ConfigurationError
 from comptoir.i18n import _
 
@@ -34,13 +40,17 @@ def create_engine(url: str | URL, *, statement_seconds: float = 60, pool_size: i
         ) from None
     match parsed.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            return _sqlite_engine(parsed, pool_size)
+            engine = _sqlite_engine(parsed, pool_size)
         case "postgresql" | "postgresql+psycopg":
-            return _postgresql_engine(parsed.set(drivername="postgresql+psycopg"), statement_seconds, pool_size)
+            engine = _postgresql_engine(parsed.set(drivername="postgresql+psycopg"), statement_seconds, pool_size)
         case other:
             raise ConfigurationError(
                 _("database_url names {name}: use sqlite:///… or postgresql+psycopg://….", name=other)
             )
+    guard_statements(engine)
+    dialect: Any = engine.dialect
+    dialect.statement_compiler = without_inner_changes(dialect.statement_compiler)
+    return engine
 
 
 def _sqlite_engine(url: URL, pool_size: int) -> Engine:
@@ -70,7 +80,38 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # a reader that becomes a writer fails at once when another wrote meanwhile; so writers begin as writers
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITE) else "BEGIN")
+    if connection.get_execution_options().get(WRITE):
+        _begin_writing(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Take the write lock as soon as it is free: SQLite's own waiting sleeps a tenth of a second, and whoever sleeps long starves."""
+    raw: Any = connection.connection.driver_connection
+    (patience,) = raw.execute("PRAGMA busy_timeout").fetchone()
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        until = time.monotonic() + patience / 1000
+        while time.monotonic() < until:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(random.uniform(0.0005, 0.002))
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as any other statement would
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={patience}")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that is going to write, committed at the end of the block."""
+    with engine.connect().execution_options(**{WRITE: True}) as connection, connection.begin():
+        yield connection
 
 
 def _postgresql_engine(url: URL, statement_seconds: float, pool_size: int) -> Engine:

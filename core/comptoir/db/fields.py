@@ -6,206 +6,142 @@ Each function returns a mapped column; the declaration travels in ``column.info[
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Date, ForeignKey, Integer, String, Text, inspect
+from sqlalchemy import ForeignKey, inspect
 from sqlalchemy.orm import Mapper, mapped_column, relationship
 
-from comptoir.db.types import Json, MoneyType, UtcDateTime
+from comptoir import kinds
 from comptoir.i18n import Text as Words
+from comptoir.kinds import Choice, Computed, Field, Id, Kind
+from comptoir.kinds.columns import Json
 
-Id = BigInteger().with_variant(Integer, "sqlite")
-"""The type of every id: 64 bit, and SQLite's own row id."""
+__all__ = [
+    "Choice", "ComputedField", "Field", "Id", "Kind", "any_record", "boolean", "choice", "computed", "country", "date",
+    "decimal", "duration", "email", "field", "fields_of", "integer", "json_column", "lines", "long_text", "moment", "money",
+    "percent", "phone", "reference", "stage", "tags", "text", "time_zone", "url",
+]  # fmt: skip
 
 TEXT_LENGTH = 255
 LONG_TEXT_LENGTH = 100_000
 
 
-class Kind(StrEnum):
-    """What a field holds; decides its input, operators, alignment, JSON form and import parser."""
-
-    TEXT = "text"
-    LONG_TEXT = "long_text"
-    EMAIL = "email"
-    PHONE = "phone"
-    URL = "url"
-    INTEGER = "integer"
-    DECIMAL = "decimal"
-    MONEY = "money"
-    PERCENT = "percent"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    MOMENT = "moment"
-    CHOICE = "choice"
-    STAGE = "stage"
-    REFERENCE = "reference"
-    LINES = "lines"
+def field(kind: Kind, label: Words, *constraints: Any, index: bool = False, **options: Any) -> Any:
+    """A column of any kind, a plugin's own among them; ``options`` are those of `Field`."""
+    return _column(Field(kind, label, **options), *constraints, index=index)
 
 
-TEXTUAL = frozenset({Kind.TEXT, Kind.LONG_TEXT, Kind.EMAIL, Kind.PHONE, Kind.URL})
-NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.MONEY, Kind.PERCENT})
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One value that a choice field may take; ``tone`` picks the shape and colour of its mark (`.st--<tone>`)."""
-
-    value: str
-    label: Words
-    tone: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Field:
-    """The declaration of one field.
-
-    ``name`` is the attribute and wire name (``contact_id``), ``path`` the name in filters and mappings (``contact``).
-    ``tree`` makes a reference to the record's own type one to what it is part of: nothing lies below itself.
-    ``read`` and ``write`` name a permission without which the field is absent or locked.  ``grouped`` sets
-    thousands apart, which a year does not want.  ``expected`` fields may be empty, and an import mentions each row where
-    they are.  ``normalise`` turns what somebody looks for into the form that
-    is stored; it is called with the context and the value.
-    """
-
-    kind: Kind
-    label: Words
-    name: str = ""
-    required: bool = False
-    title: bool = False
-    search: bool = False
-    sortable: bool = True
-    unique: bool = False
-    personal: bool = False
-    server: bool = False
-    multiline: bool = False
-    grouped: bool = True
-    expected: bool = False
-    tree: bool = False
-    read: str | None = None
-    write: str | None = None
-    help: Words | None = None
-    choices: tuple[Choice, ...] = ()
-    target: str | None = None
-    currency: str | None = None
-    max_length: int | None = None
-    minimum: Any = None
-    maximum: Any = None
-    normalise: Callable[[Any, Any], Any] | None = None
-    line: type | None = None
-    default: Any = None
-
-    @property
-    def path(self) -> str:
-        """The name used in filters, sorts and mappings: a reference without its ``_id``."""
-        return self.name.removesuffix("_id") if self.kind is Kind.REFERENCE else self.name
-
-    def label_of(self, value: str | None) -> Words:
-        """The label of a choice's value; the value itself when it is no longer in the list."""
-        return next((c.label for c in self.choices if c.value == value), value or "")
-
-
-def _column(type_: Any, field: Field, *args: Any, nullable: bool | None = None, **options: Any) -> Any:
-    if nullable is None:
-        nullable = not field.required
+def _column(field: Field, *constraints: Any, **options: Any) -> Any:
+    options.setdefault("nullable", not (field.required or field.kind.never_null))
     if field.default is not None and not callable(field.default):
         options.setdefault("default", field.default)
     if field.unique:
         options.setdefault("unique", True)
-    return mapped_column(type_, *args, nullable=nullable, info={"field": field}, **options)
+    return mapped_column(field.kind.column_type(field), *constraints, info={"field": field}, **options)
 
 
-def text(label: Words, *, length: int = TEXT_LENGTH, index: bool = False, **options: Any) -> Any:
+def text(label: Words, *, length: int = TEXT_LENGTH, **options: Any) -> Any:
     """One line of text."""
-    return _column(String(length), Field(Kind.TEXT, label, max_length=length, **options), index=index)
+    return field(kinds.Text(), label, max_length=length, **options)
 
 
 def long_text(label: Words, **options: Any) -> Any:
     """Text of any number of lines, up to 100,000 characters."""
-    return _column(Text(), Field(Kind.LONG_TEXT, label, max_length=LONG_TEXT_LENGTH, multiline=True, **options))
+    return field(kinds.LongText(), label, max_length=LONG_TEXT_LENGTH, multiline=True, **options)
 
 
-def email(label: Words, *, index: bool = False, **options: Any) -> Any:
+def email(label: Words, **options: Any) -> Any:
     """An e-mail address, stored as typed; compare on a folded copy."""
-    return _column(String(254), Field(Kind.EMAIL, label, max_length=254, personal=True, **options), index=index)
+    return field(kinds.Email(), label, max_length=254, personal=True, **options)
 
 
-def phone(label: Words, *, index: bool = False, **options: Any) -> Any:
+def phone(label: Words, **options: Any) -> Any:
     """A telephone number, stored in E.164 when it can be read as one."""
-    return _column(String(40), Field(Kind.PHONE, label, max_length=40, personal=True, **options), index=index)
+    return field(kinds.Phone(), label, max_length=40, personal=True, **options)
 
 
 def url(label: Words, **options: Any) -> Any:
     """An http or https address."""
-    return _column(String(500), Field(Kind.URL, label, max_length=500, **options))
+    return field(kinds.Url(), label, max_length=500, **options)
 
 
-def integer(label: Words, *, minimum: int = -(2**53), maximum: int = 2**53, index: bool = False, **options: Any) -> Any:
+def integer(label: Words, *, minimum: int = -(2**53), maximum: int = 2**53, **options: Any) -> Any:
     """A whole number; by default within what JSON carries exactly."""
-    return _column(BigInteger(), Field(Kind.INTEGER, label, minimum=minimum, maximum=maximum, **options), index=index)
+    return field(kinds.Integer(), label, minimum=minimum, maximum=maximum, **options)
+
+
+def duration(label: Words, *, minimum: int = 0, maximum: int = 100_000, **options: Any) -> Any:
+    """A length of time in minutes, typed as ``1h 30`` or ``90``."""
+    return field(kinds.Duration(), label, minimum=minimum, maximum=maximum, **options)
 
 
 def decimal(label: Words, **options: Any) -> Any:
     """An exact number with up to four decimals."""
-    return _column(MoneyType(), Field(Kind.DECIMAL, label, **options))
+    return field(kinds.Exact(), label, **options)
 
 
 def percent(label: Words, *, minimum: int = 0, maximum: int = 100, **options: Any) -> Any:
     """A share of a hundred: 12.5 means 12.5 %."""
-    return _column(MoneyType(), Field(Kind.PERCENT, label, minimum=minimum, maximum=maximum, **options))
+    return field(kinds.Percent(), label, minimum=minimum, maximum=maximum, **options)
 
 
 def money(label: Words, *, currency: str = "currency", **options: Any) -> Any:
     """An exact amount; its currency stands in the sibling field named by ``currency``."""
-    return _column(MoneyType(), Field(Kind.MONEY, label, currency=currency, **options))
+    return field(kinds.Money(), label, currency=currency, **options)
 
 
 def boolean(label: Words, *, default: bool = False, **options: Any) -> Any:
     """Yes or no, never unknown."""
-    return _column(Boolean(), Field(Kind.BOOLEAN, label, default=default, **options), nullable=False)
+    return field(kinds.Boolean(), label, default=default, **options)
 
 
-def date(label: Words, *, index: bool = False, **options: Any) -> Any:
+def date(label: Words, **options: Any) -> Any:
     """A calendar day, without a time zone."""
-    return _column(Date(), Field(Kind.DATE, label, **options), index=index)
+    return field(kinds.Day(), label, **options)
 
 
-def moment(label: Words, *, index: bool = False, **options: Any) -> Any:
+def moment(label: Words, **options: Any) -> Any:
     """A point in time, stored in UTC and shown in the reader's zone."""
-    return _column(UtcDateTime(), Field(Kind.MOMENT, label, **options), index=index)
+    return field(kinds.Moment(), label, **options)
 
 
-def choice(
-    label: Words, choices: tuple[Choice, ...], *, default: str | None = None, index: bool = False, **options: Any
-) -> Any:
+def choice(label: Words, choices: tuple[Choice, ...], **options: Any) -> Any:
     """One of a list of values."""
-    return _column(
-        String(40),
-        Field(Kind.CHOICE, label, choices=choices, default=default, max_length=40, **options),
-        index=index,
-    )
+    return field(kinds.Listed(), label, choices=choices, max_length=40, **options)
+
+
+def country(label: Words, **options: Any) -> Any:
+    """A country by its ISO 3166 code; people read and type its name."""
+    return field(kinds.Country(), label, max_length=80, **options)
+
+
+def time_zone(label: Words, **options: Any) -> Any:
+    """A time zone by its name: ``Europe/Bucharest``."""
+    return field(kinds.TimeZone(), label, max_length=64, **options)
+
+
+def tags(label: Words, **options: Any) -> Any:
+    """A few words, found by ``has`` and ``has_not``."""
+    return field(kinds.Tags(), label, **options)
 
 
 def stage(label: Words, *, default: str | None = None, **options: Any) -> Any:
     """The stage of a record with a workflow; its values come from the workflow, changes go through transitions."""
-    return _column(
-        String(60), Field(Kind.STAGE, label, default=default, max_length=60, **options), nullable=False, index=True
-    )
+    return field(kinds.StageOf(), label, default=default, max_length=60, index=True, **options)
 
 
 def reference(
     label: Words, target: str, *, ondelete: str, index: bool = True, column: str | None = None, **options: Any
 ) -> Any:
     """The id of another record: ``target`` is its table, ``ondelete`` what the database does when that row goes."""
-    return _column(
-        Id,
-        Field(Kind.REFERENCE, label, target=target, **options),
-        ForeignKey(column or f"{target}.id", ondelete=ondelete),
-        index=index,
-    )
+    key = ForeignKey(column or f"{target}.id", ondelete=ondelete)
+    return field(kinds.Reference(), label, key, target=target, index=index, **options)
+
+
+def any_record(label: Words, *, index: bool = True, **options: Any) -> Any:
+    """A record of any type, as a `RecordRef`; a reference to one that is deleted is emptied."""
+    return field(kinds.AnyRecord(), label, max_length=100, index=index, **options)
 
 
 def lines(label: Words, line: str, *, order_by: str = "position", **options: Any) -> Any:
@@ -216,8 +152,37 @@ def lines(label: Words, line: str, *, order_by: str = "position", **options: Any
         order_by=f"{line}.{order_by}",
         passive_deletes=True,
         lazy="select",
-        info={"field": Field(Kind.LINES, label, **options)},
+        info={"field": Field(kinds.Children(), label, **options)},
     )
+
+
+class ComputedField:
+    """A field that is kept nowhere: reading it on a record computes it from other fields."""
+
+    def __init__(self, declared: Field) -> None:
+        self.declared = declared
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.class_ = owner
+        self.key = name
+        self.declared = dataclasses.replace(self.declared, name=name)
+
+    def __get__(self, record: Any, owner: type) -> Any:
+        return self if record is None else value_of(self.declared, record)
+
+
+def value_of(declared: Field, record: Any) -> Any:
+    """The value of a computed field of a mapped object."""
+    assert declared.computed is not None
+    return declared.computed.by(*(getattr(record, name) for name in declared.computed.sources))
+
+
+def computed(label: Words, kind: Kind, by: Callable[..., Any], *sources: str, **options: Any) -> Any:
+    """A read-only field that follows from others: ``by`` is called with the values of the fields that ``sources`` name.
+
+    It is shown in lists, on pages and in the API, to whoever may read all of its sources; nobody sorts or filters by it.
+    """
+    return ComputedField(Field(kind, label, server=True, computed=Computed(sources, by), **options))
 
 
 def json_column(**options: Any) -> Any:
@@ -250,21 +215,8 @@ def _read_fields(model: type) -> Mapping[str, Field]:
         declared = related.info.get("field")
         if declared is not None:
             found[related.key] = dataclasses.replace(declared, name=related.key, line=related.mapper.class_)
+    for owner in reversed(model.__mro__):
+        for name, attribute in vars(owner).items():
+            if isinstance(attribute, ComputedField):
+                found[name] = attribute.declared
     return found
-
-
-def python_type(kind: Kind) -> type:
-    """The Python type that values of a kind have in memory."""
-    from decimal import Decimal
-
-    return {
-        Kind.INTEGER: int,
-        Kind.REFERENCE: int,
-        Kind.DECIMAL: Decimal,
-        Kind.MONEY: Decimal,
-        Kind.PERCENT: Decimal,
-        Kind.BOOLEAN: bool,
-        Kind.DATE: dt.date,
-        Kind.MOMENT: dt.datetime,
-        Kind.LINES: list,
-    }.get(kind, str)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from sqlalchemy import ForeignKey, Integer, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, object_session
 
 from comptoir.db.base import Base
-from comptoir.db.fields import Field, Id, Kind, json_column
+from comptoir.db.fields import Field, Id, json_column
 from comptoir.db.types import UtcDateTime
 from comptoir.db.workflow import Workflow
 from comptoir.i18n import Text as Words
 from comptoir.i18n import _
+from comptoir.kinds import Moment, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class RecordType:
     timeline: bool = True
     contact: str | None = None
     """The reference through which the record appears in a contact's history."""
+    headings: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    """What columns of other people's tables are usually called, by the field that they feed, as in ``--map``."""
 
 
 class RecordColumns:
@@ -68,7 +71,7 @@ class RecordColumns:
             Id,
             ForeignKey("core_user.id", ondelete="SET NULL"),
             index=True,
-            info={"field": Field(Kind.REFERENCE, _("Owner"), target="core_user")},
+            info={"field": Field(Reference(), _("Owner"), target="core_user")},
         )
 
     @declared_attr
@@ -77,20 +80,20 @@ class RecordColumns:
             Id,
             ForeignKey("core_team.id", ondelete="SET NULL"),
             index=True,
-            info={"field": Field(Kind.REFERENCE, _("Team"), target="core_team")},
+            info={"field": Field(Reference(), _("Team"), target="core_team")},
         )
 
     created_at: Mapped[dt.datetime] = mapped_column(
-        UtcDateTime(), info={"field": Field(Kind.MOMENT, _("Created"), server=True)}
+        UtcDateTime(), info={"field": Field(Moment(), _("Created"), server=True)}
     )
     created_by: Mapped[int | None] = mapped_column(Id)
     updated_at: Mapped[dt.datetime] = mapped_column(
-        UtcDateTime(), info={"field": Field(Kind.MOMENT, _("Changed"), server=True)}
+        UtcDateTime(), info={"field": Field(Moment(), _("Changed"), server=True)}
     )
     updated_by: Mapped[int | None] = mapped_column(Id)
     version: Mapped[int] = mapped_column(Integer, default=1)
     archived_at: Mapped[dt.datetime | None] = mapped_column(
-        UtcDateTime(), index=True, info={"field": Field(Kind.MOMENT, _("Archived"), server=True)}
+        UtcDateTime(), index=True, info={"field": Field(Moment(), _("Archived"), server=True)}
     )
     custom: Mapped[dict[str, Any]] = json_column()
     search_key: Mapped[str] = mapped_column(Text, default="")

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from comptoir.db.engine import WRITE
-from comptoir.errors import Conflict
-from comptoir.i18n import _
+from comptoir.db.gate import RecordSession
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class Guard(Protocol):
     """What narrows a user's session: a `comptoir.access.guard.Policy`."""
 
-    def session(self, system: Connection, user_id: int | None) -> Session:
+    def session(self, system: Connection, user_id: int | None) -> RecordSession:
         """A session in the transaction of `system` that sees and changes only what the user may."""
 
 
@@ -45,8 +39,8 @@ class UnitOfWork:
         self.user_id = user_id
         self.write = write
         self._connection: Connection | None = None
-        self._system: Session | None = None
-        self._user: Session | None = None
+        self._system: RecordSession | None = None
+        self._user: RecordSession | None = None
         self._after: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
@@ -71,24 +65,20 @@ class UnitOfWork:
         return self._connection
 
     @property
-    def system(self) -> Session:
+    def system(self) -> RecordSession:
         """The unrestricted session."""
         if self._system is None:
-            self._system = Session(self.connection, join_transaction_mode="rollback_only", expire_on_commit=False)
+            self._system = RecordSession(self.connection, join_transaction_mode="rollback_only", expire_on_commit=False)
         return self._system
 
     @property
-    def user(self) -> Session:
+    def user(self) -> RecordSession:
         """The session of the user, narrowed by the policy."""
         if self._user is None:
             if self.policy is None:
                 raise RuntimeError("this unit of work has no policy, hence no user session")
             self._user = self.policy.session(self.connection, self.user_id)
         return self._user
-
-    def session_for(self, policy: Guard, user_id: int | None) -> Session:
-        """Another user's session in this transaction; the caller flushes and closes it."""
-        return policy.session(self.connection, user_id)
 
     def on_commit(self, call: Callable[[], object]) -> None:
         """Have `call` called once the transaction is committed; what it raises is logged, as the work is done."""
@@ -111,6 +101,15 @@ class UnitOfWork:
                 with self.user.begin_nested():
                     yield
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """A part of the reading that may fail alone: on PostgreSQL a failed statement spoils its whole transaction."""
+        if self.connection.dialect.name == "sqlite":
+            yield
+        else:
+            with self.connection.begin_nested():
+                yield
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -131,27 +130,8 @@ class UnitOfWork:
                 except Exception:
                     logger.exception("a call after the commit failed")
 
-    def _sessions(self) -> list[Session]:
+    def _sessions(self) -> list[RecordSession]:
         return [session for session in (self._user, self._system) if session is not None]
-
-
-def run_in_unit_of_work(
-    engine: Engine, work: Callable[[UnitOfWork], T], *, attempts: int = 5, write: bool = True, **options: Any
-) -> T:
-    """What `work` returns, run again from the start when another transaction got in its way; at last Conflict.
-
-    `options` are those of `UnitOfWork`; `work` must have no effect outside the database.
-    """
-    for attempt in range(attempts):
-        try:
-            with UnitOfWork(engine, write=write, **options) as uow:
-                return work(uow)
-        except DBAPIError as error:
-            if not is_busy(error):
-                raise
-            if attempt + 1 < attempts:
-                time.sleep(random.uniform(0.005, 0.02 * 2**attempt))
-    raise Conflict(_("The database is busy with another change. Try again in a moment."), code="core.busy")
 
 
 def is_busy(error: DBAPIError) -> bool:

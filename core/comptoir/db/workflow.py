@@ -29,7 +29,7 @@ class Stage:
 class Transition:
     """A permitted move; ``sources`` empty means from anywhere, ``permission`` who may beyond the right to edit.
 
-    ``asks`` names fields that must be given with the move, such as the reason of a loss.
+    ``asks`` names fields that must be given with the move, such as the reason of a loss; ``offers`` those that may be.
     """
 
     name: str
@@ -38,6 +38,12 @@ class Transition:
     sources: tuple[str, ...] = ()
     permission: str | None = None
     asks: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The fields that can be given with the move."""
+        return (*self.asks, *self.offers)
 
     def applies_to(self, stage: str) -> bool:
         """Whether the move starts at this stage."""

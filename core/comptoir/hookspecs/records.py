@@ -47,7 +47,10 @@ def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
 def after_records_committed(ctx: Context, refs: Sequence[RecordRef]) -> None:
     """Tell the outside world.  Runs from the outbox in its own transaction, at least once, each plugin by itself.
 
-    Example: ``services.queue_push(ctx, refs)``
+    Each ref names the fields that changed, and in ``cause`` the deferred work that led to it (empty where a person
+    acted): look at both before you write anything back.
+
+    Example: ``services.queue_push(ctx, [ref for ref in refs if "erp.push_contact" not in ref.cause])``
     """
 
 

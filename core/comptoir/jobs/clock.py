@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import aliased
 
+from comptoir.db.engine import writing
 from comptoir.i18n import _
 from comptoir.jobs.delivery import FAILED_HOOK, announce_failure, implementers
 from comptoir.jobs.models import READY, RUNNING, JobClaim, JobPause, JobRun, Lease, QueuedWork
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
 
 CLOCK = "clock"
 WORKER = "worker:"
-BEAT = timedelta(seconds=5)
-LEASE = timedelta(seconds=20)
-"""How long a clock counts as alive after its last beat; three beats may be late."""
+BEAT = timedelta(seconds=1.5)
+LEASE = timedelta(seconds=3.5)
+"""How long a clock holds after its last beat; another one has taken over within this and a beat, five seconds."""
+WORKER_BEAT = timedelta(seconds=5)
+SILENCE = timedelta(seconds=20)
+"""How long a clock or a worker counts as alive after its last beat: nobody is alarmed by a database that is busy."""
 KEPT = timedelta(days=30)
 CLAIMS_KEPT = timedelta(days=2)
 SHORTEST_PATIENCE = timedelta(minutes=1)
@@ -44,7 +48,11 @@ _log = logging.getLogger(__name__)
 
 def take_lease(engine: Engine, name: str, holder: str, length: timedelta = LEASE, *, now: datetime) -> int | None:
     """Hold `name` until `length` from now, or None while another does; the number grows with every change of holder."""
-    with engine.begin() as connection:
+    with engine.connect() as reader:  # whoever only waits for it writes nothing
+        held = select(Lease.name).where(Lease.name == name, Lease.holder != holder, Lease.until > now)
+        if reader.execute(held).first() is not None:
+            return None
+    with writing(engine) as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(Lease).values(name=name, holder=holder, until=now + length, token=1)
         taken = statement.on_conflict_do_update(
@@ -61,9 +69,9 @@ def take_lease(engine: Engine, name: str, holder: str, length: timedelta = LEASE
 
 def release_lease(engine: Engine, name: str, holder: str, *, now: datetime) -> None:
     """Let another take it at once; the row stays, so that its number goes on growing."""
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         held = update(Lease).where(Lease.name == name, Lease.holder == holder)
-        connection.execute(held.values(until=now))
+        connection.execute(held.values(until=now - SILENCE))  # nor does it count as alive
 
 
 def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: datetime) -> bool:
@@ -73,7 +81,7 @@ def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: 
     next moment. A clock that has lost its lease writes nothing.
     """
     due = job.schedule.last_due(now, tz)
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         # The update locks the lease until the commit: a successor waits for this tick to be over.
         mine = update(Lease).where(Lease.name == CLOCK, Lease.holder == holder, Lease.token == token)
         if connection.execute(mine.values(token=token)).rowcount != 1:
@@ -100,7 +108,7 @@ def tick(engine: Engine, job: Job, holder: str, token: int, tz: tzinfo, *, now: 
 def forget_old(engine: Engine, *, now: datetime) -> None:
     """Delete runs of a month ago and claims of some days ago; each job's last claim stays: it says what was served."""
     later = aliased(JobClaim)
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         connection.execute(delete(JobRun).where(JobRun.started_at < now - KEPT))
         superseded = select(later.job).where(later.job == JobClaim.job, later.due > JobClaim.due).exists()
         connection.execute(delete(JobClaim).where(JobClaim.due < now - CLAIMS_KEPT, superseded))
@@ -140,7 +148,7 @@ def raise_alarms(host: Host, *, now: datetime) -> int:
         job = registry.jobs.get(name)
         if job is None or now < overdue_from(job, moment, host.timezone):
             continue
-        with host.engine.begin() as connection:
+        with writing(host.engine) as connection:
             mark = {"job": f"{kind}:{name}", "due": moment, "skipped": False}
             if insert_unless_there(connection, JobClaim.__table__, [mark], "job", "due"):
                 text = str(words.format(moment=f"{moment:%Y-%m-%d %H:%M}"))
@@ -172,7 +180,7 @@ class Clock:
         self._generation: int | None = None
         self._turn = threading.Lock()
         self._stopped = False
-        self._alarmed_at = self._forgot_at = datetime.fromtimestamp(0, UTC)
+        self._shown_at = self._alarmed_at = self._forgot_at = datetime.fromtimestamp(0, UTC)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # One thread: a beat and the ticks never overlap within a process.
@@ -208,7 +216,9 @@ class Clock:
 
     def _renew(self, now: datetime) -> None:
         try:
-            take_lease(self._host.engine, WORKER + self._holder, self._holder, now=now)
+            if now - self._shown_at >= WORKER_BEAT:
+                take_lease(self._host.engine, WORKER + self._holder, self._holder, SILENCE, now=now)
+                self._shown_at = now
             token = take_lease(self._host.engine, CLOCK, self._holder, now=now)
         except SQLAlchemyError as error:
             # Whoever is cut off from the database must not believe that it still holds the lease.

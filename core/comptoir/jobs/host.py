@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Engine
-
-if TYPE_CHECKING:
-    from comptoir.context import Context
-    from comptoir.contributions import Job
-
-Handler = Callable[["Context", dict[str, Any]], object]
-"""Does deferred work; called with a system context and the arguments given to `enqueue`, at least once."""
+from comptoir import edge
+from comptoir.settings import Settings
 
 
-class Registry(Protocol):
-    @property
-    def generation(self) -> int: ...
-    @property
-    def plugins(self) -> Mapping[str, Any]: ...
-    @property
-    def hooks(self) -> Any: ...
-    @property
-    def jobs(self) -> Mapping[str, Job]: ...
-    @property
-    def handlers(self) -> Mapping[str, Handler]: ...
-
-
-class Host(Protocol):
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def registry(self) -> Registry: ...
+class Host(edge.Host, Protocol):
     @property
     def clock(self) -> Callable[[], datetime]: ...
     @property
     def timezone(self) -> tzinfo: ...
+    @property
+    def settings(self) -> Settings: ...
 
     def refresh(self) -> object:
         """Serve the current generation from now on, when it has changed."""
-
-    def system_context(self, reason: str, *, write: bool = True) -> AbstractContextManager[Context]:
-        """A context with all rights in one transaction, committed when the block ends well."""

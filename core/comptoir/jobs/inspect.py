@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from comptoir.errors import Conflict, NotFound
 from comptoir.i18n import Text, _
-from comptoir.jobs.clock import CLOCK, LEASE, WORKER, overdue_from
+from comptoir.jobs.clock import CLOCK, LEASE, SILENCE, WORKER, overdue_from
 from comptoir.jobs.models import (
     DEAD,
     DONE,
@@ -27,7 +27,8 @@ from comptoir.jobs.models import (
     QueuedWork,
 )
 from comptoir.jobs.outbox import SCHEDULED, Deferred, enqueue_many, insert_unless_there
-from comptoir.jobs.queue import MAX_ATTEMPTS, run_key
+from comptoir.jobs.queue import run_key
+from comptoir.jobs.steps import far
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -55,6 +56,9 @@ class Run:
     attempt: int
     error: str | None
     worker: str
+    done: int | None = None
+    """How far work in steps has come that is under way."""
+    total: int | None = None
 
 
 _RUN = (
@@ -83,6 +87,9 @@ class JobStatus:
     state: State
     why: Text
     """One sentence: why it runs, waits, or did not run."""
+    progress: str
+    """How far work in steps has come, ``40 / 100``; empty for other work."""
+    failing_since: datetime | None
     runs: tuple[Run, ...]
     """The last ones, the latest first."""
     next_due: datetime | None
@@ -141,19 +148,20 @@ def runs(
 ) -> list[Run]:
     """The history, the latest first; `before` is the id of the last run seen."""
     ctx.require(PERMISSION)
-    query = select(*_RUN)
+    steps = (QueuedWork.id == JobRun.work_id) & (JobRun.state == RUNNING) & (QueuedWork.done > 0)
+    query = select(*_RUN, QueuedWork.done, QueuedWork.total).outerjoin(QueuedWork, steps)
     for column, value in ((JobRun.job, job), (JobRun.module, module), (JobRun.state, state)):
         if value is not None:
             query = query.where(column == value)
     if before is not None:
         query = query.where(JobRun.id < before)
-    return [Run(*row) for row in ctx.system_session.execute(query.order_by(JobRun.id.desc()).limit(limit))]
+    return [Run(*row) for row in ctx.bookkeeping("jobs").execute(query.order_by(JobRun.id.desc()).limit(limit))]
 
 
 def run_log(ctx: Context, run_id: int) -> str:
     """What was logged during a run; raises `NotFound` for one that is not kept any more."""
     ctx.require(PERMISSION)
-    row = ctx.system_session.execute(select(JobRun.log).where(JobRun.id == run_id)).first()
+    row = ctx.bookkeeping("jobs").execute(select(JobRun.log).where(JobRun.id == run_id)).first()
     if row is None:
         raise NotFound(_("Run {number} is not kept any more.", number=run_id))
     return row.log or ""
@@ -164,7 +172,7 @@ def last_day(ctx: Context) -> DayCount:
     ctx.require(PERMISSION)
     since = ctx.now() - timedelta(days=1)
     query = select(JobRun.state, func.count()).where(JobRun.started_at >= since).group_by(JobRun.state)
-    counts = dict(ctx.system_session.execute(query).all())
+    counts = dict(ctx.bookkeeping("jobs").execute(query).all())
     return DayCount(sum(counts.values()), counts.get(DONE, 0), counts.get(FAILED, 0))
 
 
@@ -173,7 +181,8 @@ def scheduler(session: Session, *, now: datetime) -> SchedulerStatus:
     leases = {row.name: row for row in session.execute(select(Lease.name, Lease.holder, Lease.until))}
     clock = leases.get(CLOCK)
     return SchedulerStatus(
-        alive=clock is not None and (clock.until > now or _holds_the_database(session, clock.holder, now)),
+        alive=clock is not None
+        and (clock.until - LEASE + SILENCE > now or _holds_the_database(session, clock.holder, now)),
         last_beat=None if clock is None else clock.until - LEASE,
         workers=sum(name.startswith(WORKER) and lease.until > now for name, lease in leases.items()),
     )
@@ -193,21 +202,21 @@ def pause(ctx: Context, name: str) -> None:
     ctx.require(PERMISSION)
     _declared(ctx, name)
     row = {"job": name, "paused_by": ctx.actor.name[:200], "paused_at": ctx.now()}
-    insert_unless_there(ctx.system_session, JobPause.__table__, [row], "job")
+    insert_unless_there(ctx.bookkeeping("jobs"), JobPause.__table__, [row], "job")
 
 
 def resume(ctx: Context, name: str) -> None:
     """Let a paused job go on with its next moment."""
     ctx.require(PERMISSION)
     _declared(ctx, name)
-    ctx.system_session.execute(delete(JobPause).where(JobPause.job == name))
+    ctx.bookkeeping("jobs").execute(delete(JobPause).where(JobPause.job == name))
 
 
 def run_now(ctx: Context, name: str) -> None:
     """Put a job first in the queue; a try that waits for its pause to end goes at once. Raises `Conflict` while it runs."""
     ctx.require(PERMISSION)
     declared = _declared(ctx, name)
-    session, now = ctx.system_session, ctx.now()
+    session, now = ctx.bookkeeping("jobs"), ctx.now()
     if session.execute(select(JobPause.job).where(JobPause.job == name)).first():
         raise Conflict(_("{name} is paused. Resume it first.", name=name), code="core.job_paused")
     row = Deferred(name=name, args={}, module=declared.module, key=run_key(name), run_at=now, priority=-1)
@@ -216,19 +225,11 @@ def run_now(ctx: Context, name: str) -> None:
     hurried = (
         update(QueuedWork)
         .where(QueuedWork.key == run_key(name), QueuedWork.state == READY)
-        .values(run_at=now, attempts=0, priority=-1)
+        .values(run_at=now, priority=-1)
         .returning(QueuedWork.id)
     )
     if session.execute(hurried, execution_options={"synchronize_session": False}).first() is None:
         raise Conflict(_("{name} is running now. Its next run can start when this one has ended.", name=name))
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    state: str
-    run_at: datetime
-    attempts: int
-    error: str | None
 
 
 def _declared(ctx: Context, name: str) -> Job:
@@ -240,14 +241,13 @@ def _declared(ctx: Context, name: str) -> Job:
 
 
 def _statuses(ctx: Context) -> dict[str, JobStatus]:
-    session, now = ctx.system_session, ctx.now()
+    session, now = ctx.bookkeeping("jobs"), ctx.now()
     tz = ctx.settings.timezone
     history = defaultdict(list)
     for row in session.execute(_last_runs(list(ctx.registry.jobs))):
         history[row.job].append(Run(*row[:-1]))
-    columns = (QueuedWork.name, QueuedWork.state, QueuedWork.run_at, QueuedWork.attempts, QueuedWork.error)
-    waiting = select(*columns).where(QueuedWork.queue == SCHEDULED, QueuedWork.state != DEAD)
-    queued = {row.name: _Waiting(row.state, row.run_at, row.attempts, row.error) for row in session.execute(waiting)}
+    waiting = select(QueuedWork).where(QueuedWork.queue == SCHEDULED, QueuedWork.state != DEAD)
+    queued = {row.name: row for row in session.scalars(waiting)}
     paused = {row.job: row for row in session.execute(select(JobPause.job, JobPause.paused_by, JobPause.paused_at))}
     served = dict(session.execute(select(JobClaim.job, func.max(JobClaim.due)).group_by(JobClaim.job)).all())
     alive = scheduler(session, now=now).alive
@@ -261,7 +261,7 @@ def _statuses(ctx: Context) -> dict[str, JobStatus]:
             state, why, following = "paused", _("Paused by {who}.", who=rest.paused_by), None
         else:
             state, why = _judge(declared, waits, past, served.get(name), alive, now, tz)
-            if waits is not None and waits.attempts and waits.state == READY:
+            if waits is not None and waits.failing_since is not None and waits.state == READY:
                 following = waits.run_at
         statuses[name] = JobStatus(
             name=name,
@@ -270,6 +270,8 @@ def _statuses(ctx: Context) -> dict[str, JobStatus]:
             schedule=declared.schedule.describe(),
             state=state,
             why=why,
+            progress=far(waits.done, waits.total) if waits is not None and declared.steps is not None else "",
+            failing_since=waits.failing_since if waits is not None else None,
             runs=past,
             next_due=following,
             paused_by=rest and rest.paused_by,
@@ -286,7 +288,7 @@ def _last_runs(names: list[str]) -> Select[Any]:
 
 def _judge(
     declared: Job,
-    waits: _Waiting | None,
+    waits: QueuedWork | None,
     past: tuple[Run, ...],
     served: datetime | None,
     alive: bool,
@@ -301,12 +303,13 @@ def _judge(
         return "running", _("It runs since {moment}.", moment=since)
     if not alive:
         return "late", _("No worker is running, so nothing is due. Start one with “comptoir worker”.")
-    if waits is not None and waits.state == READY and waits.attempts:
+    if waits is not None and waits.state == READY and waits.failing_since is not None:
         return "retrying", _(
-            "{error} The next try is number {count} of {most}.",
+            "{error} Failing since {since}; the next try is number {count}, at {next}.",
             error=waits.error,
+            since=f"{waits.failing_since.astimezone(tz):%Y-%m-%d %H:%M}",
             count=waits.attempts + 1,
-            most=MAX_ATTEMPTS,
+            next=f"{waits.run_at.astimezone(tz):%H:%M:%S}",
         )
     if waits is not None and waits.state in {READY, LEASED}:
         if now >= overdue_from(declared, waits.run_at, tz):

@@ -5,7 +5,6 @@ Every transaction here begins with its write, so that SQLite never has to turn a
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +17,11 @@ from sqlalchemy import (
     Delete,
     Engine,
     Integer,
+    Select,
     Update,
     and_,
     bindparam,
+    case,
     delete,
     func,
     literal,
@@ -28,9 +29,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from comptoir.contributions import Backoff
+from comptoir.db.engine import writing
 from comptoir.db.types import UtcDateTime
 from comptoir.errors import (
     ComptoirError,
@@ -43,11 +46,18 @@ from comptoir.errors import (
 )
 from comptoir.i18n import Text, _
 from comptoir.jobs.models import DEAD, LEASED, READY, JobPause, QueuedWork
-from comptoir.jobs.outbox import SCHEDULED, Deferred, enqueue_many
+from comptoir.jobs.outbox import SCHEDULED
 
-MAX_ATTEMPTS = 5
+MOST_CRASHES = 5
+"""Tries in a row that take their worker down before the work is given up."""
 LEASE_SECONDS = 60.0
-LONGEST_DELAY = timedelta(hours=1)
+USUAL_BACKOFF = Backoff()
+
+
+class GivenUp(ComptoirError):
+    """The worker died in every try before this one."""
+
+
 NOT_RECOVERABLE: tuple[type[Exception], ...] = (
     RuleViolation,
     RuleViolations,
@@ -56,6 +66,7 @@ NOT_RECOVERABLE: tuple[type[Exception], ...] = (
     PluginError,
     ConfigurationError,
     TypeError,
+    GivenUp,
 )
 """What another try cannot change: the work is dead at once, with the reason."""
 
@@ -73,7 +84,7 @@ class Recoverable(ComptoirError):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Work that one worker holds until its lease ends; `attempt` counts from one and fences an earlier holder off."""
+    """Work that one worker holds until its lease ends; `fence` keeps an earlier holder off, `attempt` counts from one."""
 
     id: int
     queue: str
@@ -84,6 +95,9 @@ class Work:
     worker: str
     run_at: datetime
     priority: int
+    fence: int
+    crashes: int
+    cause: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +127,33 @@ def claim(
     }
     if only is not None:
         values |= {"modules": list(only.modules), "jobs": list(only.jobs), "handlers": list(only.handlers)}
-    with engine.begin() as connection:
-        statement = _claiming(connection.dialect.name == "postgresql", only is not None)
+    locking = engine.dialect.name == "postgresql"
+    if not locking:  # on SQLite an idle worker must not take the one write lock to find out that it is idle
+        with engine.connect() as reader:
+            if reader.execute(_due(locking, only is not None), values).first() is None:
+                return []
+    with writing(engine) as connection:
+        statement = _claiming(locking, only is not None)
         taken = connection.execute(statement, values).all()
     return sorted((Work(*row) for row in taken), key=lambda work: (work.priority, work.run_at, work.id))
 
 
+# Built once, as building them takes longer than running them.
 @cache
-def _claiming(locking: bool, narrowed: bool) -> ReturningUpdate[Any]:
-    """Built once, as building it takes longer than running it."""
+def _due(locking: bool, narrowed: bool) -> Select[int]:
     moment = bindparam("moment", type_=UtcDateTime())
+    earlier = aliased(QueuedWork)
+    before = select(earlier.id).where(
+        earlier.ordered_by == QueuedWork.ordered_by,
+        earlier.id < QueuedWork.id,
+        earlier.state != literal(DEAD, literal_execute=True),
+    )
     due = select(QueuedWork.id).where(
         QueuedWork.state != literal(DEAD, literal_execute=True),  # inline, for the partial index
         QueuedWork.run_at <= moment,
         or_(QueuedWork.state == READY, QueuedWork.leased_until <= moment),
         or_(QueuedWork.queue != SCHEDULED, QueuedWork.name.not_in(select(JobPause.job))),
+        or_(QueuedWork.ordered_by.is_(None), ~before.exists()),
     )
     if narrowed:
         due = due.where(
@@ -138,7 +164,12 @@ def _claiming(locking: bool, narrowed: bool) -> ReturningUpdate[Any]:
             ),
         )
     due = due.order_by(QueuedWork.priority, QueuedWork.run_at, QueuedWork.id).limit(bindparam("most", type_=Integer()))
-    picked = (due.with_for_update(skip_locked=True, of=QueuedWork) if locking else due).cte("picked")
+    return due.with_for_update(skip_locked=True, of=QueuedWork) if locking else due
+
+
+@cache
+def _claiming(locking: bool, narrowed: bool) -> ReturningUpdate[Any]:
+    picked = _due(locking, narrowed).cte("picked")
     return (
         update(QueuedWork)
         .where(QueuedWork.id.in_(select(picked.c.id)))
@@ -146,6 +177,9 @@ def _claiming(locking: bool, narrowed: bool) -> ReturningUpdate[Any]:
             state=LEASED,
             worker=bindparam("by"),
             attempts=QueuedWork.attempts + 1,
+            fence=QueuedWork.fence + 1,
+            crashes=case((QueuedWork.state == LEASED, QueuedWork.crashes + 1), else_=QueuedWork.crashes),
+            key=case((QueuedWork.queue == SCHEDULED, QueuedWork.key)),
             leased_until=bindparam("until"),
         )
         .returning(
@@ -158,6 +192,9 @@ def _claiming(locking: bool, narrowed: bool) -> ReturningUpdate[Any]:
             QueuedWork.worker,
             QueuedWork.run_at,
             QueuedWork.priority,
+            QueuedWork.fence,
+            QueuedWork.crashes,
+            QueuedWork.cause,
         )
     )
 
@@ -167,7 +204,7 @@ def finish(session: Session | Connection, work: Work, *, now: datetime) -> bool:
 
     The deleted row stays locked until that transaction ends, so nobody else takes the work however long it lasts.
     """
-    held = {"work": work.id, "by": work.worker, "attempt": work.attempt, "moment": now}
+    held = {"work": work.id, "by": work.worker, "fence": work.fence, "moment": now}
     done = session.execute(_FINISHING, held, execution_options={"synchronize_session": False})
     assert isinstance(done, CursorResult)
     return done.rowcount == 1
@@ -177,40 +214,44 @@ _FINISHING = delete(QueuedWork).where(
     QueuedWork.id == bindparam("work"),
     QueuedWork.state == LEASED,
     QueuedWork.worker == bindparam("by"),
-    QueuedWork.attempts == bindparam("attempt"),
+    QueuedWork.fence == bindparam("fence"),
     QueuedWork.leased_until > bindparam("moment"),
 )
 
 
-def fail(session: Session | Connection, work: Work, error: Exception, *, now: datetime) -> bool:
+def fail(
+    session: Session | Connection, work: Work, error: Exception, *, now: datetime, backoff: Backoff = USUAL_BACKOFF
+) -> bool:
     """Record a try that failed: the work waits for the next one, or is dead; True when it is dead.
 
     Does nothing when somebody else holds the work by now.
     """
-    dead = is_final(error, work.attempt)
-    values: dict[str, Any] = {"state": DEAD if dead else READY, "error": reason(error), "leased_until": None}
+    held = session.execute(select(QueuedWork.attempts, QueuedWork.failing_since).where(*_held(work))).first()
+    if held is None:
+        return False
+    since = held.failing_since or now
+    last = since + backoff.give_up
+    dead = isinstance(error, NOT_RECOVERABLE) or now >= last
+    values: dict[str, Any] = {
+        "state": DEAD if dead else READY,
+        "error": reason(error),
+        "leased_until": None,
+        "crashes": 0,
+        "failing_since": since,
+    }
     if dead and work.queue == SCHEDULED:
         values["key"] = None  # the next tick of the job may go on
     if not dead:
-        values["run_at"] = now + max(delay(work.attempt), getattr(error, "retry_after", None) or timedelta())
+        pause = max(backoff.pause(held.attempts), getattr(error, "retry_after", None) or timedelta())
+        values["run_at"] = max(min(now + pause, last), now)
     _count(session, update(QueuedWork).where(*_held(work)).values(values))
     return dead
 
 
 def give_back(session: Session | Connection, work: Work) -> None:
-    """Leave work that was taken and not begun to others; the try does not count."""
-    given = {"state": READY, "leased_until": None, "worker": None, "attempts": work.attempt - 1}
+    """Leave work that was taken to others; the try does not count."""
+    given = {"state": READY, "leased_until": None, "worker": None, "attempts": QueuedWork.attempts - 1}
     _count(session, update(QueuedWork).where(*_held(work)).values(given))
-
-
-def is_final(error: Exception, attempt: int) -> bool:
-    """Whether there is no next try."""
-    return attempt >= MAX_ATTEMPTS or isinstance(error, NOT_RECOVERABLE)
-
-
-def delay(attempt: int) -> timedelta:
-    """The pause after a failed try: doubling, at most an hour, up to a quarter longer so that many do not return at once."""
-    return min(timedelta(seconds=2 ** min(attempt, 20)), LONGEST_DELAY) * random.uniform(1, 1.25)
 
 
 def reason(error: BaseException) -> str:
@@ -258,20 +299,22 @@ def dead_letters(
 
 
 def replay(session: Session | Connection, ids: Sequence[int], *, now: datetime) -> int:
-    """Let dead work be tried again, from the first try on; how many pieces that were."""
+    """Let dead work be tried again from where it stood, with all its time; how many pieces that were."""
     dead = (QueuedWork.id.in_(ids), QueuedWork.state == DEAD)
-    # A job has one run at a time: its dead row makes room for a new one, or for the one that waits already.
-    removal = delete(QueuedWork).where(*dead, QueuedWork.queue == SCHEDULED)
-    returning = removal.returning(QueuedWork.name, QueuedWork.module, QueuedWork.args)
-    jobs = session.execute(returning, execution_options={"synchronize_session": False}).all()
-    enqueue_many(
-        session,
-        [Deferred(name=name, args=args, module=module, key=run_key(name)) for name, module, args in jobs],
-        queue=SCHEDULED,
-        now=now,
-    )
-    revived = update(QueuedWork).where(*dead).values(state=READY, attempts=0, run_at=now, worker=None)
-    return len(jobs) + _count(session, revived)
+    jobs = select(QueuedWork.id, QueuedWork.name).where(*dead, QueuedWork.queue == SCHEDULED).order_by(QueuedWork.id)
+    latest = {name: number for number, name in session.execute(jobs)}
+    keys = select(QueuedWork.key).where(QueuedWork.key.in_([run_key(name) for name in latest]))
+    waits = set(session.execute(keys).scalars())
+    # A job has one run at a time: its dead rows make room for the one that waits already, or for the latest of them.
+    kept = [number for name, number in latest.items() if run_key(name) not in waits]
+    given_up = delete(QueuedWork).where(*dead, QueuedWork.queue == SCHEDULED, QueuedWork.id.not_in(kept))
+    merged = _count(session, given_up)
+    revived = update(QueuedWork).where(*dead)
+    values: dict[str, Any] = {
+        "state": READY, "attempts": 0, "crashes": 0, "failing_since": None, "run_at": now, "worker": None, "cause": [],
+        "key": case((QueuedWork.queue == SCHEDULED, literal(run_key("")) + QueuedWork.name)),
+    }  # fmt: skip
+    return merged + _count(session, revived.values(values))
 
 
 def waiting(session: Session | Connection) -> dict[str, int]:
@@ -295,7 +338,7 @@ def _held(work: Work) -> tuple[Any, ...]:
         QueuedWork.id == work.id,
         QueuedWork.state == LEASED,
         QueuedWork.worker == work.worker,
-        QueuedWork.attempts == work.attempt,
+        QueuedWork.fence == work.fence,
     )
 
 

@@ -1,4 +1,4 @@
-"""One run: the effect and the end of the work in one transaction, its history around it."""
+"""One run: the effect and the end of the work in one transaction or in steps, its history around it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,42 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from comptoir.access.permissions import system_actor
+from comptoir.contributions import DeferredWork
+from comptoir.db.engine import writing
+from comptoir.edge import perform, trying_again
 from comptoir.errors import ComptoirError
 from comptoir.i18n import _
-from comptoir.jobs.delivery import CORE_HANDLERS, FAILED_HOOK, announce_failure, implementers
-from comptoir.jobs.models import DONE, FAILED, RUNNING, JobRun
+from comptoir.jobs.delivery import CORE_WORK, FAILED_HOOK, announce_failure, implementers, label
+from comptoir.jobs.models import DONE, FAILED, RUNNING, STOPPED, JobRun
 from comptoir.jobs.outbox import SCHEDULED
-from comptoir.jobs.queue import MAX_ATTEMPTS, Claimable, Recoverable, Work, fail, finish, gave_up, reason
+from comptoir.jobs.queue import (
+    LEASE_SECONDS,
+    MOST_CRASHES,
+    Claimable,
+    GivenUp,
+    Recoverable,
+    Work,
+    fail,
+    finish,
+    gave_up,
+    reason,
+)
+from comptoir.jobs.steps import Course, Ended, LeaseEnded
 
 if TYPE_CHECKING:
     from comptoir.context import Context
-    from comptoir.jobs.host import Handler, Host, Registry
+    from comptoir.jobs.host import Host
+    from comptoir.registry.registry import Registry
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _LOG_LINES = 200
 
@@ -35,36 +53,37 @@ class Outcome:
     """What became of one piece of work; ``lost`` means that another worker has it by now."""
 
     work: Work
-    state: Literal["done", "failed", "dead", "lost"]
+    state: Literal["done", "failed", "dead", "lost", "cancelled", "handed over"]
     error: str | None = None
 
 
-class _LeaseEnded(Exception):
-    """Somebody else may do the work by now: nothing of it may be kept here."""
-
-
-class _GivenUp(ComptoirError):
-    """The worker died in every try before this one."""
-
-
-def handlers(registry: Registry) -> Mapping[str, Handler]:
-    """Who does deferred work, by its name."""
-    return {**registry.handlers, **CORE_HANDLERS}
+def deferred_work(registry: Any) -> Mapping[str, DeferredWork]:
+    """What is done of deferred work, by its name."""
+    return {**registry.deferred_work, **CORE_WORK}
 
 
 def claimable(registry: Registry) -> Claimable:
     """The work of enabled modules; what belongs to a paused or quarantined one waits for it."""
-    return Claimable(modules=["core", *registry.plugins], jobs=list(registry.jobs), handlers=list(handlers(registry)))
+    return Claimable(
+        modules=["core", *registry.plugins], jobs=list(registry.jobs), handlers=list(deferred_work(registry))
+    )
 
 
-def execute(host: Host, work: Work) -> Outcome:
-    """Run the work and record the run; whatever it raises ends here."""
+def execute(
+    host: Host, work: Work, *, lease: timedelta = timedelta(seconds=LEASE_SECONDS), stop: threading.Event | None = None
+) -> Outcome:
+    """Run the work and record the run; whatever it raises ends here.
+
+    Work in steps renews its `lease` with every turn, and between two of them is given back once `stop` is set.
+    """
     registry = host.registry
+    declared = registry.jobs[work.name] if work.queue == SCHEDULED else deferred_work(registry)[work.name]
     started = host.clock()
     clock = time.perf_counter()
-    run = _begin(host.engine, work, started)
+    run = trying_again(lambda: _begin(host.engine, work, started))
+    chain = (*work.cause, label(work.name, work.args))
 
-    def conclude(connection: Session | Connection, state: str, error: str | None = None) -> None:
+    def record(connection: Session | Connection, state: str, error: str | None = None) -> None:
         values = {
             "run": run,
             "ended_as": state,
@@ -75,19 +94,42 @@ def execute(host: Host, work: Work) -> Outcome:
         }
         connection.execute(_CONCLUDING, values, execution_options={"synchronize_session": False})
 
+    def transaction(part: Callable[[Context], T]) -> T:
+        def within(ctx: Context) -> T:
+            ctx.bookkeeping("jobs").info["cause"] = chain
+            return part(ctx)
+
+        who = system_actor(f"job {work.name}")
+        return perform(host, who, within, registry=registry, language=host.settings.language)
+
+    def whole(ctx: Context) -> Ended:
+        if not finish(ctx.bookkeeping("jobs"), work, now=host.clock()):
+            raise LeaseEnded
+        assert declared.function is not None
+        arguments = () if work.queue == SCHEDULED else (work.args,)
+        declared.function(ctx, *arguments)
+        # Changes that wait for their flush count to the effect: what they raise must not follow a "done".
+        ctx.session.flush()
+        record(ctx.bookkeeping("jobs"), DONE)
+        return Ended("done")
+
+    def conclude(ctx: Context, ended: Ended) -> None:
+        record(ctx.bookkeeping("jobs"), DONE if ended.how == "done" else STOPPED, str(ended.why) if ended.why else None)
+
     with _captured() as lines:
         try:
-            if work.attempt > MAX_ATTEMPTS:
-                raise _GivenUp(gave_up(MAX_ATTEMPTS))
-            with host.system_context(f"job {work.name}", write=True) as ctx:
-                if not finish(ctx.system_session, work, now=host.clock()):
-                    raise _LeaseEnded
-                _effect(registry, work)(ctx)
-                # Changes that wait for their flush count to the effect: what they raise must not follow a "done".
-                ctx.session.flush()
-                conclude(ctx.system_session, DONE)
-        except _LeaseEnded:
-            with host.engine.begin() as connection:
+            if work.crashes >= MOST_CRASHES:
+                raise GivenUp(gave_up(MOST_CRASHES))
+            if declared.steps is None:
+                ended = transaction(whole)
+            else:
+                stopping = stop.is_set if stop is not None else bool
+                course = Course(
+                    work, declared.steps, lease, transaction=transaction, conclude=conclude, stopping=stopping
+                )
+                ended = course.run()
+        except LeaseEnded:
+            with writing(host.engine) as connection:
                 connection.execute(delete(JobRun).where(JobRun.id == run))
             return Outcome(work, "lost")
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever a plugin raises is the run's result
@@ -95,26 +137,24 @@ def execute(host: Host, work: Work) -> Outcome:
             text = reason(error)
             _log.error("%s failed, try %s: %s", work.name, work.attempt, text, exc_info=_unexpected(error))
         else:
-            return Outcome(work, "done")
-        try:
-            with host.engine.begin() as connection:
+            return Outcome(work, ended.how, str(ended.why) if ended.why else None)
+
+        def give_account() -> bool:
+            with writing(host.engine) as connection:
                 now = host.clock()
-                dead = fail(connection, work, error, now=now)
-                conclude(connection, FAILED, text)
+                dead = fail(connection, work, error, now=now, backoff=declared.backoff)
+                record(connection, FAILED, text)
                 if work.name != FAILED_HOOK:  # a failure to tell of a failure would tell of itself for ever
                     plugins = implementers(registry.hooks, FAILED_HOOK)
-                    announce_failure(connection, plugins, work.name, text, run, now=now)
+                    announce_failure(connection, plugins, work.name, text, run, now=now, cause=chain)
+                return dead
+
+        try:
+            dead = trying_again(give_account)
         except SQLAlchemyError as unreachable:
             _log.error("%s stays held until its lease ends: %s", work.name, unreachable)
             dead = False
     return Outcome(work, "dead" if dead else "failed", text)
-
-
-def _effect(registry: Registry, work: Work) -> Callable[[Context], Any]:
-    if work.queue == SCHEDULED:
-        return registry.jobs[work.name].function
-    handler = handlers(registry)[work.name]
-    return lambda ctx: handler(ctx, work.args)
 
 
 def _begin(engine: Engine, work: Work, started: datetime) -> int:
@@ -129,8 +169,8 @@ def _begin(engine: Engine, work: Work, started: datetime) -> int:
         "attempt": work.attempt,
         "worker": work.worker,
     }
-    with engine.begin() as connection:
-        if work.attempt > 1:
+    with writing(engine) as connection:
+        if work.fence > 1:
             # A run of the same work that is still "running" belongs to a worker that is no more.
             stopped = update(JobRun).where(JobRun.work_id == work.id, JobRun.state == RUNNING)
             error = str(_("The worker stopped during this run."))

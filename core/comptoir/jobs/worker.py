@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -49,7 +50,7 @@ class Worker:
                         refreshed = time.monotonic()
                         if self._host.registry.generation != generation:
                             clock.look()
-                    if self.step() is None:
+                    if self.step(stop) is None:
                         stop.wait(_IDLE_SECONDS)
                 except SQLAlchemyError as error:
                     _log.warning("The database cannot be reached, trying again: %s", error)
@@ -57,8 +58,8 @@ class Worker:
         finally:
             clock.stop()
 
-    def step(self) -> Outcome | None:
-        """Take and run one piece of work; None when nothing is due."""
+    def step(self, stop: threading.Event | None = None) -> Outcome | None:
+        """Take and run one piece of work; None when nothing is due. Work in steps is given back once `stop` is set."""
         taken = claim(
             self._host.engine,
             self.name,
@@ -67,7 +68,8 @@ class Worker:
             now=self._host.clock(),
             only=claimable(self._host.registry),
         )
-        return execute(self._host, taken[0]) if taken else None
+        lease = timedelta(seconds=self._lease_seconds)
+        return execute(self._host, taken[0], lease=lease, stop=stop) if taken else None
 
 
 def run_worker(host: Host) -> None:

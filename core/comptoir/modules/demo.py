@@ -8,15 +8,20 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from comptoir.access.permissions import Actor, system_actor
+from comptoir.context import Context
+from comptoir.db.gate import opened
+from comptoir.db.search import forget_entries
 from comptoir.deployment import Deployment
+from comptoir.edge import perform
 from comptoir.records.history import HistoryEntry
 from comptoir.registry.models import DemoRecord, ModuleRow
 
 
 def load_demo(deployment: Deployment, *, actor: Actor | None = None) -> int:
     """Let every enabled module that has none yet create its demonstration data; returns how many records there are."""
-    with deployment.context(system_actor(actor.name if actor else "comptoir demo")) as ctx:
-        session = ctx.system_session
+
+    def load(ctx: Context) -> int:
+        session = ctx.bookkeeping("demonstration data")
         last = session.scalar(select(HistoryEntry.id).order_by(HistoryEntry.id.desc()).limit(1)) or 0
         rows = {row.name: row for row in session.scalars(select(ModuleRow))}
         implementations = {i.plugin_name: i for i in ctx.hooks.seed_demo.get_hookimpls()}
@@ -34,11 +39,14 @@ def load_demo(deployment: Deployment, *, actor: Actor | None = None) -> int:
             session.execute(insert(DemoRecord), [{"record_type": kind, "record_id": id_} for kind, id_ in created])
         return len(created)
 
+    return perform(deployment, system_actor(actor.name if actor else "comptoir demo"), load)
+
 
 def remove_demo(deployment: Deployment) -> int:
     """Delete every demonstration record with its history, newest first; records that people made stay."""
-    with deployment.context(system_actor("comptoir demo")) as ctx:
-        session = ctx.system_session
+
+    def remove(ctx: Context) -> int:
+        session = ctx.bookkeeping("demonstration data")
         marks = session.execute(
             select(DemoRecord.record_type, DemoRecord.record_id).order_by(DemoRecord.id.desc())
         ).all()
@@ -52,7 +60,9 @@ def remove_demo(deployment: Deployment) -> int:
             table: Any = declared.table
             for start in range(0, len(ids), 500):
                 chunk = ids[start : start + 500]
-                session.execute(delete(table).where(table.c.id.in_(chunk)))
+                with opened("demonstration data"):
+                    session.execute(delete(table).where(table.c.id.in_(chunk)))
+                forget_entries(session.connection(), record_type, chunk)
                 session.execute(
                     delete(HistoryEntry).where(
                         HistoryEntry.record_type == record_type, HistoryEntry.record_id.in_(chunk)
@@ -61,3 +71,5 @@ def remove_demo(deployment: Deployment) -> int:
         session.execute(delete(DemoRecord))
         session.execute(update(ModuleRow).values(has_demo=False))
         return len(marks)
+
+    return perform(deployment, system_actor("comptoir demo"), remove)

@@ -28,10 +28,15 @@ VOLATILE = frozenset(
         "core_job_run",
         "core_job_claim",
         "core_sign_in_attempt",
-        "core_system_access",
+        "core_security_event",
+        "core_last_seen",
+        "core_known_device",
     }
 )
 """Tables that change by themselves while a deployment lives."""
+
+DERIVED = ("sqlite_", "core_search_fts")
+"""How tables begin that SQLite keeps for itself, the trigrams of the search among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +69,21 @@ def fingerprint(deployment: Deployment, *, excluding: str, registry: Registry | 
     plugin = registry.plugins.get(excluding)
     own = set(plugin.tables) if plugin is not None else set()
     own.add(f"alembic_version_{excluding}")
+    links: dict[str, set[str]] = {}
+    for model, field in registry.any_record_fields:
+        links.setdefault(model.__tablename__, set()).add(field)
     with deployment.engine.connect() as connection:
         inspector = inspect(connection)
-        names = [n for n in sorted(inspector.get_table_names()) if n not in own and n != "sqlite_sequence"]
+        names = [n for n in sorted(inspector.get_table_names()) if n not in own and not n.startswith(DERIVED)]
         role = Base.metadata.tables["core_role"]
         roles = set(connection.scalars(select(role.c.id).where(role.c.template.startswith(f"{excluding}."))))
         return Fingerprint(
             schema={name: _digest([_schema(inspector, name)]) for name in names},
-            rows={name: _rows(connection, name, excluding, roles) for name in names if name not in VOLATILE},
+            rows={
+                name: _rows(connection, name, excluding, roles, links.get(name, set()))
+                for name in names
+                if name not in VOLATILE
+            },
             files=_files(deployment),
             jobs=tuple(sorted(job for job in registry.jobs if not job.startswith(f"{excluding}."))),
             permissions=tuple(sorted(p for p in registry.permissions if not p.startswith(f"{excluding}."))),
@@ -87,17 +99,17 @@ def _schema(inspector: Any, name: str) -> Any:
     }
 
 
-def _rows(connection: Connection, name: str, module: str, roles: set[int]) -> str:
+def _rows(connection: Connection, name: str, module: str, roles: set[int], links: set[str]) -> str:
     table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
     order = list(table.primary_key.columns) or list(table.c)
     result = connection.execution_options(yield_per=1000).execute(select(table).order_by(*order))
-    return _digest(_plain(row) for row in result.mappings() if not _belongs_to(name, row, module, roles))
+    return _digest(_plain(row, module, links) for row in result.mappings() if not _belongs_to(name, row, module, roles))
 
 
 def _belongs_to(table: str, row: Any, module: str, roles: set[int]) -> bool:
-    """Whether a row of the core is about the module: its history, rights and roles, its demonstration marks."""
+    """Whether a row of the core is about the module: its history, search, rights and roles, its demonstration marks."""
     prefix = f"{module}."
-    if table in ("core_history", "core_demo_record"):
+    if table in ("core_history", "core_demo_record", "core_search"):
         return str(row["record_type"]).startswith(prefix)
     if table == "core_role":
         return row["id"] in roles
@@ -108,8 +120,12 @@ def _belongs_to(table: str, row: Any, module: str, roles: set[int]) -> bool:
     return False
 
 
-def _plain(row: Any) -> Any:
-    values = {key: as_json(value) for key, value in row.items() if key not in ("about_type", "about_id")}
+def _plain(row: Any, module: str, links: set[str]) -> Any:
+    """A row as texts; what points at a record of the module points at nothing once the module is gone."""
+    values = {
+        key: None if key in links and str(value).startswith(f"{module}.") else as_json(value)
+        for key, value in row.items()
+    }
     return [[key, str(value) if value is not None else None] for key, value in sorted(values.items())]
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import Session
 
 from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
+from comptoir.access.security_log import MODULE_CHANGED, record_event
 from comptoir.context import Context
 from comptoir.contributions import RoleTemplate
 from comptoir.db.migrations import pending, schema_change, upgrade
 from comptoir.db.outages import outage_of
 from comptoir.deployment import Deployment
+from comptoir.edge import perform, trying_again
 from comptoir.errors import ComptoirError, PluginError
 from comptoir.i18n import Text, _
 from comptoir.modules.demo import load_demo
 from comptoir.modules.plan import Outcome, current_states, plan
-from comptoir.modules.schema import core_unit, raise_generation, schema_context, unit_of
+from comptoir.modules.schema import change_schema, core_unit, raise_generation, unit_of
 from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
 from comptoir.registry.plugin import readable
 from comptoir.registry.registry import Registry, build_registry
@@ -28,18 +30,22 @@ from comptoir.registry.schema import table_fault
 def initialise(deployment: Deployment) -> None:
     """Create the core's and base's tables, roles and first generation in an empty database; harmless when repeated."""
     registry = build_registry(deployment.available(), [], generation=1)
-    with schema_change(deployment.engine) as connection:
+
+    def create(connection: Connection) -> None:
         upgrade(connection, core_unit())
         upgrade(connection, unit_of(registry, "base"))
-        with schema_context(deployment, connection, registry, system_actor("comptoir init")) as ctx:
-            session = ctx.system_session
-            if session.get(Generation, 1) is None:
-                session.add(Generation(id=1, number=1))
-            if session.get(ModuleRow, "base") is None:
-                _record_state(ctx, "base", State.ENABLED)
-                raise_access_stamp(session)
-                _seed(ctx, "base")
-                copy_templates(session, [t for _plugin, t in registry.contributions(RoleTemplate)])
+
+    def begin(ctx: Context) -> None:
+        session = ctx.bookkeeping("modules")
+        if session.get(Generation, 1) is None:
+            session.add(Generation(id=1, number=1))
+        if session.get(ModuleRow, "base") is None:
+            _record_state(ctx, "base", State.ENABLED)
+            raise_access_stamp(session)
+            _seed(ctx, "base")
+            copy_templates(session, [t for _plugin, t in registry.contributions(RoleTemplate)])
+
+    change_schema(deployment, registry, system_actor("comptoir init"), begin, before=create)
     deployment.refresh(force=True)
 
 
@@ -55,14 +61,19 @@ def upgrade_all(deployment: Deployment, modules: Collection[str] | None = None, 
         steps = [revision for unit in units for revision in pending(connection, unit)]
     if dry_run or not steps:
         return steps
-    with schema_change(deployment.engine) as connection:
-        for unit in units:
-            upgrade(connection, unit)
-        session = Session(connection)
-        for name, plugin in registry.plugins.items():
-            session.execute(update(ModuleRow).where(ModuleRow.name == name).values(version=plugin.available.version))
-        raise_generation(session)
-        session.flush()
+
+    def migrate() -> None:
+        with schema_change(deployment.engine) as connection:
+            for unit in units:
+                upgrade(connection, unit)
+            session = Session(connection)
+            for name, plugin in registry.plugins.items():
+                version = plugin.available.version
+                session.execute(update(ModuleRow).where(ModuleRow.name == name).values(version=version))
+            raise_generation(session)
+            session.flush()
+
+    trying_again(migrate)
     deployment.refresh()
     return steps
 
@@ -99,21 +110,23 @@ def _migrate_and_seed(
 ) -> None:
     if progress is not None:
         progress(_("Enabling {name}", name=name))
+
+    def migrate(connection: Connection) -> None:
+        upgrade(connection, unit_of(registry, name))
+        if (fault := table_fault(connection, registry.plugins[name])) is not None:
+            raise PluginError(name, fault)
+
+    def enable(ctx: Context) -> None:
+        session = ctx.bookkeeping("modules")
+        _record_state(ctx, name, State.ENABLED)
+        if was is None:
+            copy_templates(session, [t for p, t in registry.contributions(RoleTemplate) if p.name == name])
+            _seed(ctx, name)
+        raise_access_stamp(session)
+        raise_generation(session)
+
     try:
-        with schema_change(deployment.engine) as connection:
-            upgrade(connection, unit_of(registry, name))
-            if (fault := table_fault(connection, registry.plugins[name])) is not None:
-                raise PluginError(name, fault)
-            with schema_context(deployment, connection, registry, actor) as ctx:
-                _record_state(ctx, name, State.ENABLED)
-                if was is None:
-                    copy_templates(
-                        ctx.system_session,
-                        [t for p, t in registry.contributions(RoleTemplate) if p.name == name],
-                    )
-                    _seed(ctx, name)
-                raise_access_stamp(ctx.system_session)
-                raise_generation(ctx.system_session)
+        change_schema(deployment, registry, actor, enable, before=migrate)
     except ComptoirError:
         raise
     except Exception as error:
@@ -130,11 +143,14 @@ def pause_modules(
 ) -> Outcome:
     """Silence modules and keep their data."""
     made = plan(deployment, "pause", names, cascade=cascade)
-    with deployment.context(actor or system_actor("comptoir"), registry=deployment.registry) as outer:
+
+    def silence(outer: Context) -> None:
         ctx = outer.as_system(f"pause {', '.join(made.modules)}")
         for name in made.modules:
             _record_state(ctx, name, State.PAUSED, by=outer.actor)
-        raise_generation(ctx.system_session)
+        raise_generation(ctx.session)
+
+    perform(deployment, actor or system_actor("comptoir"), silence)
     deployment.refresh()
     return Outcome(made)
 
@@ -144,14 +160,18 @@ def resume_modules(deployment: Deployment, names: Sequence[str], *, actor: Actor
     made = plan(deployment, "resume", names)
     enabled = [n for n, s in current_states(deployment).items() if s is State.ENABLED]
     registry = build_registry(deployment.available(), [*enabled, *made.modules])
-    with schema_change(deployment.engine) as connection:
+
+    def migrate(connection: Connection) -> None:
         for name in made.modules:
             upgrade(connection, unit_of(registry, name))
-        with schema_context(deployment, connection, registry, actor) as ctx:
-            for name in made.modules:
-                _record_state(ctx, name, State.ENABLED)
-                registry.hooks.on_module_resumed(ctx=ctx, name=name)
-            raise_generation(ctx.system_session)
+
+    def wake(ctx: Context) -> None:
+        for name in made.modules:
+            _record_state(ctx, name, State.ENABLED)
+            registry.hooks.on_module_resumed(ctx=ctx, name=name)
+        raise_generation(ctx.session)
+
+    change_schema(deployment, registry, actor, wake, before=migrate)
     deployment.refresh()
     return Outcome(made)
 
@@ -167,7 +187,7 @@ def quarantine(deployment: Deployment, name: str, phase: str, reason: str) -> No
 
 
 def _record_state(ctx: Context, name: str, state: State, by: Actor | None = None) -> None:
-    session, now = ctx.system_session, ctx.now()
+    session, now = ctx.bookkeeping("modules"), ctx.now()
     session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
     row = session.get(ModuleRow, name)
     if row is None:
@@ -177,6 +197,7 @@ def _record_state(ctx: Context, name: str, state: State, by: Actor | None = None
     row.state, row.changed_at, row.changed_by = state, now, (by or ctx.actor).name[:255]
     row.version = plugin.available.version if plugin is not None else row.version
     session.flush()
+    record_event(session, MODULE_CHANGED, about=name, state=str(state), version=row.version)
 
 
 def _seed(ctx: Context, name: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role
-from comptoir.contributions import Contribution, MenuItem, Panel, Report, RoleTemplate, Tab, Tile
+from comptoir.contributions import Contribution, MenuItem, Panel, RoleTemplate, Tab, Tile
 from comptoir.db.base import Base
 from comptoir.db.migrations import pending
 from comptoir.deployment import Deployment
@@ -23,6 +23,7 @@ from comptoir.registry.models import ModuleRow, State
 from comptoir.registry.registry import Registry, build_registry
 from comptoir.registry.schema import missing_migration
 from comptoir.registry.trial import try_out
+from comptoir.reports import Report
 
 SHOWN: tuple[tuple[Text, type[Contribution]], ...] = (
     (_("menu entries"), MenuItem),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, update
 from sqlalchemy.orm import Session
@@ -12,13 +13,15 @@ from sqlalchemy.orm import Session
 from comptoir.access.permissions import Actor, system_actor
 from comptoir.context import Context
 from comptoir.db.base import Base
-from comptoir.db.migrations import Unit
+from comptoir.db.gate import RecordSession
+from comptoir.db.migrations import Unit, schema_change
 from comptoir.deployment import Deployment
-from comptoir.i18n import speaking
+from comptoir.edge import perform
 from comptoir.registry import schema
 from comptoir.registry.models import Generation
 from comptoir.registry.registry import Registry
 
+T = TypeVar("T")
 CORE_FOLDER = Path(__file__).parent.parent / "migrations"
 
 
@@ -36,15 +39,15 @@ class _JoinedUnit:
     """The system half of a unit of work, on a connection that somebody else commits."""
 
     def __init__(self, connection: Connection) -> None:
-        self._session = Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
+        self._session = RecordSession(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
 
     @property
-    def system(self) -> Session:
+    def system(self) -> RecordSession:
         """The unrestricted session."""
         return self._session
 
     @property
-    def user(self) -> Session:
+    def user(self) -> RecordSession:
         """There is no user in a schema change: the same session."""
         return self._session
 
@@ -54,22 +57,34 @@ class _JoinedUnit:
         with self._session.begin_nested():
             yield
 
+    reading = savepoint
 
-@contextmanager
-def schema_context(
-    deployment: Deployment, connection: Connection, registry: Registry, actor: Actor | None
-) -> Iterator[Context]:
-    """A system context on the connection of a schema change; the change commits, not the context.
+
+def change_schema(
+    deployment: Deployment,
+    registry: Registry,
+    actor: Actor | None,
+    work: Callable[[Context], T],
+    *,
+    before: Callable[[Connection], None] = lambda _connection: None,
+) -> T:
+    """What `work` returns in a transaction in which tables may change; `before` changes those that it needs.
 
     What it stores for everyone, such as the names of roles and stages, is in the deployment's language.
     """
-    unit = _JoinedUnit(connection)
+
+    @contextmanager
+    def unit() -> Iterator[_JoinedUnit]:
+        with schema_change(deployment.engine) as connection:
+            before(connection)
+            joined = _JoinedUnit(connection)
+            with joined.system:
+                yield joined
+                joined.system.flush()
+
     chosen = actor or system_actor("comptoir")
-    context = deployment.context_in(unit, Actor(chosen.id, chosen.name, chosen.grants, is_system=True), registry)
-    with unit.system, speaking(deployment.settings.language):
-        yield context
-        context.write_outbox()
-        unit.system.flush()
+    who = Actor(chosen.id, chosen.name, chosen.grants, is_system=True)
+    return perform(deployment, who, work, registry=registry, language=deployment.settings.language, unit=unit)
 
 
 def raise_generation(session: Session) -> None:

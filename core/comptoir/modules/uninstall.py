@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import String, delete, or_, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.access.permissions import Actor, raise_access_stamp
-from comptoir.db.migrations import remove, schema_change
+from comptoir.access.security_log import MODULE_CHANGED, record_event
+from comptoir.context import Context
+from comptoir.db.gate import opened
+from comptoir.db.migrations import remove
+from comptoir.db.search import SearchEntry
 from comptoir.deployment import Deployment
 from comptoir.errors import PluginError
 from comptoir.i18n import _
@@ -18,7 +22,7 @@ from comptoir.modules.export import export_module
 from comptoir.modules.fingerprint import fingerprint
 from comptoir.modules.life_cycle import pause_modules
 from comptoir.modules.plan import Outcome, Plan, current_states, export_path, plan
-from comptoir.modules.schema import raise_generation, schema_context, unit_of
+from comptoir.modules.schema import change_schema, raise_generation, unit_of
 from comptoir.records.history import HistoryEntry
 from comptoir.registry.models import DemoRecord, ModuleRow, QuarantineRow, State
 from comptoir.registry.registry import Registry, build_registry
@@ -47,21 +51,29 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
     # two steps on purpose: every worker stops using the tables before they go
     if current[name] is State.ENABLED:
         pause_modules(deployment, [name], actor=actor)
-    with schema_change(deployment.engine) as connection:
+
+    def take_away(ctx: Context) -> Path:
+        session = ctx.bookkeeping("modules")
+        connection = session.connection()
         exported = export_module(connection, registry, name, export_path(deployment, name), deployment.clock())
-        with schema_context(deployment, connection, registry, actor) as ctx:
-            session = ctx.system_session
-            _forget(session, registry, name, types)
-            raise_generation(session)
-            raise_access_stamp(session)
+        record_event(session, MODULE_CHANGED, about=name, state="uninstalled", export=exported.name)
+        _forget(session, registry, name, types)
+        raise_generation(session)
+        raise_access_stamp(session)
+        ctx.write_outbox()  # while the tables of what is told are there
+        session.flush()
         remove(connection, unit_of(registry, name))
+        return exported
+
+    exported = change_schema(deployment, registry, actor, take_away)
     after = fingerprint(deployment, excluding=name, registry=registry)
     return Outcome(made, export=exported, untouched=before == after)
 
 
 def _forget(session: Session, registry: Registry, name: str, types: Sequence[str]) -> None:
-    """Remove what the core keeps about a module's records: history, rights, demo marks, links from other records."""
+    """Remove what the core keeps about a module's records: history, search, rights, demo marks, links from other records."""
     session.execute(delete(HistoryEntry).where(HistoryEntry.record_type.in_(types)))
+    session.execute(delete(SearchEntry).where(SearchEntry.record_type.in_(types)))
     session.execute(delete(DemoRecord).where(DemoRecord.record_type.in_(types)))
     session.execute(delete(RolePermission).where(RolePermission.permission.startswith(f"{name}.", autoescape=True)))
     own_roles = select(Role.id).where(Role.template.startswith(f"{name}.", autoescape=True))
@@ -70,7 +82,9 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
     session.execute(delete(Role).where(Role.id.in_(own_roles)))
     session.execute(delete(ModuleRow).where(ModuleRow.name == name))
     session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
-    for model in registry.models:
-        columns: Any = model.__table__.c
-        if "about_type" in columns and model.__tablename__ not in registry.plugins[name].tables:
-            session.execute(update(model).where(columns.about_type.in_(types)).values(about_type=None, about_id=None))
+    for model, field in registry.any_record_fields:
+        if model.__tablename__ not in registry.plugins[name].tables:
+            column = type_coerce(getattr(model, field), String())
+            of_module = or_(*(column.startswith(f"{record_type}/", autoescape=True) for record_type in types))
+            with opened("links to a module that goes"):
+                session.execute(update(model).where(of_module).values({field: None}))

@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import PassiveFlag
 
 from comptoir.db.base import standard_values
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Extension, Record, module_of
 from comptoir.values import FieldChange
 
@@ -72,12 +72,12 @@ def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
         for name, declared in declared_fields.items():
             after = held.get(name)
             if after is not None and after != []:
-                if declared.kind is Kind.LINES:
+                if declared.kind.lined:
                     after = _plain(list(after))
                 found[prefix + name] = FieldChange(prefix + name, None, after)
         return found
     for name in state.committed_state.keys() & declared_fields.keys():
-        if declared_fields[name].kind is Kind.LINES:
+        if declared_fields[name].kind.lined:
             continue
         history = state.get_history(name, PassiveFlag.PASSIVE_NO_INITIALIZE)
         before = history.deleted[0] if history.deleted else None
@@ -85,7 +85,7 @@ def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
         if history.has_changes() and before != after:
             found[prefix + name] = FieldChange(prefix + name, before, after)
     for name, declared in declared_fields.items():
-        if declared.kind is Kind.LINES and name in held:
+        if declared.kind.lined and name in held:
             change = _lines_change(state, name)
             if change is not None:
                 found[prefix + name] = FieldChange(prefix + name, *change)

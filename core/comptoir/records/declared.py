@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
 
 from comptoir.access.permissions import Grants
-from comptoir.db.fields import Field, Kind, fields_of
+from comptoir.db.fields import Choice, Field, fields_of
 from comptoir.db.record import Extension, Public, Record, RecordType, module_of, record_name, title_field
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,11 @@ class DeclaredType:
         """Wire names that these grants may not read: for their holder the fields do not exist."""
         return self._without(grants, "read")
 
+    def visible_fields(self, grants: Grants | None) -> Mapping[str, Field]:
+        """The fields that these grants may read, by wire name; all of them where none are given."""
+        hidden = self.hidden_fields(grants) if grants is not None else frozenset()
+        return {name: declared for name, declared in self.fields.items() if name not in hidden}
+
     def locked_fields(self, grants: Grants) -> frozenset[str]:
         """Wire names that these grants may not write."""
         return self._without(grants, "write") | self.hidden_fields(grants)
@@ -101,17 +109,34 @@ class DeclaredType:
     def _without(self, grants: Grants, right: str) -> frozenset[str]:
         key = (grants, right)
         if key not in self._cache:
-            self._cache[key] = frozenset(
+            without = {
                 name
                 for name, declared in self.fields.items()
                 if (needed := getattr(declared, right)) is not None and grants.scope(needed) is None
-            )
+            }
+            for name, declared in self.fields.items():
+                if declared.computed is not None and not without.isdisjoint(declared.computed.sources):
+                    without.add(name)  # whoever may not read the sources could work them out
+            self._cache[key] = frozenset(without)
         found: frozenset[str] = self._cache[key]
         return found
 
     def references(self) -> Iterator[tuple[str, Field]]:
         """The fields that point at other records."""
-        return ((name, declared) for name, declared in self.fields.items() if declared.kind is Kind.REFERENCE)
+        return ((name, declared) for name, declared in self.fields.items() if declared.target is not None)
+
+    def currency_of(self, name: str) -> str | None:
+        """The wire name of the field in which the currency of an amount stands; None where there is none."""
+        described = self.fields[name]
+        currency = name[: -len(described.name)] + (described.currency or "")
+        return currency if described.currency and currency in self.fields else None
+
+    def choices(self, ctx: Context, described: Field, record: Any = None) -> Sequence[Choice] | None:
+        """The values that a field's come from, stages as they are for the record; None where anything goes."""
+        workflow = self.declaration.workflow
+        if described.kind.staged and workflow is not None:
+            return [Choice(stage.name, stage.label) for stage in workflow.stages(ctx, record)]
+        return described.kind.choices(described)
 
     def title_of(self, record: Any) -> str:
         """What a record is called; its number where the title is empty."""

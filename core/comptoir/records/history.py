@@ -6,15 +6,19 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, String, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from comptoir.db.base import Base
-from comptoir.db.fields import Id
+from comptoir.db.fields import Id, fields_of
 from comptoir.db.types import Json, UtcDateTime
-from comptoir.values import FieldChange
+from comptoir.values import FieldChange, RecordRef
+
+if TYPE_CHECKING:
+    from comptoir.access.permissions import Grants
+    from comptoir.records.declared import DeclaredType
 
 
 class HistoryEntry(Base):
@@ -57,6 +61,8 @@ def as_json(value: Any) -> Any:
         return format(value.normalize(), "f")
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
+    if isinstance(value, RecordRef):
+        return str(value)
     if isinstance(value, list):
         return [as_json(item) for item in value]
     if isinstance(value, dict):
@@ -83,32 +89,62 @@ def write_history(ctx: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Append entries in the transaction of the change, on the system connection."""
     if rows:
         table: Any = HistoryEntry.__table__
-        ctx.system_session.connection().execute(insert(table), list(rows))
+        ctx.bookkeeping("history").connection().execute(insert(table), list(rows))
 
 
 def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None = None) -> list[Entry]:
-    """A record's entries, newest first, without the fields that the reader may not see.
+    """A record's entries, newest first, as if the fields that the reader may not see had never changed.
 
     The caller has loaded the record through its own session, which is the proof that it may be read.
     """
     declared = ctx.registry.record_type(type(record))
-    query = (
-        select(HistoryEntry)
-        .where(HistoryEntry.record_type == declared.name, HistoryEntry.record_id == record.id)
-        .order_by(HistoryEntry.id.desc())
-        .limit(limit)
-    )
-    if before_id is not None:
-        query = query.where(HistoryEntry.id < before_id)
-    hidden = declared.hidden_fields(ctx.actor.grants)
-    return [
-        Entry(
-            row.id,
-            row.action,
-            row.at,
-            row.user_id,
-            row.actor,
-            {name: pair for name, pair in row.changes.items() if name not in hidden},
+    found: list[Entry] = []
+    while len(found) < limit:
+        rows = (
+            ctx.bookkeeping("history")
+            .scalars(
+                select(HistoryEntry)
+                .where(
+                    HistoryEntry.record_type == declared.name,
+                    HistoryEntry.record_id == record.id,
+                    *([HistoryEntry.id < before_id] if before_id is not None else []),
+                )
+                .order_by(HistoryEntry.id.desc())
+                .limit(limit)
+            )
+            .all()
         )
-        for row in ctx.system_session.scalars(query)
-    ]
+        found += filter(None, (_entry(row, declared, ctx.actor.grants) for row in rows))
+        if len(rows) < limit:
+            break
+        before_id = rows[-1].id
+    return found[:limit]
+
+
+def _entry(row: HistoryEntry, declared: DeclaredType, grants: Grants) -> Entry | None:
+    """The entry as its reader may see it; None where nothing of it is left."""
+    hidden = declared.hidden_fields(grants)
+    shown = {}
+    for name, pair in row.changes.items():
+        described = declared.fields.get(name)
+        if name in hidden:
+            continue
+        if described is None or described.line is None:
+            shown[name] = pair
+            continue
+        lines = [_without_hidden(value, described.line, grants) for value in pair]
+        if lines[0] != lines[1]:
+            shown[name] = lines
+    if row.changes and not shown and row.action != "created":
+        return None
+    return Entry(row.id, row.action, row.at, row.user_id, row.actor, shown)
+
+
+def _without_hidden(lines: Any, line: Any, grants: Grants) -> Any:
+    """The lines of an old or new value without what each holds in fields that the reader may not see."""
+    hidden = {
+        name
+        for name, described in fields_of(line).items()
+        if described.read is not None and grants.scope(described.read) is None
+    }
+    return lines and [{name: value for name, value in one.items() if name not in hidden} for one in lines]

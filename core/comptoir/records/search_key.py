@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.db.types import fold
 from comptoir.records.changes import Change
@@ -17,7 +17,7 @@ def touches_search_key(change: Change) -> bool:
     """Whether the change may alter what the record is found by."""
     declared = fields_of(type(change.record))
     return any(
-        described.search or described.kind is Kind.LINES
+        described.search or described.kind.lined
         for described in (declared[name] for name in change.fields if name in declared)
     )
 
@@ -33,7 +33,7 @@ def search_key(record: Record) -> str:
     parts: list[str] = []
     value_of = reader_of(record)
     for name, described in fields_of(type(record)).items():
-        if described.kind is Kind.LINES:
+        if described.kind.lined:
             searched = searched_fields(described.line) if described.line is not None else ()
             for line in (value_of(name) or ()) if searched else ():
                 parts += [str(value) for value in map(reader_of(line), searched) if value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comptoir.access.guard import And, Everything, Nothing, Own, Policy, Rule, TableRule, Through, Where
+from comptoir.access.guard import And, Attached, Everything, Nothing, Own, Policy, Rule, TableRule, Through, Where
 from comptoir.access.guard import Team as TeamRule
 from comptoir.access.permissions import Grants
 from comptoir.db.base import Base
@@ -16,6 +16,9 @@ SECRET_COLUMNS = {
     "core_user": frozenset({"password_hash", "email_key", "credential_version"}),
 }
 """Columns that no person's session ever reads."""
+
+KEPT_COLUMNS = {"core_user": frozenset({"email_key"})}
+"""Those of them that follow from a column that people write."""
 
 BY_SCOPE: dict[str | None, Rule] = {"own": Own(), "team": TeamRule(), "all": Everything(), None: Nothing()}
 
@@ -37,6 +40,7 @@ def _build(registry: Registry, grants: Grants) -> Policy:
             delete=_scope_rule(grants, "base.user.delete"),
             insert=grants.scope("base.user.create") is not None,
             hidden=SECRET_COLUMNS["core_user"],
+            kept=KEPT_COLUMNS["core_user"],
         ),
         "core_team": TableRule(
             read=Everything(),
@@ -44,6 +48,8 @@ def _build(registry: Registry, grants: Grants) -> Policy:
             delete=_scope_rule(grants, "base.team.delete"),
             insert=grants.scope("base.team.create") is not None,
         ),
+        # what a record is found by is seen with the record
+        "core_search": TableRule(read=Attached(owner_column="owner_id", team_column="team_id")),
     }
     for model in registry.models:
         if model.__tablename__ in rules:
@@ -84,13 +90,18 @@ def _record_rule(registry: Registry, grants: Grants, model: type[Record]) -> Tab
             base = Everything()
         return _narrowed(registry, model, action, base)
 
-    hidden = {declared.fields[name].name for name in declared.hidden_fields(grants) if "." not in name}
+    hidden = [
+        declared.fields[name]
+        for name in declared.hidden_fields(grants)
+        if "." not in name and declared.fields[name].computed is None
+    ]
     return TableRule(
         read=rule("read"),
         update=rule("write"),
         delete=rule("delete"),
         insert=rule("create"),
-        hidden=frozenset(hidden),
+        hidden=frozenset(field.name for field in hidden),
+        kept=frozenset(field.name for field in hidden if field.server),
     )
 
 
@@ -115,13 +126,18 @@ def _side_rule(registry: Registry, grants: Grants, model: type[Any], column: str
     may_write = any(grants.scope(declared.permission(action)) is not None for action in ("write", "create"))
     through = Through(column, parent.__tablename__)
     prefix = model.__module__.split(".")[0].removeprefix("comptoir_")
-    hidden = {name.partition(".")[2] for name in declared.hidden_fields(grants) if name.startswith(prefix + ".")}
+    hidden = [
+        declared.fields[name]
+        for name in declared.hidden_fields(grants)
+        if name.startswith(prefix + ".") and declared.fields[name].computed is None
+    ]
     return TableRule(
         read=through,
         update=through if may_write else Nothing(),
         delete=through if may_write else Nothing(),
         insert=may_write,
-        hidden=frozenset(hidden),
+        hidden=frozenset(field.name for field in hidden),
+        kept=frozenset(field.name for field in hidden if field.server),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -12,7 +12,6 @@ from sqlalchemy import Table
 
 from comptoir.access.models import Team, User
 from comptoir.access.permissions import Grants
-from comptoir.context import Context
 from comptoir.contributions import (
     ACTIONS,
     Contribution,
@@ -27,6 +26,7 @@ from comptoir.contributions import (
 )
 from comptoir.contributions import Form as FormScreen
 from comptoir.db.base import Base
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Extension, Record, module_of
 from comptoir.errors import NotFound, PluginError
 from comptoir.i18n import _
@@ -132,9 +132,19 @@ class Registry:
             raise NotFound(_("There is no record type {name} here. Known: {known}.", name=name, known=known))
         return found
 
-    def target_of(self, table: str) -> DeclaredType | None:
-        """The record type that a reference to this table points at, if its module is on."""
-        return self.by_table.get(table)
+    def target_of(self, address: str) -> DeclaredType | None:
+        """The record type that a reference points at, by its table or its name, if its module is on."""
+        return self.by_table.get(address) or self.record_types.get(address)
+
+    @cached_property
+    def any_record_fields(self) -> Sequence[tuple[type[Base], str]]:
+        """The models of records, extensions and lines with their fields that may point at a record of any type."""
+        return tuple(
+            (model, name)
+            for model in self.models
+            for name, described in fields_of(model).items()
+            if described.kind.points_anywhere
+        )
 
     def table(self, name: str) -> Table:
         """A table by name."""
@@ -194,9 +204,9 @@ class Registry:
         return {job.name: job for job in (*people.JOBS, *(job for _plugin, job in self.contributions(Job)))}
 
     @cached_property
-    def handlers(self) -> Mapping[str, Callable[[Context, dict[str, Any]], Any]]:
-        """The functions of deferred work by name."""
-        return {work.name: work.function for _plugin, work in self.contributions(DeferredWork)}
+    def deferred_work(self) -> Mapping[str, DeferredWork]:
+        """Deferred work by name."""
+        return {work.name: work for _plugin, work in self.contributions(DeferredWork)}
 
 
 def build_registry(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Request
 
 from comptoir.access.models import ApiToken, User
-from comptoir.access.permissions import Actor, actor_of
+from comptoir.access.permissions import Actor, actor_of, system_actor
 from comptoir.access.sessions import find_session
 from comptoir.access.tokens import find_bearer, is_due_for_touch, touch_token
+from comptoir.context import Context
 from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import perform
 from comptoir.errors import SignInRequired
 from comptoir.i18n import _
 from comptoir.web.security import SAFE_METHODS, require_csrf_token, require_own_origin
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 
 SCHEME = "bearer "
 KEPT_ACTORS = 2_000
+
+
+class Caller(NamedTuple):
+    """Who calls, and with which credential: ``token:7``, or ``session`` of a browser."""
+
+    actor: Actor
+    credential: str
 
 
 class Callers:
@@ -38,8 +47,8 @@ class Callers:
         if "Authorization" not in request.headers and cookie_name(COOKIE) not in request.cookies:
             raise SignInRequired(_("Send a token: Authorization: Bearer ct_…"))
 
-    def identify(self, request: Request, uow: UnitOfWork) -> Actor:
-        """The actor of the request, by one query; raises `SignInRequired` or, for a forged page, `NotAllowed`."""
+    def identify(self, request: Request, uow: UnitOfWork) -> Caller:
+        """Who sends the request, by one query; raises `SignInRequired` or, for a forged page, `NotAllowed`."""
         header = request.headers.get("Authorization")
         if header is not None:
             return self._of_token(header, uow)
@@ -50,9 +59,9 @@ class Callers:
             require_own_origin(request)
             require_csrf_token(request, signed_in.row.csrf_token)
         user = signed_in.user
-        return self._actor(uow, user.id, user.version, signed_in.stamp, ())
+        return Caller(self._actor(uow, user.id, user.version, signed_in.stamp, ()), "session")
 
-    def _of_token(self, header: str, uow: UnitOfWork) -> Actor:
+    def _of_token(self, header: str, uow: UnitOfWork) -> Caller:
         if header[: len(SCHEME)].lower() != SCHEME:
             raise SignInRequired(_("Send a token: Authorization: Bearer ct_…"))
         now = self._deployment.clock()
@@ -62,14 +71,12 @@ class Callers:
         if is_due_for_touch(found, now):
             token_id = found.token_id
             uow.on_commit(lambda: self._touch(token_id))
-        return self._actor(uow, found.user_id, found.user_version, found.stamp, tuple(found.scopes.split()))
+        actor = self._actor(uow, found.user_id, found.user_version, found.stamp, tuple(found.scopes.split()))
+        return Caller(actor, f"token:{found.token_id}")
 
     def _touch(self, token_id: int) -> None:
         """Note the use of a token, in a short write of its own, every five minutes at most."""
-        with UnitOfWork(self._deployment.engine, write=True) as uow:
-            row = uow.system.get(ApiToken, token_id)
-            if row is not None:
-                touch_token(uow.system, row, self._deployment.clock())
+        perform(self._deployment, system_actor("token"), lambda ctx: _touch(ctx, token_id), registry=self._registry)
 
     def _actor(self, uow: UnitOfWork, user_id: int, version: int, stamp: int, scopes: tuple[str, ...]) -> Actor:
         known = self._known.get((user_id, scopes))
@@ -82,3 +89,9 @@ class Callers:
             self._known.clear()
         self._known[user_id, scopes] = (stamp, version, actor)
         return actor
+
+
+def _touch(ctx: Context, token_id: int) -> None:
+    row = ctx.bookkeeping("use of a token").get(ApiToken, token_id)
+    if row is not None:
+        touch_token(ctx.bookkeeping("use of a token"), row, ctx.now())

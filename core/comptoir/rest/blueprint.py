@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
+from werkzeug.routing import BaseConverter
 
+from comptoir.access.permissions import ADMINISTER
+from comptoir.db.fields import fields_of
 from comptoir.errors import NotFound
 from comptoir.i18n import _
+from comptoir.kinds import MAX_ID
 from comptoir.rest.call import Answer, Call, Desk
 from comptoir.rest.openapi import build_document
 from comptoir.rest.problems import problem_of
-from comptoir.rest.routes import PREFIX, Route, routes
-from comptoir.rest.schemas import LARGEST_ID
+from comptoir.rest.routes import OF_COLLECTION, PREFIX, Route, routes
+from comptoir.rest.security import security_route
 from comptoir.rest.wire import dump
 
 if TYPE_CHECKING:
@@ -24,25 +28,30 @@ if TYPE_CHECKING:
 DOCUMENT_PATH = f"{PREFIX}/openapi.json"
 
 
+class RecordConverter(BaseConverter):
+    """Anything in the place of a record's number but the names that a collection keeps for itself.
+
+    Those answer 405 to a method they do not know.  Whether the rest is a number is looked at later: a converter would
+    fail on one of thousands of digits.
+    """
+
+    regex = rf"(?!(?:{'|'.join(OF_COLLECTION)})\Z)[^/]+"
+
+
 def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
     """The API of one generation, to be registered without a prefix.
 
     What is not here is answered by the application, which knows that paths below ``/api/v1/`` want problems.
     """
     blueprint = Blueprint("api", __name__)
+    blueprint.record(lambda state: state.app.url_map.converters.update(record=RecordConverter))
     desk = Desk(deployment, registry)
     table = routes(registry)
 
-    @cache
-    def document() -> dict[str, Any]:
-        return build_document(registry, table)
-
-    for position, route in enumerate([*table, _document_route(registry, document)]):
-        # a converter would fail on a number of thousands of digits
-        rule = route.path.replace("{id}", "<record_id>").replace("{action}", "<name>")
+    for position, route in enumerate([*table, security_route(), _document_route(registry, table)]):
+        rule = route.path.replace("{id}", "<record:record_id>").replace("{action}", "<name>")
         rule = rule.replace("{", "<").replace("}", ">")
         blueprint.add_url_rule(rule, f"r{position}", _view(desk, route), methods=[route.method])
-
     return blueprint
 
 
@@ -64,18 +73,29 @@ def _arguments(found: dict[str, str]) -> dict[str, Any]:
     text = found.get("record_id")
     if text is None:
         return dict(found)
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= LARGEST_ID):
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= MAX_ID):
         raise NotFound(_("“{text}” is not the number of a record.", text=text[:60]))
     return {**found, "record_id": int(text)}
 
 
-def _document_route(registry: Registry, document: Callable[[], dict[str, Any]]) -> Route:
-    @cache
-    def packed() -> bytes:
-        return dump(document())
+def _document_route(registry: Registry, table: Sequence[Route]) -> Route:
+    rights = _rights_to_read(registry)
+    packed: dict[frozenset[str], bytes] = {}
 
     def answer(call: Call) -> Answer:
         call.check_parameters()
-        return Answer(packed(), headers={"ETag": f'"{registry.generation}"'})
+        grants = call.context.actor.grants
+        held = frozenset(right for right in rights if grants.scope(right) is not None)
+        if held not in packed:
+            packed[held] = dump(build_document(registry, table, grants))
+        version = hashlib.sha256(" ".join(sorted(held)).encode()).hexdigest()[:12]
+        return Answer(packed[held], headers={"ETag": f'"{registry.generation}-{version}"'})
 
     return Route("GET", DOCUMENT_PATH, "core", None, False, "document", answer)
+
+
+def _rights_to_read(registry: Registry) -> frozenset[str]:
+    """The permissions by which the document differs, those of single fields above all: callers who hold the same ones see one document."""
+    fields = [field for declared in registry.record_types.values() for field in declared.fields.values()]
+    fields += [inner for field in fields if field.line is not None for inner in fields_of(field.line).values()]
+    return frozenset({ADMINISTER, *(field.read for field in fields if field.read is not None)})

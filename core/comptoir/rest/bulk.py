@@ -11,13 +11,12 @@ from sqlalchemy import select
 
 from comptoir.context import Context
 from comptoir.db.record import Record
-from comptoir.errors import ComptoirError, PreconditionFailed, RuleViolation, RuleViolations
+from comptoir.errors import ComptoirError, PreconditionFailed, PreconditionRequired, RuleViolation, RuleViolations
 from comptoir.i18n import _
+from comptoir.kinds import MAX_ID
 from comptoir.records import write
 from comptoir.rest.call import Answer, Call
-from comptoir.rest.represent import fill
 from comptoir.rest.resources import Resource
-from comptoir.rest.schemas import LARGEST_ID
 
 LIMIT = 1_000
 OPERATIONS = ("create", "update", "delete", "archive", "restore")
@@ -78,6 +77,8 @@ def _read(call: Call, resource: Resource) -> list[Operation]:
             violations.append(violation)
         except RuleViolations as several:
             violations += several.violations
+        if len(violations) > LIMIT:
+            break
     if violations:
         raise RuleViolations(violations)
     return operations
@@ -101,6 +102,10 @@ def _operation(call: Call, resource: Resource, index: int, content: Any) -> Oper
     if op != "create":
         operation.id = _whole(content.get("id"), f"{place}.id")
         operation.version = _whole(content["version"], f"{place}.version") if "version" in content else None
+        if operation.version is None and call.context.settings.require_versions:
+            raise PreconditionRequired(
+                _("Operation {index} names no version. Give each the “version” that you have seen.", index=index)
+            )
     if operation.is_saved:
         values = content.get("values")
         if not isinstance(values, dict):
@@ -114,7 +119,7 @@ def _operation(call: Call, resource: Resource, index: int, content: Any) -> Oper
 
 
 def _whole(value: Any, place: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST_ID:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_ID:
         raise RuleViolation("core.not_a_number", _("Give a whole number."), field=place)
     return value
 
@@ -173,7 +178,7 @@ def _run(call: Call, resource: Resource, kind: str, group: Sequence[Operation]) 
         assert operation.record is not None
         if operation.values is not None:
             ctx.require(resource.declared.permission("write"), [operation.record])
-            fill(operation.record, operation.values, resource.declared)
+            write.assign(call.context, operation.record, operation.values)
         records.append(operation.record)
     works: dict[str, Callable[[Context, list[Record]], object]] = {
         "save": write.save,

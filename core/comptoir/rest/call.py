@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask import Request, Response
-from sqlalchemy.exc import DBAPIError
 
+from comptoir.access.permissions import Actor
 from comptoir.context import Context
-from comptoir.db.unit_of_work import UnitOfWork, is_busy
-from comptoir.errors import Conflict, PreconditionFailed, RuleViolation
-from comptoir.i18n import _, speaking
+from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import perform
+from comptoir.errors import Overtaken, PreconditionFailed, PreconditionRequired, RuleViolation
+from comptoir.i18n import _, current_language, speaking
 from comptoir.modules.crashes import plugin_failure
-from comptoir.registry.policies import policy_for
 from comptoir.rest import idempotency
 from comptoir.rest.authentication import Callers
 from comptoir.rest.problems import problem_of
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from comptoir.deployment import Deployment
     from comptoir.registry.registry import Registry
 
-ATTEMPTS = 5
 JSON = "application/json"
 READS = frozenset({"GET", "HEAD"})
 
@@ -54,6 +50,7 @@ class Call:
 
     request: Request
     context: Context
+    credential: str
     body: Any = None
 
     def body_object(self, *, optional: bool = False) -> dict[str, Any]:
@@ -78,12 +75,16 @@ class Call:
                 )
 
     @property
-    def has_precondition(self) -> bool:
-        """Whether the caller said which version it has seen."""
-        return "If-Match" in self.request.headers or (isinstance(self.body, dict) and "version" in self.body)
+    def names_a_version(self) -> bool:
+        """Whether the caller said which version it has seen; where not, the change is made on the present one."""
+        return names_version(self.request, self.body)
 
     def check_version(self, record: Any) -> None:
-        """Refuse a change made on a version that is no longer the current one."""
+        """Refuse a change made on a version that is no longer the current one, or on none where the deployment asks for it."""
+        if self.context.settings.require_versions and not self.names_a_version:
+            raise PreconditionRequired(
+                _("Say which version you have seen: send its ETag as If-Match, or “version” in the body.")
+            )
         match = self.request.if_match
         tag = etag(record)
         stale = bool("If-Match" in self.request.headers) and not match.star_tag and not match.contains(tag)
@@ -93,6 +94,11 @@ class Call:
                 _("Somebody changed it meanwhile. Load it again, compare and send your change once more."),
                 current={"version": record.version},
             )
+
+
+def names_version(request: Request, body: Any) -> bool:
+    """Whether a request says on which version of the record it builds."""
+    return "If-Match" in request.headers or (isinstance(body, dict) and body.get("version") is not None)
 
 
 def etag(record: Any) -> str:
@@ -112,56 +118,43 @@ class Desk:
         self.callers = Callers(deployment, registry)
 
     def answer(self, request: Request, handler: Handler, values: Mapping[str, Any], *, body: str) -> Response:
-        """Run a handler in a unit of work of the caller; whatever goes wrong becomes a problem."""
-        with ExitStack() as stack:
-            try:
-                self.callers.check_presence(request)
-                content = read_json(request, optional=body == "optional") if body != "none" else None
-                return self._try(request, handler, values, content, stack)
-            except Exception as error:  # noqa: BLE001 - the last resort, which logs what nobody foresaw
-                failed = plugin_failure(self.deployment, self.registry, error)
-                return problem_of(failed or error).response()
-
-    def _try(
-        self, request: Request, handler: Handler, values: Mapping[str, Any], body: Any, stack: ExitStack
-    ) -> Response:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._once(request, handler, values, body, stack)
-            except DBAPIError as error:
-                if not is_busy(error) or attempt == ATTEMPTS:
-                    raise
-            except idempotency.AnsweredMeanwhile:
-                if attempt == ATTEMPTS:
-                    raise
-            except PreconditionFailed:
-                raise
-            except Conflict as conflict:
-                if conflict.code != "core.stale":
-                    raise
-                if "If-Match" in request.headers or (isinstance(body, dict) and "version" in body):
-                    raise PreconditionFailed(conflict.message) from None
-                if attempt == ATTEMPTS:
-                    raise
-            time.sleep(random.uniform(0.005, 0.02 * 2**attempt))
-        raise AssertionError("unreachable")
-
-    def _once(
-        self, request: Request, handler: Handler, values: Mapping[str, Any], body: Any, stack: ExitStack
-    ) -> Response:
+        """Run a handler in a unit of work of the caller; whatever goes wrong becomes a problem in their language."""
+        language, credential = current_language(), ""
         write = request.method not in READS
-        with UnitOfWork(self.deployment.engine, write=write) as uow:
-            actor = self.callers.identify(request, uow)
-            stack.enter_context(speaking(actor.language))
-            # the policy follows from the credentials that the same connection just looked up
-            uow.policy, uow.user_id = policy_for(self.registry, actor.grants), actor.id
-            ctx = self.deployment.context_in(uow, actor, self.registry)
-            call = Call(request, ctx, body)
-            response = idempotency.replayed(call) if request.method == "POST" else None
-            if response is None:
-                response = handler(call, **values).response()
-                if write:
-                    ctx.write_outbox()
-                if request.method == "POST":
-                    idempotency.remember(call, response)
-            return response
+
+        def identify(uow: UnitOfWork) -> Actor:
+            nonlocal language, credential
+            actor, credential = self.callers.identify(request, uow)
+            language = actor.language
+            uow.system.info["address"] = request.remote_addr or ""
+            return actor
+
+        try:
+            self.callers.check_presence(request)
+            content = read_json(request, optional=body == "optional") if body != "none" else None
+            return perform(
+                self.deployment,
+                identify,
+                lambda ctx: _respond(Call(request, ctx, credential, content), handler, values),
+                write=write,
+                registry=self.registry,
+            )
+        except Exception as error:  # noqa: BLE001 - the last resort, which logs what nobody foresaw
+            with speaking(language):
+                return problem_of(plugin_failure(self.deployment, self.registry, error) or error).response()
+
+
+def _respond(call: Call, handler: Handler, values: Mapping[str, Any]) -> Response:
+    posted = call.request.method == "POST"
+    response = idempotency.replayed(call) if posted else None
+    if response is not None:
+        return response
+    try:
+        response = handler(call, **values).response()
+    except Overtaken as overtaken:
+        if call.names_a_version:
+            raise PreconditionFailed(overtaken.message) from None
+        raise
+    if posted:
+        idempotency.remember(call, response)
+    return response

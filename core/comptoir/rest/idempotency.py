@@ -26,6 +26,7 @@ class Call(Protocol):
 
     request: Request
     context: Context
+    credential: str
 
 
 class AnsweredMeanwhile(Conflict):
@@ -46,17 +47,31 @@ def _request(call: Call) -> tuple[str, str]:
     return f"{call.request.method} {call.request.full_path.rstrip('?')}"[:255], hashlib.sha256(body).hexdigest()
 
 
+def _rights(call: Call) -> str:
+    """A digest of what the caller may do and for whose records; equal digests read the same answer."""
+    actor = call.context.actor
+    told = f"{actor.grants.administrator} {sorted(actor.grants.scopes)} {sorted(actor.team_ids)} {actor.team_id}"
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
 def replayed(call: Call) -> Response | None:
     """The answer that this key was given before, or None once it is claimed; a key of another request is refused.
 
-    A claimed key is forgotten with a transaction that fails, so a refused request may be mended and sent again.
+    So is one that was used with another credential, or with other rights than the caller has now: the answer might
+    hold what they may not see.  A claimed key is forgotten with a transaction that fails, so a refused request may be mended and sent again.
     """
     key = _key(call)
     if key is None:
         return None
-    kept = call.context.system_session.execute(
-        select(IdempotentAnswer).where(IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key)
-    ).scalar_one_or_none()
+    kept = (
+        call.context.bookkeeping("repeated requests")
+        .execute(
+            select(IdempotentAnswer).where(
+                IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key
+            )
+        )
+        .scalar_one_or_none()
+    )
     if kept is None:
         _claim(call, key)
         return None
@@ -66,12 +81,26 @@ def replayed(call: Call) -> Response | None:
             _("This Idempotency-Key was used for another request. Take a new key for a new request."),
             field=HEADER,
         )
+    if kept.credential != call.credential:
+        raise RuleViolation(
+            "core.key_of_another_token",
+            _("This Idempotency-Key was used with another token. Send the request with that one, or take a new key."),
+            field=HEADER,
+        )
+    if kept.rights != _rights(call):
+        raise Conflict(
+            _(
+                "This request was done already, and your rights have changed since: its answer is not given again."
+                " Read the record instead."
+            ),
+            code="core.rights_changed",
+        )
     return Response(kept.body, kept.status, {**kept.headers, "Idempotent-Replayed": "true"})
 
 
 def _claim(call: Call, key: str) -> None:
     """Take the key before the work: whoever comes second waits here until the first has committed."""
-    session, now = call.context.system_session, call.context.now()
+    session, now = call.context.bookkeeping("repeated requests"), call.context.now()
     request, body_hash = _request(call)
     session.execute(delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - KEPT))
     try:
@@ -81,6 +110,8 @@ def _claim(call: Call, key: str) -> None:
                 key=key,
                 request=request,
                 body_hash=body_hash,
+                credential=call.credential,
+                rights=_rights(call),
                 status=0,
                 headers={},
                 body=b"",
@@ -96,7 +127,7 @@ def remember(call: Call, response: Response) -> None:
     key = _key(call)
     if key is None:
         return
-    call.context.system_session.execute(
+    call.context.bookkeeping("repeated requests").execute(
         update(IdempotentAnswer)
         .where(IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key)
         .values(

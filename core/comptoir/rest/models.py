@@ -24,6 +24,10 @@ class IdempotentAnswer(Base):
     request: Mapped[str] = mapped_column(String(255))
     """Method and path."""
     body_hash: Mapped[str] = mapped_column(String(64))
+    credential: Mapped[str] = mapped_column(String(40))
+    """The token that was sent, or that a browser's session was."""
+    rights: Mapped[str] = mapped_column(String(64))
+    """A digest of what the caller might do then."""
     status: Mapped[int] = mapped_column(SmallInteger)
     headers: Mapped[dict[str, str]] = mapped_column(Json())
     body: Mapped[bytes] = mapped_column(LargeBinary)

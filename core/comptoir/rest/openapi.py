@@ -7,24 +7,27 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from comptoir import __version__
+from comptoir.access.permissions import ADMINISTER
 from comptoir.contributions import Route as Contributed
-from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
+from comptoir.db.fields import Field
 from comptoir.db.workflow import Workflow
+from comptoir.kinds import MAX_ID
 from comptoir.records.declared import DeclaredType
-from comptoir.records.query import operators_of
 from comptoir.rest.bulk import LIMIT, OPERATIONS
 from comptoir.rest.contributed import describe
 from comptoir.rest.problems import MEDIA_TYPE, TITLES
 from comptoir.rest.represent import PLAIN
 from comptoir.rest.resources import HISTORY_LIMIT, Resource
-from comptoir.rest.schemas import LARGEST_ID, LINES_LIMIT, NEVER_NULL, line_fields
+from comptoir.rest.schemas import LINES_LIMIT, line_fields
+from comptoir.rest.security import PATH as SECURITY_PATH
+from comptoir.rest.security import description as describe_security
 
 if TYPE_CHECKING:
+    from comptoir.access.permissions import Grants
     from comptoir.registry.registry import Registry
     from comptoir.rest.routes import Route
 
 Json = dict[str, Any]
-DECIMAL = r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$"
 DESCRIPTION = """\
 Every record type of the enabled modules. Send `Authorization: Bearer TOKEN`; the token acts for its user.
 
@@ -36,19 +39,21 @@ Amounts are decimal texts, days and moments ISO 8601. Errors are problem details
 """
 
 
-def build_document(registry: Registry, table: Iterable[Route]) -> Json:
-    """The whole description, as a value for JSON."""
+def build_document(registry: Registry, table: Iterable[Route], grants: Grants | None = None) -> Json:
+    """The description as the holder of these grants may know it, without them the whole, as a value for JSON."""
     paths: dict[str, Json] = {}
     schemas: Json = {"Problem": _problem_schema(), "Reference": _reference_schema(), "PageOfHistory": _history_schema()}
     seen: set[str] = set()
     for route in table:
         if route.resource is not None and route.resource.declared.name not in seen:
             seen.add(route.resource.declared.name)
-            schemas.update(_schemas_of(route.resource.declared))
+            schemas.update(_schemas_of(route.resource.declared, grants))
         item = paths.setdefault(route.path, {})
         if "{" in route.path and "parameters" not in item:
             item["parameters"] = _path_parameters(route)
-        item[route.method.lower()] = _operation(route)
+        item[route.method.lower()] = _operation(route, grants)
+    if grants is None or grants.scope(ADMINISTER) is not None:
+        paths[SECURITY_PATH] = describe_security()
     return {
         "openapi": "3.1.0",
         "info": {"title": "Comptoir", "version": __version__, "description": DESCRIPTION},
@@ -57,7 +62,8 @@ def build_document(registry: Registry, table: Iterable[Route]) -> Json:
         "tags": [
             {"name": declared.name, "description": str(declared.declaration.plural)}
             for declared in registry.record_types.values()
-        ],
+        ]
+        + ([{"name": "core", "description": "Platform"}] if SECURITY_PATH in paths else []),
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -87,31 +93,8 @@ def _ref(kind: str, name: str) -> Json:
 
 def field_schema(declared: Field, *, writing: bool) -> Json:
     """The JSON type of one field."""
-    kind = declared.kind
-    schema: Json
-    if kind is Kind.INTEGER:
-        schema = {"type": "integer"}
-        if declared.minimum is not None:
-            schema["minimum"] = declared.minimum
-        if declared.maximum is not None:
-            schema["maximum"] = declared.maximum
-    elif kind in NUMERIC:
-        schema = {"type": "string", "pattern": DECIMAL}
-    elif kind is Kind.REFERENCE:
-        schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
-    elif kind is Kind.BOOLEAN:
-        schema = {"type": "boolean"}
-    elif kind is Kind.DATE:
-        schema = {"type": "string", "format": "date"}
-    elif kind is Kind.MOMENT:
-        schema = {"type": "string", "format": "date-time"}
-    else:
-        schema = {"type": "string"}
-        if declared.max_length is not None and writing:
-            schema["maxLength"] = declared.max_length
-        if kind is Kind.CHOICE and declared.choices and writing:
-            schema["enum"] = [choice.value for choice in declared.choices]
-    if not writing or not (declared.required or kind in NEVER_NULL):
+    schema: Json = declared.kind.schema(declared, writing=writing)
+    if not writing or not (declared.required or declared.kind.never_null):
         schema["type"] = [schema["type"], "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
@@ -131,16 +114,16 @@ def _object(properties: Mapping[str, Json], required: Iterable[str] = (), *, clo
     return found
 
 
-def _properties(declared: DeclaredType, *, writing: bool) -> Json:
+def _properties(declared: DeclaredType, grants: Grants | None, *, writing: bool) -> Json:
     own: Json = {}
     by_module: dict[str, Json] = {}
-    for name, described in declared.fields.items():
+    for name, described in declared.visible_fields(grants).items():
         if writing and described.server:
             continue
         module, _dot, inner = name.rpartition(".")
         target = by_module.setdefault(module, {}) if module else own
-        if described.kind is Kind.LINES:
-            target[inner] = _lines(described, writing=writing)
+        if described.kind.lined:
+            target[inner] = _lines(described, grants, writing=writing)
         else:
             target[inner] = field_schema(described, writing=writing)
     for module, inner_fields in by_module.items():
@@ -148,8 +131,8 @@ def _properties(declared: DeclaredType, *, writing: bool) -> Json:
     return own
 
 
-def _lines(described: Field, *, writing: bool) -> Json:
-    inner = line_fields(described.line, None)
+def _lines(described: Field, grants: Grants | None, *, writing: bool) -> Json:
+    inner = line_fields(described.line, grants)
     required = [name for name, field in inner.items() if field.required and field.default is None] if writing else []
     line = _object(
         {name: field_schema(field, writing=writing) for name, field in inner.items()}, required, closed=writing
@@ -160,23 +143,23 @@ def _lines(described: Field, *, writing: bool) -> Json:
     return found
 
 
-def _schemas_of(declared: DeclaredType) -> Json:
+def _schemas_of(declared: DeclaredType, grants: Grants | None) -> Json:
     plain: Json = {
         "id": {"type": "integer", "minimum": 1},
         "version": {"type": "integer", "minimum": 1},
         "created_by": {"type": ["integer", "null"]},
         "updated_by": {"type": ["integer", "null"]},
     }
-    read = {**plain, **_properties(declared, writing=False)}
-    for path, name in _includable(declared).items():
+    read = {**plain, **_properties(declared, grants, writing=False)}
+    for path, name in _includable(declared, grants).items():
         read[path] = {
             "anyOf": [_ref("schemas", "Reference"), {"type": "null"}],
             "description": f"With include={path}: {name}.",
         }
-    write = _properties(declared, writing=True)
+    write = _properties(declared, grants, writing=True)
     required = [
         name
-        for name, described in declared.fields.items()
+        for name, described in declared.visible_fields(grants).items()
         if "." not in name and described.required and described.default is None and not described.server
     ]
     label = str(declared.declaration.label)
@@ -191,12 +174,13 @@ def _schemas_of(declared: DeclaredType) -> Json:
     }
 
 
-def _includable(declared: DeclaredType) -> dict[str, str]:
-    return {described.path: name for name, described in declared.references() if "." not in name}
+def _includable(declared: DeclaredType, grants: Grants | None) -> dict[str, str]:
+    visible = declared.visible_fields(grants)
+    return {described.path: name for name, described in declared.references() if "." not in name and name in visible}
 
 
 def _bulk_schema(declared: DeclaredType) -> Json:
-    number = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+    number = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
     version = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 
     def step(op: Json, more: Json, required: list[str]) -> Json:
@@ -298,7 +282,7 @@ def _path_parameters(route: Route) -> list[Json]:
     found: list[Json] = [
         {
             "name": "id", "in": "path", "required": True,
-            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}, "description": "The number of the record.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": MAX_ID}, "description": "The number of the record.",
         }
     ]  # fmt: skip
     if route.contributed is not None:
@@ -331,63 +315,44 @@ def _names_parameter(name: str, known: Iterable[str], description: str, *, most:
     return {**_parameter(name, schema, description), "style": "form", "explode": False}
 
 
-def _include_parameter(declared: DeclaredType) -> list[Json]:
-    known = _includable(declared)
+def _include_parameter(declared: DeclaredType, grants: Grants | None) -> list[Json]:
+    known = _includable(declared, grants)
     description = "References whose objects stand beside their ids."
     return [_names_parameter("include", known, description, most=len(known))] if known else []
 
 
-def _list_parameters(declared: DeclaredType) -> list[Json]:
-    names = [*PLAIN, *(name for name, described in declared.fields.items() if described.kind is not Kind.LINES)]
-    sortable = [
-        name[: -len(described.name)] + described.path
-        for name, described in declared.fields.items()
-        if described.sortable and described.kind not in (Kind.LINES, Kind.LONG_TEXT)
-    ]
+def _list_parameters(declared: DeclaredType, grants: Grants | None) -> list[Json]:
+    visible = declared.visible_fields(grants)
+    lines = [name for name, described in visible.items() if described.kind.lined]
+    names = [*PLAIN, *(name for name in visible if name not in lines), *lines]
+    sortable = [name[: -len(described.name)] + described.path for name, described in visible.items() if described.sorts]
     orders = [sign + name for name in sortable for sign in ("", "-")]
     return [
         _names_parameter("sort", orders, "Fields; a minus before a name turns its order.", most=5, dotted=True),
-        _names_parameter(
-            "fields", [*names, *_lines_of(declared)], "Fields; without it all but lines.", most=100, dotted=True
-        ),
-        *_include_parameter(declared),
+        _names_parameter("fields", names, "Fields; without it all but lines.", most=100, dotted=True),
+        *_include_parameter(declared, grants),
         *_shared("Text", "Archived", "Size", "Number", "After"),
-        *_filter_parameters(declared),
+        *_filter_parameters(declared, grants),
     ]
 
 
-def _lines_of(declared: DeclaredType) -> list[str]:
-    return [name for name, described in declared.fields.items() if described.kind is Kind.LINES]
-
-
-def _filter_schema(field: Field) -> Json:
-    """What a value of ``filter[field]`` looks like."""
-    if field.kind is Kind.INTEGER:
-        return {"type": "integer", "minimum": -(2**53), "maximum": 2**53}
-    if field.kind in NUMERIC:
-        return {"type": "string", "pattern": DECIMAL}
-    if field.kind is Kind.BOOLEAN:
-        return {"type": "string", "enum": ["true", "false", "1", "0"]}
-    if field.kind is Kind.CHOICE and field.choices:
-        return {"type": "string", "enum": [choice.value for choice in field.choices]}
-    if field.kind is Kind.REFERENCE and field.target not in ("core_user", "core_team"):
-        return {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
-    return {"type": "string"}
-
-
-def _filter_parameters(declared: DeclaredType) -> list[Json]:
+def _filter_parameters(declared: DeclaredType, grants: Grants | None) -> list[Json]:
     found = []
-    for name, described in declared.fields.items():
-        if described.kind is Kind.LINES:
+    for name, described in declared.visible_fields(grants).items():
+        if described.kind.lined:
             assert described.line is not None
             prefix = name
-            inner = {f"{prefix}.{f.path}": f for f in fields_of(described.line).values() if not f.server}
+            inner = {f"{prefix}.{f.path}": f for f in line_fields(described.line, grants).values()}
         else:
             inner = {name[: -len(described.name)] + described.path: described}
         for path, field in inner.items():
-            operators = ", ".join(operators_of(field))
+            operators = ", ".join(field.operators)
+            if not operators:
+                continue
             found.append(
-                _parameter(f"filter[{path}]", _filter_schema(field), f"{field.label}. Operators: {operators}.")
+                _parameter(
+                    f"filter[{path}]", field.kind.filter_schema(field), f"{field.label}. Operators: {operators}."
+                )
             )
     return found
 
@@ -427,7 +392,7 @@ def _contributed(route: Route, contributed: Contributed) -> Json:
     return found
 
 
-def _operation(route: Route) -> Json:
+def _operation(route: Route, grants: Grants | None) -> Json:
     if route.contributed is not None:
         return _contributed(route, route.contributed)
     assert route.resource is not None
@@ -440,21 +405,43 @@ def _operation(route: Route) -> Json:
     match route.kind:
         case "list":
             found["summary"] = f"{plural}: list"
-            found["parameters"] = _list_parameters(declared)
+            found["parameters"] = _list_parameters(declared, grants)
             answers = {"200": _success(_page_schema(record), plural)}
         case "aggregate":
             found["summary"] = f"{plural}: counts and sums"
             found["parameters"] = [
                 _parameter("group", {"type": "string"}, "Field names by comma; of dates also closed_on:month."),
                 _parameter("measures", {"type": "string"}, "count, amount:sum, amount:avg, amount:min, amount:max."),
-                *_filter_parameters(declared),
+                *_filter_parameters(declared, grants),
             ]
             answers = {
                 "200": _success(_object({"data": {"type": "array", "items": {"type": "object"}}}, ["data"]), "Groups")
             }
+        case "pivot":
+            found["summary"] = f"{plural}: rows, columns and measures"
+            found["parameters"] = [
+                _parameter(
+                    "rows", {"type": "string"}, "A field name, of dates also closed_on:month; without it only totals."
+                ),
+                _parameter("columns", {"type": "string"}, "A field name as in rows."),
+                _parameter(
+                    "measures",
+                    {"type": "string"},
+                    "count, amount:sum, amount:avg, amount:median, amount:weighted:probability; several by comma.",
+                ),
+                _parameter("period", {"type": "string"}, "this_month, last_quarter and the like."),
+                _parameter("date", {"type": "string"}, "The date that lies in the period; the first one without it."),
+                _parameter("from", {"type": "string", "format": "date"}, "The first day of a period."),
+                _parameter("to", {"type": "string", "format": "date"}, "The last day of a period."),
+                _parameter("compare", {"type": "string", "enum": ["1"]}, "Adds the change to the period before."),
+                _parameter("sort", {"type": "string"}, "A measure, with - the greatest first; or rows."),
+                _parameter("top", {"type": "integer"}, "So many rows, the others added up."),
+                *_filter_parameters(declared, grants),
+            ]
+            answers = {"200": _success(_object({"data": {"type": "object"}}, ["data"]), "The pivot")}
         case "create":
             found["summary"] = f"{label}: create"
-            found["parameters"] = [*_include_parameter(declared), *_shared("IdempotencyKey")]
+            found["parameters"] = [*_include_parameter(declared, grants), *_shared("IdempotencyKey")]
             found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "create")))}
             answers = {"201": _success(record, label, tagged=True, placed=True)}
             refusals += [400, 409, 413, 415]
@@ -463,23 +450,23 @@ def _operation(route: Route) -> Json:
             found["parameters"] = _shared("IdempotencyKey")
             found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "bulk")))}
             answers = {"200": _success(_bulk_result(), "What was done")}
-            refusals += [400, 409, 412, 413, 415]
+            refusals += [400, 409, 412, 413, 415, 428]
         case "read":
             found["summary"] = f"{label}: read"
-            found["parameters"] = [*_include_parameter(declared), *_shared("IfNoneMatch")]
+            found["parameters"] = [*_include_parameter(declared, grants), *_shared("IfNoneMatch")]
             answers = {"200": one, "304": {"description": "The version is the one that If-None-Match names."}}
             refusals += [404]
         case "update":
             found["summary"] = f"{label}: change"
-            found["parameters"] = [*_include_parameter(declared), *_shared("IfMatch")]
+            found["parameters"] = [*_include_parameter(declared, grants), *_shared("IfMatch")]
             found["requestBody"] = {"required": True, "content": _json(_ref("schemas", _component(declared, "update")))}
             answers = {"200": one}
-            refusals += [400, 404, 409, 412, 413, 415]
+            refusals += [400, 404, 409, 412, 413, 415, 428]
         case "delete":
             found["summary"] = f"{label}: delete"
             found["parameters"] = _shared("IfMatch")
             answers = {"204": {"description": "Deleted"}}
-            refusals += [404, 409, 412]
+            refusals += [404, 409, 412, 428]
         case "history":
             found["summary"] = f"{label}: who changed what"
             found["parameters"] = [
@@ -500,10 +487,10 @@ def _operation(route: Route) -> Json:
             found["description"] = "The body holds what the action asks for." + (
                 f" Actions: {', '.join(names)}." if names is not None else " See its transitions for the moves."
             )
-            found["parameters"] = [*_include_parameter(declared), *_shared("IfMatch", "IdempotencyKey")]
+            found["parameters"] = [*_include_parameter(declared, grants), *_shared("IfMatch", "IdempotencyKey")]
             found["requestBody"] = {"required": False, "content": _json({"type": "object"})}
             answers = {"200": _success({"type": "object"}, "The record, or the one that the action made")}
-            refusals += [400, 404, 409, 412, 413, 415]
+            refusals += [400, 404, 409, 412, 413, 415, 428]
     found["responses"] = {**answers, **{str(s): _ref("responses", f"Problem{s}") for s in sorted(refusals)}}
     return found
 
@@ -538,4 +525,4 @@ def _transitions_schema() -> Json:
     return _object({"data": {"type": "array", "items": move}}, ["data"])
 
 
-__all__ = ["PLAIN", "TEXTUAL", "action_names", "build_document", "field_schema"]
+__all__ = ["PLAIN", "action_names", "build_document", "field_schema"]

@@ -34,6 +34,7 @@ TITLES: Mapping[int, Text] = {
     413: _("Too large"),
     415: _("Not JSON"),
     422: _("Not valid"),
+    428: _("Version missing"),
     500: _("Something went wrong here"),
     503: _("Try again in a moment"),
 }

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
-
-from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
+from comptoir.kinds import Field
 from comptoir.records import query as queries
 from comptoir.records.declared import DeclaredType
+from comptoir.records.history import as_json
+from comptoir.records.query.paths import resolve
+from comptoir.reports import Answer, Figure
 from comptoir.rest.schemas import line_fields
 
 if TYPE_CHECKING:
@@ -53,20 +54,26 @@ def record_object(ctx: Context, record: Record, *, is_new: bool = False) -> dict
     for name, described in declared.fields.items():
         if name in hidden or "." in name:
             continue
-        if described.kind is not Kind.LINES:
-            found[name] = getattr(record, name)
+        if not described.kind.lined:
+            found[name] = _on_wire(described, getattr(record, name))
             continue
         # the lines of a new record that were never touched are none; asking would be a query
         lines = () if is_new and name not in record.__dict__ else getattr(record, name)
         inner = line_fields(described.line, ctx.actor.grants)
-        found[name] = [{key: getattr(line, key) for key in inner} for line in lines]
+        found[name] = [{key: _on_wire(field, getattr(line, key)) for key, field in inner.items()} for line in lines]
     for extension in declared.extensions:
         row = extension.with_defaults(record) if is_new and not _holds(record, extension) else record.ext(extension)
         for name, described in declared.fields.items():
             module, _dot, inner_name = name.rpartition(".")
             if module and name not in hidden and declared.extension_of(module) is extension:
-                found.setdefault(module, {})[described.name or inner_name] = getattr(row, inner_name)
+                found.setdefault(module, {})[described.name or inner_name] = _on_wire(
+                    described, getattr(row, inner_name)
+                )
     return found
+
+
+def _on_wire(described: Field, value: Any) -> Any:
+    return value if described.kind.plain or value is None else described.kind.to_json(value)
 
 
 def _holds(record: Record, extension: type[Any]) -> bool:
@@ -76,6 +83,14 @@ def _holds(record: Record, extension: type[Any]) -> bool:
 def objects_of(ctx: Context, declared: DeclaredType, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a query with dotted names nested; rows without any are used as they are."""
     dotted = [name for name in rows[0] if "." in name] if rows else []
+    written = [
+        (name, described)
+        for name in (rows[0] if rows else ())
+        if name not in PLAIN and not (described := resolve(ctx, declared, name).field).kind.plain
+    ]
+    for row in rows if written else ():
+        for name, described in written:
+            row[name] = _on_wire(described, row[name])
     for row in rows if dotted else ():
         for name in dotted:
             value = row.pop(name)
@@ -112,34 +127,31 @@ def add_included(
             row[path] = {**shown, **held} if shown is not None and isinstance(held, dict) else shown
 
 
-def fill(record: Record, values: Mapping[str, Any], declared: DeclaredType) -> None:
-    """Set what a schema has loaded: own fields, lines by position, an extension's fields on its side row."""
-    for name, value in values.items():
-        described = declared.fields.get(name)
-        if described is None:
-            extension = declared.extension_of(name)
-            if extension is not None and value:
-                row = record.ext(extension)
-                for inner, inner_value in value.items():
-                    setattr(row, inner, inner_value)
-        elif described.kind is Kind.LINES:
-            _replace_lines(record, name, described.line, value)
-        elif getattr(record, name) != value or inspect(record).transient:
-            setattr(record, name, value)
+def pivot_object(answer: Answer) -> dict[str, Any]:
+    """A pivot: figures by the names of the measures, amounts by currency, and of each row the filter of its records."""
 
+    def figures(found: Mapping[str, Figure]) -> dict[str, Any]:
+        return {
+            name: {code: as_json(amount) for code, amount in figure.items()} if isinstance(figure, Mapping)
+            else as_json(figure)
+            for name, figure in found.items()
+        }  # fmt: skip
 
-def _replace_lines(record: Record, name: str, model: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
-    """Make a record's lines equal the wanted ones; those that keep their position keep their row."""
-    lines = getattr(record, name)
-    del lines[len(wanted) :]
-    for position, values in enumerate(wanted):
-        if position == len(lines):
-            lines.append(model(**values, position=position))
-            continue
-        line, fresh = lines[position], None
-        for inner in line_fields(model, None):
-            if inner not in values and fresh is None:
-                fresh = model()
-            value = values[inner] if inner in values else getattr(fresh, inner)
-            if getattr(line, inner) != value:
-                setattr(line, inner, value)
+    return {
+        "currency": answer.currency,
+        "measures": [{"name": m.name, "label": str(m.label)} for m in answer.pivot.measures],
+        "columns": [{"key": heading.key, "label": heading.label} for heading in answer.headings],
+        "rows": [
+            {
+                "key": line.key,
+                "label": line.label,
+                "others": line.is_others,
+                "figures": figures(line.figures),
+                "cells": [figures(cell) for cell in line.cells],
+                "filter": dict(queries.to_pairs(line.drill)),
+            }
+            for line in answer.lines
+        ],
+        "totals": figures(answer.totals),
+        "column_totals": [figures(found) for found in answer.column_totals],
+    }

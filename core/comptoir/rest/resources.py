@@ -13,8 +13,10 @@ from comptoir.records import query as queries
 from comptoir.records import write
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import history_of
+from comptoir.reports import run_pivot
+from comptoir.reports.asking import explored, read
 from comptoir.rest.call import Answer, Call, etag
-from comptoir.rest.represent import add_included, fill, included, objects_of, record_object
+from comptoir.rest.represent import add_included, included, objects_of, pivot_object, record_object
 from comptoir.rest.schemas import load, write_schema
 
 HISTORY_SIZE = 50
@@ -71,6 +73,19 @@ class Resource:
         group = [part for part in arguments.get("group", "").split(",") if part]
         measures = [part for part in arguments.get("measures", "count").split(",") if part]
         return Answer({"data": queries.aggregate(ctx, declared, query, group, measures)})
+
+    def pivot_records(self, call: Call) -> Answer:
+        """Rows, columns and measures with their totals, as the reports page shows them."""
+        ctx, declared = call.context, self.declared
+        ctx.require(declared.permission("read"))
+        report = explored(ctx, declared)
+        pairs = list(call.request.args.items(multi=True))
+        names = {name for name, _value in pairs}
+        defaults = [(name, "none") for name in ("rows",) if name not in names]
+        defaults += [("measures", "count")] if "measures" not in names else []
+        defaults += [("top", "0")] if "top" not in names else []
+        asked = read(ctx, declared, report, [*pairs, *defaults])
+        return Answer({"data": pivot_object(run_pivot(ctx, asked.pivot))})
 
     def read_record(self, call: Call, record_id: int) -> Answer:
         """One record, or 304 where the caller has it already."""
@@ -136,14 +151,14 @@ class Resource:
             write_schema(self.declared, call.context.actor.grants, with_version=False), content, prefix=prefix
         )
         record = self.declared.model()
-        fill(record, values, self.declared)
+        write.assign(call.context, record, values)
         return record
 
     def change(self, call: Call, record: Record, content: dict[str, Any]) -> None:
         """Set the values of a request and save."""
         call.context.require(self.declared.permission("write"), [record])
         values = self.values(call, content)
-        fill(record, values, self.declared)
+        write.assign(call.context, record, values)
         write.save(call.context, [record])
 
     def values(self, call: Call, content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -164,7 +179,7 @@ class Resource:
                 "label": str(transition.label),
                 "target": transition.target,
                 "asks": [
-                    {"name": name, "label": str(field.label), "kind": str(field.kind)}
+                    {"name": name, "label": str(field.label), "kind": field.kind.name}
                     for name in transition.asks
                     if (field := self.declared.fields.get(name)) is not None
                 ],
@@ -210,12 +225,12 @@ class Resource:
     def _move(self, call: Call, record: Record, name: str, body: dict[str, Any]) -> None:
         ctx = call.context
         known = self.workflow.transitions(ctx, record) if self.workflow is not None else ()
-        asks = {field for transition in known if transition.name == name for field in transition.asks}
+        takes = {field for transition in known if transition.name == name for field in transition.takes}
         if not any(transition.name == name for transition in known):
             names = ", ".join(dict.fromkeys(["archive", "restore", *self.actions, *(t.name for t in known)]))
             raise NotFound(_("There is no action “{name}” here. Known: {known}.", name=name[:60], known=names))
         ctx.require(self.declared.permission("write"), [record])
-        values = load(write_schema(self.declared, ctx.actor.grants, with_version=False), body, only=asks)
+        values = load(write_schema(self.declared, ctx.actor.grants, with_version=False), body, only=takes)
         write.move(ctx, record, name, values)
 
     # -- small parts --------------------------------------------------------------------------------------------------------

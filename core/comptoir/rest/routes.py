@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from comptoir.registry.registry import Registry
 
 PREFIX = "/api/v1"
+OF_COLLECTION = ("aggregate", "bulk")
+"""What stands where a record's number would and concerns all records of a type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Route:
     """None where being signed in suffices."""
     public: bool
     kind: str
-    """What it does: list, create, read, update, delete, bulk, aggregate, transitions, history, act, contributed, document."""
+    """What it does: list, create, read, update, delete, bulk, aggregate, pivot, transitions, history, act, contributed or
+    document."""
     handler: Callable[..., Answer]
     resource: Resource | None = None
     contributed: Contributed | None = None
@@ -83,6 +86,7 @@ def _of(resource: Resource) -> Iterator[Route]:
     yield route("GET", base, permission=read, kind="list", handler=resource.list_records)
     yield route("POST", base, permission=declared.permission("create"), kind="create", handler=resource.create_record)
     yield route("GET", f"{base}/aggregate", permission=read, kind="aggregate", handler=resource.aggregate_records)
+    yield route("GET", f"{base}/pivot", permission=read, kind="pivot", handler=resource.pivot_records)
     yield route("POST", f"{base}/bulk", permission=write, kind="bulk", handler=partial(run_bulk, resource=resource))
     yield route("GET", one, permission=read, kind="read", handler=resource.read_record)
     yield route("PATCH", one, permission=write, kind="update", handler=resource.update_record)

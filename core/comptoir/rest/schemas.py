@@ -5,112 +5,28 @@ A text where a number belongs is refused, not converted; whatever the server kee
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, missing
+from marshmallow import RAISE, Schema, ValidationError, fields, missing, pre_load
 
 from comptoir.access.permissions import Grants
-from comptoir.db.fields import NUMERIC, Field, Kind, fields_of
+from comptoir.db.fields import Field, fields_of
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
+from comptoir.kinds import Integer
 from comptoir.records.declared import DeclaredType
 from comptoir.records.validate import check_value
 
-LARGEST_ID = 2**63 - 1
 LINES_LIMIT = 1000
 """How many lines a record takes in one request."""
 
-NEVER_NULL = frozenset({Kind.BOOLEAN, Kind.STAGE})
-"""Kinds whose columns always hold a value."""
-
-_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,10})?\Z", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})\Z", re.ASCII)
+MOST_UNKNOWN = 50
+"""How many unknown names are refused one by one."""
 
 
 def _refuse(message: Any) -> ValidationError:
     return ValidationError(str(message))
-
-
-def to_integer(value: Any) -> int:
-    """A JSON number without a fraction."""
-    if isinstance(value, Decimal) and value.is_finite() and abs(value) < 10**20 and value == value.to_integral_value():
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _refuse(_("Give a whole number."))
-    return value
-
-
-def to_decimal(value: Any) -> Decimal:
-    """An exact number: a JSON number, or a text such as ``"500.00"``."""
-    if isinstance(value, str) and _NUMBER.match(value):
-        return Decimal(value)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | Decimal)
-        or (isinstance(value, Decimal) and not value.is_finite())
-    ):
-        raise _refuse(_("Give a number such as “500.00”."))
-    return Decimal(value)
-
-
-def to_day(value: Any) -> dt.date:
-    """A day in ISO 8601."""
-    if isinstance(value, str) and _DAY.match(value):
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            pass
-    raise _refuse(_("Give a day such as 2026-11-22."))
-
-
-def to_moment(value: Any) -> dt.datetime:
-    """A moment in ISO 8601 with its offset from UTC."""
-    if isinstance(value, str) and _MOMENT.match(value):
-        try:
-            return dt.datetime.fromisoformat(value.upper().replace(",", ".")).astimezone(dt.UTC)
-        except (ValueError, OverflowError):
-            pass
-    raise _refuse(_("Give a day and time with its offset, such as 2026-11-22T14:00:00+02:00."))
-
-
-def to_reference(value: Any) -> int:
-    """The id of a record."""
-    number = to_integer(value)
-    if not 0 < number <= LARGEST_ID:
-        raise _refuse(_("There is no record {id} here, or you may not see it.", id=number))
-    return number
-
-
-def to_boolean(value: Any) -> bool:
-    """JSON true or false."""
-    if not isinstance(value, bool):
-        raise _refuse(_("Give true or false."))
-    return value
-
-
-def to_text(value: Any) -> str:
-    """A JSON string."""
-    if not isinstance(value, str):
-        raise _refuse(_("Give a text."))
-    return value
-
-
-def _converter(kind: Kind) -> Any:
-    if kind is Kind.INTEGER:
-        return to_integer
-    if kind in NUMERIC:
-        return to_decimal
-    return {
-        Kind.REFERENCE: to_reference,
-        Kind.BOOLEAN: to_boolean,
-        Kind.DATE: to_day,
-        Kind.MOMENT: to_moment,
-    }.get(kind, to_text)
 
 
 class DeclaredField(fields.Field[Any]):
@@ -119,15 +35,17 @@ class DeclaredField(fields.Field[Any]):
     def __init__(self, declared: Field) -> None:
         super().__init__(allow_none=True, data_key=declared.name, attribute=declared.name)
         self.declared = declared
-        self._convert = _converter(declared.kind)
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         """The value in its Python type; None stays None where the field may be empty."""
         if value is missing:
             return missing
-        if value is None and self.declared.kind in NEVER_NULL:
+        if value is None and self.declared.kind.never_null:
             raise _refuse(_("It cannot be empty; leave it out instead."))
-        converted = None if value is None else self._convert(value)
+        try:
+            converted = None if value is None else self.declared.kind.from_json(self.declared, value)
+        except RuleViolation as refused:
+            raise _refuse(refused) from None
         broken = [str(violation) for violation in check_value(self.declared, converted, self.declared.name)]
         if broken:
             raise ValidationError(broken)
@@ -171,6 +89,14 @@ class Strict(Schema):
     class Meta:
         unknown = RAISE
 
+    @pre_load
+    def refuse_a_heap_of_names(self, content: Any, **_more: Any) -> Any:
+        """One error instead of hundreds for content that was meant for something else."""
+        if isinstance(content, Mapping) and len(content) > len(self.fields) + MOST_UNKNOWN:
+            raise _refuse(_("{count} names here are no fields. Send the fields that there are.",
+                            count=len(content.keys() - self.fields.keys())))  # fmt: skip
+        return content
+
     error_messages = {  # noqa: RUF012
         "unknown": _("There is no such field."),  # type: ignore[dict-item]
         "type": _("Give an object."),  # type: ignore[dict-item]
@@ -179,7 +105,7 @@ class Strict(Schema):
 
 KEPT_BY_SERVER = _("The server keeps this field; leave it out.")
 LOCKED = _("Your roles do not let you change this field.")
-VERSION = Field(Kind.INTEGER, _("Version"), name="version", minimum=1, maximum=2**31 - 1)
+VERSION = Field(Integer(), _("Version"), name="version", minimum=1, maximum=2**31 - 1)
 """The version that the writer has seen, in the body of a PATCH where ``If-Match`` cannot be sent."""
 
 
@@ -220,7 +146,7 @@ def _build(declared: DeclaredType, grants: Grants, *, with_version: bool) -> Sch
             target[inner] = Refused(KEPT_BY_SERVER)
         elif name in locked:
             target[inner] = Refused(LOCKED)
-        elif described.kind is Kind.LINES:
+        elif described.kind.lined:
             target[inner] = Lines(_line_schema(described, grants))
         else:
             target[inner] = DeclaredField(described)

@@ -18,6 +18,8 @@ BODY_LIMIT = 16 * 1024 * 1024
 """The largest body that is read, in bytes."""
 
 JSON_TYPES = ("application/json", "application/merge-patch+json")
+KEYS_LIMIT = 1_000
+"""How many keys one object may have; no record has as many fields."""
 _STEP = Decimal(1).scaleb(-MONEY_PLACES)
 _INTEGER_DIGITS = 40
 
@@ -67,6 +69,8 @@ def _integer(digits: str) -> int | Decimal:
 
 
 def _pairs(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > KEYS_LIMIT:
+        raise BadRequest(_("One object has {count} keys; {limit} are the most.", count=len(pairs), limit=KEYS_LIMIT))
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from comptoir.access.models import Role, RolePermission, Team, User, UserRole
 from comptoir.access.permissions import Actor, actor_of, raise_access_stamp
-from comptoir.access.teams import rebuild_closure, set_main_team
+from comptoir.access.teams import TEAMS, rebuild_closure, set_main_team
 from comptoir.access.users import add_user
 from comptoir.context import Context
 from comptoir.deployment import Deployment
@@ -56,6 +56,7 @@ def test_settings(url: str, folder: Path, **overrides: Any) -> Settings:
                 "name": "acme",
                 "database_url": url,
                 "data_dir": str(folder / "data"),
+                "country": "RO",
                 "timezone": "Europe/Bucharest",
                 "currency": "EUR",
             }
@@ -161,8 +162,7 @@ class Stage:
                 custom={},
                 search_key="",
             )
-            ctx.session.add(row)
-            ctx.session.flush()
+            ctx.session.write([row], TEAMS)
             rebuild_closure(ctx.session)
             return row
 
@@ -177,11 +177,11 @@ class Stage:
     ) -> User:
         """A user with a role of their own that holds ``grants``: permission to scope."""
         with self.system() as ctx:
-            session = ctx.system_session
+            session = ctx.bookkeeping("test")
             row = add_user(session, name=name, email=email, password=PASSWORD if email else None, now=ctx.now())
             if team is not None:
                 row.team_id = team.id
-                session.flush()
+                session.write([row], TEAMS)
                 set_main_team(session, row)
             role = Role(name=f"role of {name} {row.id}")
             session.add(role)
@@ -196,8 +196,8 @@ class Stage:
     def actor(self, user: User) -> Actor:
         """The actor that a user is now."""
         with self.system() as ctx:
-            found = ctx.system_session.scalars(select(User).where(User.id == user.id)).one()
-            return actor_of(ctx.system_session, found, self.deployment.registry.permissions)
+            found = ctx.bookkeeping("test").scalars(select(User).where(User.id == user.id)).one()
+            return actor_of(ctx.bookkeeping("test"), found, self.deployment.registry.permissions)
 
     @contextmanager
     def acting(self, user: User, *, write: bool = True) -> Iterator[Context]:

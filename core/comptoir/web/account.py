@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, g, render_template, request
 from sqlalchemy import select, update
 
 from comptoir.access.models import SignInSession, User
+from comptoir.access.permissions import system_actor
+from comptoir.access.security_log import SIGNED_OUT, record_event
 from comptoir.access.sessions import (
     ABSOLUTE,
+    DEVICE_KEPT,
     Refusal,
     SignedIn,
     begin_sign_in,
@@ -19,20 +25,28 @@ from comptoir.access.sessions import (
     confirm,
     end_all_sessions,
     end_session,
+    end_session_of,
     find_session,
     finish_sign_in,
     list_sessions,
     open_session,
+    remember_device,
     rotate_session,
 )
-from comptoir.access.users import rename_user, set_password
+from comptoir.access.users import ACCOUNTS, rename_user, set_password
+from comptoir.context import Context
+from comptoir.db.gate import opened
+from comptoir.db.types import fold
 from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import perform
 from comptoir.errors import NotAllowed, RuleViolation
-from comptoir.i18n import LANGUAGES, Text, _, speaking
-from comptoir.web.frame import frame, page, redirect_with
-from comptoir.web.security import require_csrf_token, require_own_origin
+from comptoir.i18n import LANGUAGES, Text, _, ngettext, speaking
+from comptoir.web.browsers import browser_name
+from comptoir.web.frame import frame, is_kept_form, is_partial, page, redirect_with
+from comptoir.web.security import mask_token, require_csrf_token, require_own_origin
 from comptoir.web.session import (
     COOKIE,
+    DEVICE_COOKIE,
     FORM_COOKIE,
     cookie_name,
     current_context,
@@ -46,22 +60,32 @@ from comptoir.web.session import (
 )
 from comptoir.web.view_models import (
     Action,
-    AdminTable,
-    Cell,
-    Column,
     FieldInput,
     FormError,
     FormPage,
     FormSection,
     Option,
-    Row,
+    SessionLine,
+    SessionsPage,
     SignInPage,
-    Table,
     Toast,
 )
 
 pages = Blueprint("account", __name__)
+T = TypeVar("T")
 
+CONTINENTS = (
+    "Africa/",
+    "America/",
+    "Antarctica/",
+    "Arctic/",
+    "Asia/",
+    "Atlantic/",
+    "Australia/",
+    "Europe/",
+    "Indian/",
+    "Pacific/",
+)
 PREFERENCES = {"scheme": {"", "light", "dark"}, "density": {"", "compact", "comfortable"}, "rail": {"", "mini"}}
 
 
@@ -79,7 +103,10 @@ def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Respo
     g.pop("visit", None)
     with speaking(preferred_language()):
         model = SignInPage("/login", email=email, error=str(error), next=request.values.get("next", ""))
-        html = render_template("sign_in.html", shell=frame(crumbs=()), page=model)
+        if is_kept_form() or is_partial():
+            html = render_template("_sign_in_again.html", page=model)
+        else:
+            html = render_template("sign_in.html", shell=frame(crumbs=()), page=model)
     answer = Response(html, status=status, mimetype="text/html")
     set_cookie(answer, FORM_COOKIE, form_token())
     return answer
@@ -89,12 +116,48 @@ def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Respo
 @public
 def sign_in_form() -> Response:
     """The page to sign in; whoever is signed in goes on."""
+    token = request.cookies.get(cookie_name(COOKIE))
+    if token:
+        found = _as_system(
+            "sign-in",
+            lambda ctx: find_session(ctx.bookkeeping("own account"), token, ctx.now()) is not None,
+            write=False,
+        )
+        if found:
+            return redirect_with(_own_path(request.args.get("next", "/")))
+    return _sign_in_page()
+
+
+@pages.get("/login/again")
+@public
+def sign_in_again() -> Response:
+    """What a page asks for whose session ended: the form to sign in without leaving it, or a fresh token for its forms.
+
+    Somebody may have signed in meanwhile in another tab.
+    """
     deployment, token = current_deployment(), request.cookies.get(cookie_name(COOKIE))
     if token:
         with UnitOfWork(deployment.engine) as uow:
-            if find_session(uow.system, token, deployment.clock()) is not None:
-                return redirect_with(_own_path(request.args.get("next", "/")))
-    return _sign_in_page()
+            found = find_session(uow.system, token, deployment.clock())
+            if found is not None:
+                return _welcome(Response(status=204), found.user.id, found.row.csrf_token)
+    return _sign_in_page(email=request.args.get("email", "")[:320]) if is_partial() else redirect_with("/login")
+
+
+class Entered(NamedTuple):
+    """What a sign-in leaves in the browser."""
+
+    token: str
+    device: str
+    user_id: int
+    csrf_token: str
+
+
+def _welcome(answer: Response, user_id: int, csrf_token: str) -> Response:
+    """Tell a page whose session is renewed whose it is, and what its forms carry from now on."""
+    answer.headers["Comptoir-User"] = str(user_id)
+    answer.headers["Comptoir-Token"] = mask_token(csrf_token)
+    return answer
 
 
 @pages.post("/login")
@@ -110,35 +173,45 @@ def sign_in() -> Response:
     deployment = current_deployment()
     email, secret = request.form.get("email", "").strip()[:320], request.form.get("password", "")
     address, now = request.remote_addr or "", deployment.clock()
+    device = request.cookies.get(cookie_name(DEVICE_COOKIE), "")
     if "\x00" in email or "\x00" in secret:
         return _refused(email, Refusal("core.sign_in_refused", _("E-mail and password do not match.")))
-    with UnitOfWork(deployment.engine, write=True) as uow:
-        attempt = begin_sign_in(uow.system, email, now, address=address)
+    attempt = _as_system(
+        "sign-in",
+        lambda ctx: begin_sign_in(ctx.bookkeeping("own account"), email, now, address=address, device=device),
+    )
     if isinstance(attempt, Refusal):
         return _refused(email, attempt)
     right, renewed = compare(attempt, secret)
-    stay, token = bool(request.form.get("stay")), ""
-    with deployment.system_context("sign-in", registry=current_registry()) as ctx:
-        user = finish_sign_in(ctx.system_session, attempt, right=right, renewed=renewed)
-        if isinstance(user, User):
-            old = request.cookies.get(cookie_name(COOKIE))
-            if old:
-                end_session(ctx.system_session, old)
-            token, _row = open_session(
-                ctx.system_session,
-                user,
-                now,
-                remember=stay,
-                address=address,
-                agent=request.headers.get("User-Agent", ""),
-            )
-            ctx.hooks.on_login(ctx=ctx, user=user)
-    if isinstance(user, Refusal):
-        return _refused(email, user)
+    stay = bool(request.form.get("stay"))
+
+    def enter(ctx: Context) -> Entered | Refusal:
+        session = ctx.bookkeeping("own account")
+        user = finish_sign_in(session, attempt, right=right, renewed=renewed)
+        if isinstance(user, Refusal):
+            return user
+        old = request.cookies.get(cookie_name(COOKIE))
+        if old:
+            end_session(session, old)
+        agent = request.headers.get("User-Agent", "")
+        token, row = open_session(session, user, now, remember=stay, address=address, agent=agent)
+        known = remember_device(session, user, now, device=device)
+        ctx.hooks.on_login(ctx=ctx, user=user)
+        return Entered(token, known, user.id, row.csrf_token)
+
+    entered = _as_system("sign-in", enter)
+    if isinstance(entered, Refusal):
+        return _refused(email, entered)
     answer = redirect_with(_own_path(request.form.get("next", "/")))
-    set_cookie(answer, COOKIE, token, ABSOLUTE if stay else None)
+    set_cookie(answer, COOKIE, entered.token, ABSOLUTE if stay else None)
+    set_cookie(answer, DEVICE_COOKIE, entered.device, DEVICE_KEPT)
     answer.delete_cookie(cookie_name(FORM_COOKIE), path="/", secure=request.is_secure)
-    return answer
+    return _welcome(answer, entered.user_id, entered.csrf_token) if is_kept_form() else answer
+
+
+def _as_system(reason: str, work: Callable[[Context], T], *, write: bool = True) -> T:
+    """What `work` returns; nobody is signed in yet."""
+    return perform(current_deployment(), system_actor(reason), work, write=write, registry=current_registry())
 
 
 def _refused(email: str, refusal: Refusal) -> Response:
@@ -152,8 +225,11 @@ def _refused(email: str, refusal: Refusal) -> Response:
 def sign_out() -> Response:
     """End this session."""
     token = request.cookies.get(cookie_name(COOKIE), "")
-    end_session(current_context().system_session, token)
+    session = current_context().bookkeeping("own account")
+    end_session(session, token)
+    record_event(session, SIGNED_OUT, person=current_visit().user)
     answer = redirect_with("/login")
+    answer.headers["Clear-Site-Data"] = '"cache"'
     answer.delete_cookie(cookie_name(COOKIE), path="/", secure=request.is_secure)
     return answer
 
@@ -164,8 +240,10 @@ def confirm_password(secret: str) -> Text | None:
     Counted like a sign-in: call it outside a savepoint and answer without raising, or the count is undone with the deed.
     """
     visit = current_visit()
-    if confirmed := visit.context.system_session.get(SignInSession, visit.session.token_hash):
-        refusal = confirm(visit.context.system_session, SignedIn(confirmed, visit.user), secret, visit.context.now())
+    if confirmed := visit.context.bookkeeping("own account").get(SignInSession, visit.session.token_hash):
+        refusal = confirm(
+            visit.context.bookkeeping("own account"), SignedIn(confirmed, visit.user), secret, visit.context.now()
+        )
         if refusal is not None:
             return refusal.message
     return None
@@ -187,11 +265,12 @@ def account() -> Response:
         try:
             if wrong is not None:
                 raise RuleViolation("core.wrong_password", wrong, field="current")
-            with ctx.unit_of_work.savepoint():
-                _change_account(violations)
+            with ctx.savepoint():
+                revoked = _change_account(violations)
                 if violations:
                     raise violations[0]
-            answer = redirect_with("/account", Toast(str(_("Saved"))))
+            told = f"{_('Saved')}. {tokens_revoked(revoked)}" if revoked else str(_("Saved"))
+            answer = redirect_with("/account", Toast(told))
             if new_password:
                 renewed_session()(answer)
             return answer
@@ -215,7 +294,8 @@ def account() -> Response:
                                options=tuple(Option(code, name) for code, name in LANGUAGES.items())),
                     FieldInput("timezone", str(_("Time zone")), value=form.get("timezone", user.timezone or ""),
                                placeholder=str(ctx.settings.timezone), error=by_field.get("timezone", ""),
-                               hint=str(_("A name such as Europe/Bucharest; empty for the deployment’s."))),
+                               suggestions=zones(),
+                               hint=str(_("Type a city; empty for the deployment’s."))),
                 ),
             ),
             FormSection(
@@ -225,6 +305,9 @@ def account() -> Response:
                                error=by_field.get("current", "")),
                     FieldInput("password", str(_("New password")), "password", autocomplete="new-password",
                                error=by_field.get("password", ""), hint=str(_("Empty to keep the old one."))),
+                    FieldInput("revoke", str(_("End my API tokens too")), "bool",
+                               "1" if form.get("revoke") or not form else "",
+                               hint=str(_("Programs that use them stop until they get new ones."))),
                 ),
                 hint=str(_("Other devices are signed out.")),
             ),
@@ -240,32 +323,53 @@ def account() -> Response:
                 ])  # fmt: skip
 
 
-def _change_account(violations: list[RuleViolation]) -> None:
-    from zoneinfo import ZoneInfo
+@cache
+def zones() -> tuple[str, ...]:
+    """The time zones by their usual names, continent and city."""
+    return tuple(sorted(zone for zone in available_timezones() if zone.startswith(CONTINENTS)))
 
+
+def _zone_named(text: str) -> str | None:
+    """The zone that was typed: its name, or the city alone, whatever its case."""
+    wanted = fold(text).replace(" ", "_")
+    named = [zone for zone in zones() if fold(zone) == wanted or fold(zone.rpartition("/")[2]) == wanted]
+    if len(named) == 1:
+        return named[0]
+    return text if text in available_timezones() else None
+
+
+def _change_account(violations: list[RuleViolation]) -> int:
+    """Save what the form says; how many tokens a new password ended."""
     visit = current_visit()
     ctx, user = visit.context, visit.user
     name, zone = request.form.get("name", "").strip(), request.form.get("timezone", "").strip()
     if not name or len(name) > 255 or not name.isprintable():
         violations.append(RuleViolation("core.required", _("Type your name."), field="name"))
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError):
-            violations.append(
-                RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."), field="timezone")
-            )
+    known_zone = _zone_named(zone) if zone else None
+    if zone and known_zone is None:
+        violations.append(
+            RuleViolation("core.timezone", _("There is no such time zone. Try Europe/Bucharest."), field="timezone")
+        )
     language = request.form.get("language", "")
     if violations:
-        return
+        return 0
     rename_user(user, name)
-    user.timezone = zone or None
+    user.timezone = known_zone
     if language in LANGUAGES:
         user.language = language
     user.updated_at, user.updated_by = ctx.now(), user.id
-    ctx.system_session.flush()
-    if secret := request.form.get("password", ""):
-        set_password(ctx.system_session, user, secret, ctx.now(), seats=ctx.settings.seats, keep=visit.session)
+    ctx.bookkeeping("own account").write([user], ACCOUNTS)
+    if not (secret := request.form.get("password", "")):
+        return 0
+    return set_password(
+        ctx.bookkeeping("own account"), user, secret, ctx.now(), seats=ctx.settings.seats, keep=visit.session,
+        revoke=bool(request.form.get("revoke")),
+    )  # fmt: skip
+
+
+def tokens_revoked(count: int) -> Text:
+    """What a new password did to the API tokens."""
+    return ngettext("{count} API token no longer works", "{count} API tokens no longer work", count)
 
 
 def renewed_session() -> Callable[[Response], None]:
@@ -273,7 +377,7 @@ def renewed_session() -> Callable[[Response], None]:
     visit = current_visit()
     now = visit.context.now()
     stays = visit.session.expires_at - visit.session.created_at >= ABSOLUTE
-    token, row = rotate_session(visit.context.system_session, visit.session, now)
+    token, row = rotate_session(visit.context.bookkeeping("own account"), visit.session, now)
     return lambda answer: set_cookie(answer, COOKIE, token, row.expires_at - now if stays else None)
 
 
@@ -281,30 +385,34 @@ def renewed_session() -> Callable[[Response], None]:
 def sessions() -> Response:
     """Where this person is signed in."""
     visit = current_visit()
-    rows = list_sessions(visit.context.system_session, visit.user, visit.context.now())
-    table = Table(
-        (Column("agent", str(_("Browser"))), Column("address", str(_("Address"))), Column("since", str(_("Since"))),
-         Column("last", str(_("Last used")))),
-        tuple(
-            Row(row.token_hash, row.agent, "", (
-                Cell(row.agent[:90], note=str(_("this one")) if row.token_hash == visit.session.token_hash else ""),
-                Cell(row.address),
-                Cell(visit.formats.moment(row.created_at), "moment"),
-                Cell(visit.formats.moment(row.last_seen_at), "moment"),
-            ))
-            for row in rows
-        ),
+    rows = list_sessions(visit.context.bookkeeping("own account"), visit.user, visit.context.now())
+    lines = tuple(
+        SessionLine(
+            str(browser_name(row.agent)), row.agent, row.address,
+            visit.formats.moment(row.created_at), visit.formats.moment(row.last_seen_at),
+            "" if row.token_hash == visit.session.token_hash else f"/account/sessions/{row.token_hash}/end",
+        )
+        for row in rows
     )  # fmt: skip
+    title = str(_("Where I am signed in"))
     others = Action(str(_("Sign out everywhere else")), "/account/sessions/end", "out", post=True)
-    return page("admin/table.html", AdminTable(str(_("Where I am signed in")), table),
-                crumbs=[(_("Your account"), "/account"), _("Where I am signed in")], actions=[others] if len(rows) > 1 else [])  # fmt: skip
+    return page("sessions.html", SessionsPage(title, lines), crumbs=[(_("Your account"), "/account"), title],
+                actions=[others] if len(rows) > 1 else [])  # fmt: skip
+
+
+@pages.post("/account/sessions/<token_hash>/end")
+def end_one_session(token_hash: str) -> Response:
+    """Sign out on one other device."""
+    visit = current_visit()
+    end_session_of(visit.context.bookkeeping("own account"), visit.user, token_hash)
+    return redirect_with("/account/sessions", Toast(str(_("Signed out there"))))
 
 
 @pages.post("/account/sessions/end")
 def end_other_sessions() -> Response:
     """Sign out on every other device."""
     visit = current_visit()
-    end_all_sessions(visit.context.system_session, visit.user, except_=visit.session)
+    end_all_sessions(visit.context.bookkeeping("own account"), visit.user, except_=visit.session)
     return redirect_with("/account/sessions", Toast(str(_("Signed out everywhere else"))))
 
 
@@ -326,7 +434,7 @@ def preferences() -> Response:
 def remember(changes: Mapping[str, object]) -> None:
     """Keep preferences of the person who is signed in; None forgets one."""
     visit = current_visit()
-    session = visit.context.system_session
+    session = visit.context.bookkeeping("own account")
     kept = json.loads(session.scalar(select(User.preferences).where(User.id == visit.user.id)) or "{}")
     for name, value in changes.items():
         if value is None:
@@ -335,7 +443,8 @@ def remember(changes: Mapping[str, object]) -> None:
             kept[name] = value
     visit.preferences.clear()
     visit.preferences.update(kept)
-    session.execute(
-        update(User).where(User.id == visit.user.id).values(preferences=json.dumps(kept)),
-        execution_options={"synchronize_session": False},
-    )
+    with opened("preferences of a person"):  # no version rises: nobody edits them as a record
+        session.execute(
+            update(User).where(User.id == visit.user.id).values(preferences=json.dumps(kept)),
+            execution_options={"synchronize_session": False},
+        )

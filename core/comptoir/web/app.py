@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
-from flask import Flask, Response, g, request, send_from_directory
+from flask import Flask, Response, g, request
 from jinja2 import StrictUndefined
 from werkzeug.routing import Rule
 
@@ -20,11 +20,25 @@ from comptoir.rest import create_blueprint
 from comptoir.rest.routes import PREFIX
 from comptoir.web import account, charts, faults, filters, security
 from comptoir.web.cell_html import cell_writer, icon_writer, rows_writer
-from comptoir.web.frame import TOAST_COOKIE
+from comptoir.web.delivery import install_compression, serve_static
+from comptoir.web.frame import TOAST_COOKIE, heard
 from comptoir.web.health import health_pages
 from comptoir.web.ids import IdConverter
-from comptoir.web.screens import api_docs, dashboard, jobs, modules, records, reports, roles, search, tokens, users
-from comptoir.web.session import Actors, form_token, install_sign_in, is_write, opened_visit
+from comptoir.web.screens import (
+    api_docs,
+    dashboard,
+    jobs,
+    module_data,
+    modules,
+    records,
+    reports,
+    roles,
+    search,
+    tokens,
+    users,
+)
+from comptoir.web.screens import security as security_screen
+from comptoir.web.session import Actors, in_visit, install_sign_in, is_write, masked_form_token
 from comptoir.web.themes import COMPILED, StaticFiles, load_theme, template_loader
 from comptoir.web.views import add_views
 
@@ -68,8 +82,13 @@ class WebApp(Flask):
         if request.routing_exception is not None or view is None or opens_none:
             return super().dispatch_request()
         state: Generation = self.extensions["comptoir"]
-        with opened_visit(state.deployment, state.registry, state.actors, write=is_write(request.method)):
-            answer = self.make_response(super().dispatch_request())
+        dispatch = super().dispatch_request
+
+        def see() -> Response:
+            g.pop("after_visit", None)  # of a try that failed
+            return self.make_response(dispatch())
+
+        answer = in_visit(state.deployment, state.registry, state.actors, see, write=is_write(request.method))
         follow_up: Callable[[], Response] | None = g.pop("after_visit", None)
         return answer if follow_up is None else follow_up()
 
@@ -98,21 +117,34 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
         _=_,
         ngettext=ngettext,
         asset=static.url,
-        style_sheets=lambda: static.sheets,
-        csrf_token=form_token,
+        style_sheet=static.sheet,
+        csrf_token=masked_form_token,
         charts=charts,
         icon_html=write_icon,
         cell_html=write_cell,
         rows_html=rows_writer(write_cell),
     )
+    install_compression(app)
     security.protect(app, deployment.settings)
     faults.install_errors(app)
     install_sign_in(app)
-    _serve_static(app, static)
+    serve_static(app, static)
     app.register_blueprint(account.pages)
 
     app.register_blueprint(health_pages(deployment, registry))
-    for screen in (api_docs, dashboard, search, reports, modules, jobs, users, roles, tokens):
+    for screen in (
+        api_docs,
+        dashboard,
+        search,
+        reports,
+        modules,
+        module_data,
+        jobs,
+        users,
+        roles,
+        tokens,
+        security_screen,
+    ):
         app.register_blueprint(screen.pages)
     for declared in registry.record_types.values():
         records.add_record_type(app, declared)
@@ -125,6 +157,7 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
             response.delete_cookie(TOAST_COOKIE, path="/")
         return response
 
+    app.after_request(heard)
     app.register_blueprint(create_blueprint(deployment, registry))
     # the first sign-in need not wait for the hash that stands in for unknown users
     Thread(target=prepare_hashes, daemon=True).start()
@@ -148,15 +181,3 @@ def _answer_for_absent(app: Flask, registry: Registry) -> None:
         for prefix, view in ((f"/{name}", for_page), (f"{PREFIX}/{name}", for_program)):
             for rule in (prefix, f"{prefix}/<path:path>"):
                 app.add_url_rule(rule, f"set_aside:{rule}", view, methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
-
-
-def _serve_static(app: Flask, static: StaticFiles) -> None:
-    def serve(version: str, path: str) -> Response:
-        folder, rest = static.locate(path)
-        answer = send_from_directory(folder, rest, conditional=True)
-        current = version == static.version
-        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable" if current else "no-cache"
-        return answer
-
-    serve.is_public = True  # type: ignore[attr-defined]
-    app.add_url_rule("/static/<version>/<path:path>", "static", serve)

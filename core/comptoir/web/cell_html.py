@@ -61,6 +61,10 @@ def cell_writer(icon: Callable[..., Markup]) -> Callable[[Cell], Markup]:
                 mark = f'<span class="act act--{c.tone}" title="{text}">{icon(ACT_ICONS[c.tone])}<span class="sr">{text}</span></span>'
                 return f'<span class="row row--6">{mark}<span class="fs-12 num {look}">{escape(c.note or c.text)}</span></span>'
             case "phone":
+                if c.tone:
+                    hint = escape(str(_("Kept as typed. Write it with its country’s prefix, such as +40.")))
+                    mark = f'<span class="tag" title="{hint}">{escape(str(_("unclear")))}</span>'
+                    return f'<span class="row row--4"><span class="num">{text}</span>{mark}</span>'
                 return f'<a class="link num" href="tel:{escape(c.url or c.text)}">{text}</a>'
             case "email":
                 return f'<a class="link trunc" href="mailto:{text}">{text}</a>'

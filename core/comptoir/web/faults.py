@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from urllib.parse import quote
 
-import orjson
 from flask import Flask, Request, Response, g, render_template, request
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as NoRoute
 
 from comptoir.db.outages import refusal_of
-from comptoir.errors import ComptoirError, Conflict, SignInRequired
+from comptoir.errors import ComptoirError, NotFound, SignInRequired
 from comptoir.i18n import Text, _, speaking
 from comptoir.modules.crashes import plugin_failure
 from comptoir.rest.problems import problem_of
-from comptoir.web.frame import frame
-from comptoir.web.session import opened_visit, preferred_language
-from comptoir.web.view_models import Action, ErrorPage
+from comptoir.web.frame import frame, is_kept_form, is_partial, toast_value
+from comptoir.web.session import in_visit, preferred_language
+from comptoir.web.view_models import Action, ErrorPage, Toast
 
 log = logging.getLogger("comptoir.web")
 
@@ -43,8 +42,6 @@ def as_comptoir_error(error: Exception) -> ComptoirError | None:
     """The error for people that a database or web error amounts to; None for a fault of ours."""
     if isinstance(error, ComptoirError):
         return error
-    if isinstance(error, StaleDataError):
-        return Conflict(_("Somebody changed it meanwhile. Load it again."))
     return refusal_of(error)
 
 
@@ -57,6 +54,8 @@ def install_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def not_http(error: HTTPException) -> Response:
+        if isinstance(error, NoRoute) and (paused := _paused_module(app)) is not None:
+            return answer(app, paused)
         if is_api(request):
             return problem_of(error).response()
         status = error.code or 500
@@ -95,6 +94,26 @@ def install_errors(app: Flask) -> None:
         return answer(app, shown, number=number)
 
 
+def _paused_module(app: Flask) -> NotFound | None:
+    """Why nothing is here where the address belongs to a module that is switched off for the moment."""
+    steps = [step for step in request.path.split("/") if step]
+    name = (steps[2:] if is_api(request) else steps)[:1]
+    deployment = app.extensions["comptoir"].deployment
+    if not name or name[0] in app.extensions["comptoir"].registry.plugins:
+        return None
+    plugin = deployment.registry_with_paused().plugins.get(name[0])
+    if plugin is None:
+        return None
+    return NotFound(
+        _(
+            "{module} is switched off at the moment. Nothing is lost: its records are kept, and an administrator can"
+            " switch it on again under Modules and settings.",
+            module=plugin.manifest.title,
+        ),
+        code="core.module_paused",
+    )
+
+
 def is_api(incoming: Request) -> bool:
     """Whether a program asks, which gets a problem instead of a page."""
     return incoming.path.startswith("/api/v1/")
@@ -105,23 +124,39 @@ def answer(app: Flask, error: ComptoirError, *, number: str = "") -> Response:
     with speaking(preferred_language()):
         if is_api(request):
             return problem_of(error).response()
-        found = _to_sign_in() if isinstance(error, SignInRequired) else _page(app, error, number)
+        found = _to_sign_in(app) if isinstance(error, SignInRequired) else _page(app, error, number)
     if error.status == 503:
         found.headers["Retry-After"] = "1"
     return found
 
 
-def _to_sign_in() -> Response:
-    here = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    target = f"/login?next={quote(here)}" if here != "/" else "/login"
+def _to_sign_in(app: Flask) -> Response:
+    target = f"/login?next={quote(_way_back(app))}".removesuffix("?next=/")
+    if is_kept_form():
+        return Response(status=401)
     if request.headers.get("HX-Request"):
-        return Response(status=401, headers={"HX-Redirect": target})
+        return Response(status=401, headers={"HX-Redirect": target} if request.method == "GET" else None)
     return Response(status=303, headers={"Location": target})
+
+
+def _way_back(app: Flask) -> str:
+    """The page to return to after signing in: this one, or the nearest above it that can be opened."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    addresses, path = app.url_map.bind(request.host), request.path
+    while path != "/":
+        try:
+            addresses.match(path, method="GET")
+        except HTTPException:
+            path = path.rpartition("/")[0] or "/"
+        else:
+            return path
+    return path
 
 
 def _page(app: Flask, error: ComptoirError, number: str) -> Response:
     status = error.status
-    title = str(TITLES.get(status, TITLES[500]))
+    title = str(_("This module is off") if error.code == "core.module_paused" else TITLES.get(status, TITLES[500]))
     model = ErrorPage(
         status, title, str(error), number, (Action(str(_("To the start page")), "/", "home", tone="primary"),)
     )
@@ -134,14 +169,15 @@ def _page(app: Flask, error: ComptoirError, number: str) -> Response:
         if g.get("visit") is not None:
             html = render()
         else:
-            with opened_visit(state.deployment, state.registry, state.actors, write=False):
-                html = render()
+            html = in_visit(state.deployment, state.registry, state.actors, render, write=False)
     except (ComptoirError, DBAPIError):
         html = render()
-    if request.headers.get("HX-Request") == "true":
+    if is_partial() or is_kept_form():
         answered = Response(status=status)
-        answered.headers["HX-Trigger"] = orjson.dumps({"toast": {"text": str(error), "tone": "bad"}}).decode()
-        if status == 404:
+        # in ASCII, because that is what headers can carry
+        answered.headers["HX-Trigger"] = json.dumps({"toast": toast_value(Toast(str(error), tone="bad"))})
+        answered.headers["Comptoir-Error"] = error.code
+        if status == 404 and is_partial():
             answered.headers["HX-Refresh"] = "true"
         return answered
     return Response(html, status=status, mimetype="text/html")

@@ -10,9 +10,10 @@ from typing import Any
 from flask import Response, g, render_template, request
 
 from comptoir.access.permissions import ADMINISTER
-from comptoir.contributions import MenuItem, Report
+from comptoir.contributions import MenuItem
 from comptoir.i18n import Text, _
 from comptoir.registry.registry import Registry
+from comptoir.reports import Report
 from comptoir.web.session import Visit, current_deployment, current_registry, current_visit, preferred_language
 from comptoir.web.view_models import Action, Banner, Crumb, Module, NavGroup, NavItem, Shell, Toast, UserView
 
@@ -23,6 +24,9 @@ GROUPS: tuple[tuple[str, Text], ...] = (
     ("insight", _("Insight")),
 )
 TOAST_COOKIE = "comptoir-toast"
+FORM_HEADER, LOCATION_HEADER = "Comptoir-Form", "Comptoir-Location"
+UNKEPT = ("/account", "/settings")
+"""Pages that no browser keeps: sessions, tokens, users, rights."""
 
 
 def module_of(registry: Registry, name: str) -> Module | None:
@@ -38,7 +42,11 @@ def page(
 ) -> Response:  # fmt: skip
     """A whole page in its frame."""
     html = render_template(template, shell=frame(crumbs=crumbs, actions=actions, side=side), page=model, **more)
-    return Response(html, status=status, mimetype="text/html")
+    answer = Response(html, status=status, mimetype="text/html")
+    if status == 200 and not request.path.startswith(UNKEPT):
+        # the browser may hold the page while its person is on the next one, so that the way back leads to the same place
+        answer.headers["Cache-Control"] = "private, no-cache"
+    return answer
 
 
 def part(template: str, model: Any, *, status: int = 200, toast: Toast | None = None) -> Response:
@@ -60,6 +68,19 @@ def toast_value(toast: Toast) -> dict[str, Any]:
 def is_partial() -> bool:
     """Whether the browser asked for a part of the page."""
     return request.headers.get("HX-Request") == "true"
+
+
+def is_kept_form() -> bool:
+    """Whether a script sent a form and keeps what was typed until it hears that all is well."""
+    return request.headers.get(FORM_HEADER) == "true"
+
+
+def heard(response: Response) -> Response:
+    """The answer to a form that a script sent: where to go instead of going there, because it first lets go of its draft."""
+    if is_kept_form() and response.status_code in (302, 303):
+        response.headers[LOCATION_HEADER] = response.headers.pop("Location")
+        response.status_code = 204
+    return response
 
 
 def redirect_with(location: str, toast: Toast | None = None) -> Response:
@@ -101,7 +122,7 @@ def frame(
     preferences = visit.preferences
     return Shell(
         deployment=deployment.name,
-        user=UserView(visit.user.name, visit.user.email or ""),
+        user=UserView(visit.user.name, visit.user.email or "", id=visit.user.id),
         groups=groups,
         foot=_foot(visit),
         side=side,
@@ -185,7 +206,10 @@ def settings_side() -> tuple[NavGroup, ...]:
     return (
         NavGroup(
             str(_("People")),
-            (item(_("Users"), "/settings/users"), item(_("Roles"), "/settings/roles"), item(_("Teams"), "/base/teams")),
+            (
+                item(_("Users"), "/settings/users"), item(_("Roles"), "/settings/roles"), item(_("Teams"), "/base/teams"),
+                item(_("Security"), "/settings/security"),
+            ),
         ),
         NavGroup(
             str(_("Platform")),

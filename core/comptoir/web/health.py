@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from comptoir import __version__
+from comptoir.db.gate import uses
 from comptoir.db.migrations import pending
 from comptoir.deployment import Deployment
 from comptoir.errors import ComptoirError
@@ -86,5 +87,10 @@ def figures(deployment: Deployment, registry: Registry) -> str:
         *(f'comptoir_processes{{kind="{kind}"}} {count}' for kind, count in processes),
         "# TYPE comptoir_deferred_work gauge",
         *(f'comptoir_deferred_work{{state="{state}"}} {count}' for state, count in work),
+        "# TYPE comptoir_past_the_rules_total counter",
+        *(
+            f'comptoir_past_the_rules_total{{way="{way}",reason="{reason}"}} {count}'
+            for (way, reason), count in sorted(uses.items())
+        ),
     ]
     return "\n".join(lines) + "\n"

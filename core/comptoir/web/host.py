@@ -51,7 +51,7 @@ class Host:
         self.generation = deployment.registry.generation
         self._app.extensions["comptoir_host"] = self
         self._beat()
-        threading.Thread(target=self._watch, name="generation", daemon=True).start()
+        _watch.add(self)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answer one request with the application of the moment."""
@@ -65,6 +65,7 @@ class Host:
     def close(self) -> None:
         """Stop watching and sign the process off."""
         self._stop.set()
+        _watch.remove(self)
         try:
             with (
                 self.deployment.engine.connect().execution_options(comptoir_write=True) as connection,
@@ -108,17 +109,19 @@ class Host:
                 return behind is None
             self._stop.wait(0.05)
 
-    def _watch(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
-            try:
-                if self.deployment.current_generation() != self.generation:
-                    self.swap()
-                elif time.monotonic() - self._beaten > BEAT_SECONDS:
-                    self._beat()
-            except (DBAPIError, ComptoirError):
-                log.warning("the database did not answer the generation watch")
-            except Exception:
-                log.exception("the generation watch failed")
+    def follow(self) -> bool:
+        """Swap when the database asks for another generation, and sign of life; whether the database answered."""
+        try:
+            if self.deployment.current_generation() != self.generation:
+                self.swap()
+            elif time.monotonic() - self._beaten > BEAT_SECONDS:
+                self._beat()
+        except (DBAPIError, ComptoirError):
+            log.warning("the database did not answer the generation watch")
+            return False
+        except Exception:
+            log.exception("the generation watch failed")
+        return True
 
     def _beat(self) -> None:
         """Say that this process lives and what it serves, and forget those that do not."""
@@ -137,6 +140,48 @@ class Host:
             self._beaten = time.monotonic()
         except DBAPIError:
             log.debug("the heartbeat could not be written")
+
+
+class Watch:
+    """One thread that lets every host of this process follow its database; it ends with the last of them.
+
+    A database that does not answer holds the others up once, then it is left alone for a while.
+    """
+
+    def __init__(self) -> None:
+        self._hosts: dict[Host, float] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, host: Host) -> None:
+        """Watch a host from now on."""
+        with self._lock:
+            self._hosts[host] = 0.0
+            if self._thread is None or not self._thread.is_alive():  # a fork leaves the thread behind
+                self._thread = threading.Thread(target=self._run, name="generation", daemon=True)
+                self._thread.start()
+
+    def remove(self, host: Host) -> None:
+        """Watch a host no more."""
+        with self._lock:
+            self._hosts.pop(host, None)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(POLL_SECONDS)
+            with self._lock:
+                if not self._hosts:
+                    self._thread = None
+                    return
+                due = [host for host, resting in self._hosts.items() if resting <= time.monotonic()]
+            for host in due:
+                if not host.follow():
+                    with self._lock:
+                        if host in self._hosts:
+                            self._hosts[host] = time.monotonic() + BEAT_SECONDS
+
+
+_watch = Watch()
 
 
 class Fleet:

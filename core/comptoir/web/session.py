@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,15 +13,22 @@ from flask import Flask, Response, current_app, g, request
 from flask_login import LoginManager, UserMixin
 
 from comptoir.access.models import SignInSession, User
-from comptoir.access.permissions import Actor, actor_of
-from comptoir.access.sessions import find_session, is_due_for_touch, touch_session
+from comptoir.access.permissions import Actor, actor_of, system_actor
+from comptoir.access.sessions import SignedIn, find_session, is_due_for_touch, touch_session
 from comptoir.context import Context
 from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import perform
 from comptoir.errors import SignInRequired
-from comptoir.i18n import LANGUAGES, _, speaking
-from comptoir.registry.policies import policy_for
-from comptoir.web.formats import Formats
-from comptoir.web.security import SAFE_METHODS, is_secure, new_token, require_csrf_token, require_own_origin
+from comptoir.formats import Formats
+from comptoir.i18n import LANGUAGES, _
+from comptoir.web.security import (
+    SAFE_METHODS,
+    is_secure,
+    mask_token,
+    new_token,
+    require_csrf_token,
+    require_own_origin,
+)
 
 if TYPE_CHECKING:
     from comptoir.deployment import Deployment
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
 
 COOKIE = "comptoir"
 FORM_COOKIE = "comptoir-form"
+DEVICE_COOKIE = "comptoir-device"
+T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -125,6 +133,13 @@ def form_token() -> str:
     return str(g.form_token)
 
 
+def masked_form_token() -> str:
+    """`form_token` as pages carry it: masked anew for every page, and the same in all forms of one."""
+    if "masked_token" not in g:
+        g.masked_token = mask_token(form_token())
+    return str(g.masked_token)
+
+
 def preferred_language() -> str:
     """The language of somebody who is not signed in."""
     wished = request.accept_languages.best_match(list(LANGUAGES))
@@ -148,40 +163,47 @@ class Actors:
         return actor
 
 
-@contextmanager
-def opened_visit(deployment: Deployment, registry: Registry, actors: Actors, *, write: bool) -> Iterator[None]:
-    """Look up the session and open the user's unit of work around a view; commits when the view returns."""
+def in_visit(deployment: Deployment, registry: Registry, actors: Actors, view: Callable[[], T], *, write: bool) -> T:
+    """What the view answers in the visit of whoever is signed in; committed before it is given back."""
     token = request.cookies.get(cookie_name(COOKIE))
     if not token:
         raise SignInRequired(_("Sign in to see this page."))
     now = deployment.clock()
-    with UnitOfWork(deployment.engine, write=write) as uow:
-        signed_in = find_session(uow.system, token, now)
-        if signed_in is None:
+    found: SignedIn | None = None
+
+    def identify(uow: UnitOfWork) -> Actor:
+        nonlocal found
+        found = find_session(uow.system, token, now)
+        if found is None:
             raise SignInRequired(_("Your session has ended. Sign in again."))
-        row, user, stamp = signed_in
         if write:
             require_own_origin(request)
-            require_csrf_token(request, row.csrf_token)
-        actor = actors.of(uow, user, stamp)
-        # the policy follows from the session that the same connection just looked up
-        uow.policy, uow.user_id = policy_for(registry, actor.grants), actor.id
-        context = deployment.context_in(uow, actor, registry)
-        formats = Formats(actor.language, context.timezone, deployment.settings.currency, now)
+            require_csrf_token(request, found.row.csrf_token)
+        uow.system.info["address"] = request.remote_addr or ""
+        return actors.of(uow, found.user, found.stamp)
+
+    def visit(context: Context) -> tuple[T, bool]:
+        assert found is not None
+        row, user, _stamp = found
+        formats = Formats(context.actor.language, context.timezone, deployment.settings.currency, now)
         g.visit = Visit(context, user, row, formats, json.loads(user.preferences or "{}"))
-        is_due = is_due_for_touch(row, now)
+        for sent in request.files.values() if request.files else ():
+            sent.stream.seek(0)  # a view that is tried again reads its files again
         try:
-            with speaking(actor.language):
-                yield
-            if write:
-                context.write_outbox()
+            return view(), is_due_for_touch(row, now)
         finally:
             g.pop("visit")
+
+    answer, is_due = perform(deployment, identify, visit, write=write, registry=registry)
     if is_due:
-        with UnitOfWork(deployment.engine, write=True) as uow:
-            again = find_session(uow.system, token, now)
-            if again is not None:
-                touch_session(uow.system, again.row, now)
+        perform(deployment, system_actor("visit"), lambda context: _touch(context, token), registry=registry)
+    return answer
+
+
+def _touch(context: Context, token: str) -> None:
+    found = find_session(context.bookkeeping("use of a session"), token, context.now())
+    if found is not None:
+        touch_session(context.bookkeeping("use of a session"), found.row, context.now())
 
 
 def install_sign_in(app: Flask) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from jinja2 import BaseLoader, BytecodeCache, ChoiceLoader, FileSystemLoader, PrefixLoader
@@ -18,6 +21,10 @@ from comptoir.registry.plugin import Plugin
 WEB = Path(__file__).parent
 SHEETS = ("fonts", "tokens", "base", "components", "shell", "views", "charts", "widths", "narrow", "pages")
 """The core's style sheets in the order of their cascade."""
+BUNDLE = "comptoir.css"
+_ADDRESS = re.compile(r"""url\(\s*(["']?)(?!["']?(?:data:|https?:|/|#))([^"')]+)\1\s*\)""")
+_IMPORT = re.compile(r"@import\b[^;]*;")
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +98,25 @@ class StaticFiles:
         self._roots = {f"themes/{theme.name}/": theme.folder / "static"}
         self._roots |= {f"plugins/{p.name}/": p.folder / "static" for p in plugins if (p.folder / "static").is_dir()}
         self._roots[""] = WEB / "static"
-        self.version = self._digest()
-        self.sheets = tuple(
-            self.url(path)
-            for path in (
-                *(f"css/{sheet}.css" for sheet in SHEETS),
-                *(
-                    f"plugins/{p.name}/{p.name}.css"
-                    for p in plugins
-                    if (p.folder / "static" / f"{p.name}.css").is_file()
-                ),
-                *(f"themes/{theme.name}/{sheet}" for sheet in theme.css),
-            )
+        self._sheets = (
+            *(f"css/{sheet}.css" for sheet in SHEETS),
+            *(f"plugins/{p.name}/{p.name}.css" for p in plugins if (p.folder / "static" / f"{p.name}.css").is_file()),
+            *(f"themes/{theme.name}/{sheet}" for sheet in theme.css),
         )
+        self.version = self._digest()
+        self.sheet = self.url(BUNDLE)
+
+    @cached_property
+    def bundle(self) -> bytes:
+        """All style sheets as one, in the order of their cascade: core, plugins, theme."""
+        imports: list[str] = []
+        bodies: list[str] = []
+        for path in self._sheets:
+            root, rest = self.locate(path)
+            imported, body = _standing_alone((root / rest).read_text(encoding="utf-8"), posixpath.dirname(path))
+            imports += imported
+            bodies.append(body)
+        return "\n".join([*imports, *bodies]).encode()
 
     def _digest(self) -> str:
         digest = hashlib.sha256()
@@ -122,3 +135,14 @@ class StaticFiles:
         """The folder that holds a path, and the rest of it."""
         prefix, root = next((p, r) for p, r in self._roots.items() if path.startswith(p))
         return root, path.removeprefix(prefix)
+
+
+def _standing_alone(css: str, folder: str) -> tuple[list[str], str]:
+    """A sheet's imports, and the rest of it as it reads at the root: addresses rebased, what it left open closed.
+
+    A browser closes a comment or a block at the end of its file; in a bundle it would swallow the sheets that follow.
+    """
+    plain = _COMMENT.sub("", css)
+    rebased = _ADDRESS.sub(lambda m: f'url("{posixpath.normpath(posixpath.join(folder, m[2]))}")', plain)
+    body = _IMPORT.sub("", rebased).strip()
+    return _IMPORT.findall(rebased), body + "}" * (body.count("{") - body.count("}"))

@@ -7,11 +7,11 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from comptoir.kinds import Cell as Cell  # noqa: PLC0414 -- pages find all their values here
+from comptoir.kinds import CellKind as CellKind  # noqa: PLC0414
+from comptoir.kinds import FieldKind as FieldKind  # noqa: PLC0414
+
 Tone = Literal["", "ok", "warn", "bad", "accent", "brass", "plum"]
-CellKind = Literal[
-    "text", "title", "link", "person", "status", "number", "money", "percent", "moment", "bool", "tags", "act", "phone",
-    "email", "bar",
-]  # fmt: skip
 NOTHING = Markup("")
 Act = Literal["late", "today", "plan", "none"]
 
@@ -96,6 +96,7 @@ class UserView:
     name: str
     email: str
     detail: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +121,6 @@ class Shell:
 
 
 # Values ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One formatted value.  ``tone`` is the kind of a status, or the colour of a text that needs attention."""
-
-    text: str
-    kind: CellKind = "text"
-    url: str = ""
-    tone: str = ""
-    note: str = ""
-    tags: tuple[str, ...] = ()
-    percent: int = 0
-    iso: str = ""
 
 
 EMPTY = Cell("")
@@ -173,6 +160,7 @@ class Row:
     square: bool = False
     version: int = 0
     archived: bool = False
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,14 +296,11 @@ class ListPage:
     empty: Empty | None = None
     avatars: bool = True
     export_url: str = ""
+    bin_url: str = ""
+    in_bin: bool = False
 
 
 # Form ------------------------------------------------------------------------------------------------------
-
-FieldKind = Literal[
-    "text", "area", "number", "money", "percent", "date", "moment", "time", "choice", "bool", "reference", "email", "phone",
-    "url", "password", "many", "file", "hidden",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +336,13 @@ class FieldInput:
     rows: int = 4
     key: str = ""
     """Tells inputs apart that share a name because they stand in several forms of one page."""
+    shown_by: str = ""
+    shown_for: tuple[str, ...] = ()
+    """The choice that this input depends on, and the values for which it is asked."""
+    is_away: bool = False
+    """Whether that choice has another value now."""
+    suggestions: tuple[str, ...] = ()
+    """Values offered while one types."""
 
     @property
     def id(self) -> str:
@@ -496,8 +488,8 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Composer:
-    """One kind of thing that can be written onto the timeline."""
+class ComposerView:
+    """One kind of thing that can be written onto the timeline, as it was typed where it was refused."""
 
     name: str
     label: str
@@ -507,6 +499,40 @@ class Composer:
     submit_label: str
     fields: tuple[FieldInput, ...] = ()
     body_name: str = "body"
+    typed: str = ""
+    error: str = ""
+    draft_key: str = ""
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StageStep:
+    """One stage of a record: where it stands, and whether one may go there from here.
+
+    A move that asks for something leads to a form at ``asks_url`` instead of happening at once.
+    """
+
+    key: str
+    label: str
+    state: Literal["", "done", "now"] = ""
+    outcome: Literal["", "won", "lost"] = ""
+    asks_url: str = ""
+    reachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveForm:
+    """What a move to another stage asks for; with ``steps``, which moves there are."""
+
+    title: str
+    subject: str
+    url: str
+    fields: tuple[FieldInput, ...] = ()
+    steps: tuple[StageStep, ...] = ()
+    keep: tuple[tuple[str, str], ...] = ()
+    danger: bool = False
+    cancel_url: str = ""
+    errors: tuple[FormError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,12 +554,14 @@ class RecordPage:
     icon: str = ""
     actions: tuple[Action, ...] = ()
     more: tuple[Action, ...] = ()
+    steps: tuple[StageStep, ...] = ()
+    version: int = 0
     facts: tuple[Fact, ...] = ()
     tabs: tuple[Tab, ...] = ()
     panels: tuple[PanelView, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     timeline_next_url: str = ""
-    composers: tuple[Composer, ...] = ()
+    composers: tuple[ComposerView, ...] = ()
     archived: bool = False
     rest_url: str = ""
     whole_url: str = ""
@@ -573,6 +601,8 @@ class Lane:
     asks: bool = False
     more: str = ""
     more_url: str = ""
+    next_url: str = ""
+    """The lane's next cards, where there are more."""
     new_url: str = ""
 
 
@@ -585,13 +615,15 @@ class BoardPage:
     query: str = ""
     search_hint: str = ""
     keep: tuple[tuple[str, str], ...] = ()
+    only: Lane | None = None
+    """The lane whose next cards were asked for, nothing else."""
     facets: tuple[Facet, ...] = ()
     saved: tuple[SavedView, ...] = ()
     views: tuple[Choice, ...] = ()
     boards: tuple[Choice, ...] = ()
     figures: tuple[tuple[str, str], ...] = ()
-    lost_field: str = "lost_reason"
-    lost_reasons: tuple[Option, ...] = ()
+    here: str = ""
+    """The address of this board with its filters, to return to."""
     empty: Empty | None = None
 
 
@@ -635,14 +667,29 @@ class DashboardPage:
 
 @dataclass(frozen=True, slots=True)
 class ReportPage:
+    """A report: what is chosen, what filters, its chart and its table.
+
+    ``choosers`` are the inputs of its form, ``keep`` what the form carries along, ``in_panel`` what the panel of filters holds.
+    """
+
     title: str
     url: str
     chart: Markup = NOTHING
     table: Table | None = None
-    filters: tuple[FieldInput, ...] = ()
-    choices: tuple[tuple[str, tuple[Choice, ...]], ...] = ()
+    choosers: tuple[FieldInput, ...] = ()
+    measures: tuple[Option, ...] = ()
+    charts: tuple[Choice, ...] = ()
+    facets: tuple[Facet, ...] = ()
+    filters_url: str = ""
+    in_panel: tuple[tuple[str, str], ...] = ()
+    keep: tuple[tuple[str, str], ...] = ()
     exports: tuple[Choice, ...] = ()
+    save_url: str = ""
+    saved_name: str = ""
+    saved_shared: bool = False
+    query: str = ""
     note: str = ""
+    trouble: str = ""
     reports: tuple[NavGroup, ...] = ()
     empty: Empty | None = None
     module: Module | None = None
@@ -670,6 +717,8 @@ class ModuleRow:
     update: str = ""
     uninstall_url: str = ""
     back_url: str = ""
+    data_url: str = ""
+    """Where an administrator reads and exports what a module keeps while it is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -743,6 +792,39 @@ class AdminTable:
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityPage:
+    """The security log: what to look for, and what was found."""
+
+    title: str
+    url: str
+    filters: tuple[FieldInput, ...]
+    table: Table
+    pager: Pager
+    empty: Empty
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A browser that is signed in; the present one has nothing to end it with but signing out."""
+
+    browser: str
+    agent: str
+    address: str
+    since: str
+    used: str
+    end_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """Where somebody is signed in."""
+
+    title: str
+    sessions: tuple[SessionLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TokenLine:
     name: str
     prefix: str
@@ -803,6 +885,22 @@ class JobDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkRow:
+    """Work in the queue; ``actions`` are what an administrator can do about it now."""
+
+    number: int
+    name: str
+    module: Module
+    state: str
+    tone: Literal["ok", "warn", "bad", "run", "off"]
+    progress: str
+    since: str
+    next: str
+    problem: str
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class JobsPage:
     rows: tuple[JobRow, ...]
     clock: str
@@ -811,6 +909,8 @@ class JobsPage:
     query: str = ""
     summary: str = ""
     details: JobDetails | None = None
+    works: tuple[WorkRow, ...] = ()
+    works_summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -825,8 +925,13 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchGroup:
+    """Hits of one kind; ``rank`` is 0 where the best one reads exactly as typed, 1 where it begins so."""
+
     label: str
     hits: tuple[SearchHit, ...]
+    rank: int = 3
+    count: str = ""
+    """``20+`` where there are more than anybody reads."""
 
 
 @dataclass(frozen=True, slots=True)

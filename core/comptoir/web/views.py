@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,10 @@ from flask import Flask, Response, current_app, g, render_template, request
 from comptoir.access.permissions import Actor
 from comptoir.context import Context
 from comptoir.contributions import View
-from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.edge import perform
 from comptoir.errors import NotAllowed
-from comptoir.i18n import Text, _, speaking
-from comptoir.registry.policies import policy_for
-from comptoir.web.formats import Formats
+from comptoir.formats import Formats
+from comptoir.i18n import Text, _
 from comptoir.web.frame import frame, redirect_with
 from comptoir.web.security import require_csrf_token, require_own_origin
 from comptoir.web.session import (
@@ -94,33 +92,21 @@ def _signed_in(view: View) -> Callable[..., Response]:
 
 def _public(view: View) -> Callable[..., Response]:
     def serve(**parts: Any) -> Response:
-        with _opened_public_visit() as visit:
-            answer = current_app.make_response(view.function(visit, **parts))
+        state = current_app.extensions["comptoir"]
+        deployment, registry, write = state.deployment, state.registry, is_write(request.method)
+        if write:  # a form counts only from a page of this deployment
+            require_own_origin(request)
+            require_csrf_token(request, request.cookies.get(cookie_name(FORM_COOKIE), ""))
+        actor = Actor(None, "public", language=preferred_language())
+
+        def show(ctx: Context) -> Response:
+            formats = Formats(actor.language, ctx.timezone, deployment.settings.currency, deployment.clock())
+            return current_app.make_response(view.function(PublicVisit(ctx, formats), **parts))
+
+        answer = perform(deployment, actor, show, write=write, registry=registry)
         if "form_token" in g:  # the page has a form, which comes back with the token of this cookie
             set_cookie(answer, FORM_COOKIE, form_token())
         return answer
 
     serve.is_public = True  # type: ignore[attr-defined]
     return serve
-
-
-@contextmanager
-def _opened_public_visit() -> Iterator[PublicVisit]:
-    """A unit of work of somebody without any right; a form counts only from a page of this deployment."""
-    state = current_app.extensions["comptoir"]
-    deployment, registry, write = state.deployment, state.registry, is_write(request.method)
-    if write:
-        require_own_origin(request)
-        require_csrf_token(request, request.cookies.get(cookie_name(FORM_COOKIE), ""))
-    language = preferred_language()
-    actor = Actor(None, "public", language=language)
-    with (
-        UnitOfWork(deployment.engine, policy=policy_for(registry, actor.grants), write=write) as uow,
-        speaking(language),
-    ):
-        context = deployment.context_in(uow, actor, registry)
-        yield PublicVisit(
-            context, Formats(language, context.timezone, deployment.settings.currency, deployment.clock())
-        )
-        if write:
-            context.write_outbox()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from comptoir.toolkit import Base, Context, Contribution, Manifest, Permission, RoleTemplate, Rules, _, hookimpl
-from comptoir_catalog import demo, models, rest, screens, services, views
+from comptoir_catalog import models, rest, screens, services, views
 from comptoir_catalog.models import PriceList, Product
 
 manifest = Manifest(_("Catalogue"), _("Products, units and price lists."), category="sales", icon="box")
@@ -41,4 +41,6 @@ def choose_home(ctx: Context) -> str | None:
 
 @hookimpl
 def seed_demo(ctx: Context) -> None:
+    from comptoir_catalog import demo  # needed once, and large
+
     demo.create_products(ctx)

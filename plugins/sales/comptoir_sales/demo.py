@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from comptoir.base.models import Contact, Task
-from comptoir.toolkit import Context, User, give_role, record_name, save
+from comptoir.toolkit import Context, RecordRef, User, give_role, record_name, save
 from comptoir_catalog.models import Product
 from comptoir_sales.models import DEALS, Deal, Lead, LostReason
 
@@ -120,8 +120,7 @@ def _tasks(ctx: Context, chance: random.Random, deals: Sequence[Deal]) -> list[T
             due_on=ctx.today() + dt.timedelta(days=chance.randint(-3, 14)),
             contact_id=deal.contact_id,
             owner_id=deal.owner_id,
-            about_type=record_name(Deal),
-            about_id=deal.id,
+            about=RecordRef(record_name(Deal), deal.id),
         )
         for deal in wanted
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from comptoir.base.models import Task
-from comptoir.toolkit import Context, _, record_name, save
+from comptoir.toolkit import Context, RecordRef, _, record_name, save
 from comptoir_sales.models import Deal, PipelineStage
 
 BATCH = 500
@@ -33,22 +33,19 @@ def find_idle_deals(ctx: Context) -> int:
 
 
 def _remind(ctx: Context, deals: Sequence[Deal]) -> int:
-    name = record_name(Deal)
-    known = select(Task.about_id, Task.created_at).where(
-        Task.about_type == name, Task.about_id.in_([deal.id for deal in deals])
-    )
+    about = {deal.id: RecordRef(record_name(Deal), deal.id) for deal in deals}
+    known = select(Task.about, Task.created_at).where(Task.about.in_(about.values()))
     reminded: dict[int, dt.datetime] = {}
-    for deal_id, created_at in ctx.session.execute(known):
-        if deal_id is not None:
-            reminded[deal_id] = max(created_at, reminded.get(deal_id, created_at))
+    for deal, created_at in ctx.session.execute(known):
+        if deal is not None:
+            reminded[deal.record_id] = max(created_at, reminded.get(deal.record_id, created_at))
     tasks = [
         Task(
             title=str(_("Idle: {deal}", deal=deal.name))[:255],
             due_on=ctx.today(),
             owner_id=deal.owner_id,
             contact_id=deal.contact_id,
-            about_type=name,
-            about_id=deal.id,
+            about=about[deal.id],
         )
         for deal in deals
         if deal.stage_since is not None and (deal.id not in reminded or reminded[deal.id] <= deal.stage_since)

@@ -23,10 +23,12 @@ from comptoir.toolkit import (
     _,
     boolean,
     choice,
+    computed,
     date,
     email,
     fold,
     integer,
+    kinds,
     long_text,
     moment,
     money,
@@ -134,8 +136,9 @@ def _moves(stations: Sequence[Stage], asks: tuple[str, ...], elsewhere: Sequence
         name = next((n for n, won in plain.items() if won is station.won), station.name)
         plain.pop(name, None)
         asked = () if station.won else asks
-        yield Transition(name, station.label, station.name, open_codes, asks=asked)
-        yield Transition(name, station.label, station.name, closed_codes, REOPEN, asked)
+        offered = () if station.won or asks else ("lost_reason_id",)
+        yield Transition(name, station.label, station.name, open_codes, asks=asked, offers=offered)
+        yield Transition(name, station.label, station.name, closed_codes, REOPEN, asked, offered)
 
 
 class DealWorkflow(Workflow):
@@ -180,40 +183,40 @@ class DealWorkflow(Workflow):
 
     def forget(self, ctx: Context) -> None:
         """Read the rows again at the next question; called when a pipeline or stage was saved."""
-        ctx.system_session.info.pop("sales.pipelines", None)
+        ctx.forget("sales.pipelines")
 
     def _pipelines(self, ctx: Context) -> dict[int, _Stations]:
-        """By pipeline id, the default one first.  Stages are names, so they are read for whoever sees a deal."""
-        held: dict[int, _Stations] | None = ctx.system_session.info.get("sales.pipelines")
-        if held is None:
-            with ctx.system_session.no_autoflush:
-                held = {
-                    pipeline_id: _Stations(asks)
-                    for pipeline_id, asks in ctx.system_session.execute(
-                        select(Pipeline.id, Pipeline.ask_lost_reason)
-                        .where(Pipeline.archived_at.is_(None))
-                        .order_by(Pipeline.is_default.desc(), Pipeline.id)
-                    )
-                }
-                rows = ctx.system_session.execute(
-                    select(
-                        PipelineStage.pipeline_id,
-                        PipelineStage.code,
-                        PipelineStage.name,
-                        PipelineStage.kind,
-                        PipelineStage.probability,
-                        PipelineStage.idle_days,
-                    )
-                    .where(PipelineStage.archived_at.is_(None))
-                    .order_by(PipelineStage.sequence, PipelineStage.id)
-                )
-                for pipeline_id, code, name, kind, probability, idle_days in rows:
-                    if pipeline_id in held:
-                        won = {"won": True, "lost": False}.get(kind)
-                        station = Stage(code or name, name, kind != "open", won, probability, idle_days)
-                        held[pipeline_id] = replace(held[pipeline_id], stages=(*held[pipeline_id].stages, station))
-            ctx.system_session.info["sales.pipelines"] = held
-        return held
+        """By pipeline id, the default one first."""
+        return ctx.once("sales.pipelines", lambda: _read_pipelines(ctx))
+
+
+def _read_pipelines(ctx: Context) -> dict[int, _Stations]:
+    """Stages are names, so they are read for whoever sees a deal."""
+    session = ctx.bookkeeping("stages of pipelines")
+    pipelines = session.execute(
+        select(Pipeline.id, Pipeline.ask_lost_reason)
+        .where(Pipeline.archived_at.is_(None))
+        .order_by(Pipeline.is_default.desc(), Pipeline.id)
+    )
+    held = {pipeline_id: _Stations(asks) for pipeline_id, asks in pipelines}
+    rows = session.execute(
+        select(
+            PipelineStage.pipeline_id,
+            PipelineStage.code,
+            PipelineStage.name,
+            PipelineStage.kind,
+            PipelineStage.probability,
+            PipelineStage.idle_days,
+        )
+        .where(PipelineStage.archived_at.is_(None))
+        .order_by(PipelineStage.sequence, PipelineStage.id)
+    )
+    for pipeline_id, code, name, kind, probability, idle_days in rows:
+        if pipeline_id in held:
+            won = {"won": True, "lost": False}.get(kind)
+            station = Stage(code or name, name, kind != "open", won, probability, idle_days)
+            held[pipeline_id] = replace(held[pipeline_id], stages=(*held[pipeline_id].stages, station))
+    return held
 
 
 DEALS = DealWorkflow()
@@ -240,12 +243,20 @@ class Lead(Record):
     deal_id: Mapped[int | None] = reference(_("Deal"), "sales_deal", ondelete="SET NULL")
 
 
+def weigh(amount: Decimal | None, probability: Decimal | None) -> Decimal | None:
+    """What a deal is worth by its chance of winning; nothing where either is unknown."""
+    if amount is None or probability is None:
+        return None
+    return (amount * probability / 100).quantize(Decimal("0.01"))
+
+
 class Deal(Record):
     """A possible sale on its way through a pipeline."""
 
     __tablename__ = "sales_deal"
     __table_args__ = (
-        Index("ix_sales_deal_pipeline_stage", "pipeline_id", "stage"),
+        Index("ix_sales_deal_lane_updated", "pipeline_id", "stage", "updated_at"),
+        Index("ix_sales_deal_lane_closed", "pipeline_id", "stage", "closed_on"),
         Index("ix_sales_deal_outcome_closed", "outcome", "closed_on"),
         Index("ix_sales_deal_archived_updated", "archived_at", "updated_at"),
     )
@@ -261,6 +272,7 @@ class Deal(Record):
     amount: Mapped[Decimal | None] = money(_("Value"), minimum=0)
     currency: Mapped[str | None] = text(_("Currency"), length=3)
     probability: Mapped[Decimal | None] = percent(_("Chance of winning"))
+    weighted = computed(_("Weighted value"), kinds.Money(), weigh, "amount", "probability", currency="currency")
     expected_close_on: Mapped[dt.date | None] = date(_("Expected close"), index=True)
     opened_on: Mapped[dt.date | None] = date(_("Opened"), index=True)
     closed_on: Mapped[dt.date | None] = date(_("Closed"), index=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from comptoir.base.models import Interaction
 from comptoir.toolkit import Base, Context, Contribution, Daily, Job, Manifest, Record, Rules, _, hookimpl
-from comptoir_sales import demo, jobs, models, rights, screens, services, tiles
+from comptoir_sales import jobs, models, reports, rights, screens, services, tiles
 from comptoir_sales.models import Deal, Lead, Pipeline, PipelineStage
 
 manifest = Manifest(_("Sales"), _("Leads, deals, pipelines and their reports."), category="sales", icon="board")
@@ -30,7 +30,7 @@ WORK = (Job("sales.find_idle_deals", jobs.find_idle_deals, Daily(time(7)), _("Fi
 
 @hookimpl
 def contribute() -> list[Contribution | type[Base]]:
-    return [*models.ALL, *rights.ALL, *screens.ALL, *tiles.TILES, *RULES, *WORK]
+    return [*models.ALL, *rights.ALL, *screens.ALL, *reports.REPORTS, *tiles.TILES, *RULES, *WORK]
 
 
 @hookimpl
@@ -40,6 +40,8 @@ def seed_module(ctx: Context) -> None:
 
 @hookimpl
 def seed_demo(ctx: Context) -> None:
+    from comptoir_sales import demo  # needed once, and large
+
     demo.create_sales(ctx)
 
 

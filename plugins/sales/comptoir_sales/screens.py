@@ -18,14 +18,13 @@ from comptoir.toolkit import (
     MenuItem,
     Panel,
     Record,
-    Report,
     Saved,
     Screens,
     Section,
     Tab,
     _,
 )
-from comptoir_sales import reports, services
+from comptoir_sales import services
 from comptoir_sales.models import DEALS, Deal, Lead, LostReason, Pipeline, PipelineStage
 
 SCREENS = (
@@ -70,6 +69,7 @@ SCREENS = (
                 Deal.team_id,
                 Deal.pipeline_id,
                 Deal.currency,
+                Deal.weighted,
                 Deal.created_at,
                 Deal.updated_at,
             ),
@@ -269,73 +269,22 @@ ACTIONS = (
         "sales.lead.write",
         icon="ar",
         shown=lambda ctx, lead: lead.deal_id is None and lead.status in ("new", "working"),
+        said=services.what_became_of,
+        undo="take_back",
+    ),
+    Action(
+        "take_back",
+        Lead,
+        _("Take the conversion back"),
+        services.take_conversion_back,
+        "sales.lead.write",
+        icon="undo",
+        shown=services.may_take_conversion_back,
+        said=lambda ctx, lead, found: _("{lead} waits again. Its deal is in the bin.", lead=lead.name),
     ),
 )
 
-REPORTS = (
-    Report(
-        "sales.pipeline",
-        _("Pipeline by stage and month"),
-        _("What is open, where it stands and when it is expected."),
-        Deal,
-        reports.pipeline,
-        "sales.deal.read",
-        options={
-            "by": (
-                ("stage", _("Stage")),
-                ("month", _("Expected month")),
-                ("both", _("Stage and month")),
-                ("opened", _("Month opened")),
-            ),
-            "deals": (("open", _("Open deals")), ("all", _("All deals"))),
-        },
-        order=10,
-    ),
-    Report(
-        "sales.win_rate",
-        _("Win rate"),
-        _("Won deals of those that were closed."),
-        Deal,
-        reports.win_rate,
-        "sales.deal.read",
-        options={"by": reports.choices(reports.BY_CLOSING)},
-        order=20,
-    ),
-    Report(
-        "sales.cycle",
-        _("Cycle length"),
-        _("How many days deals take from opening to closing."),
-        Deal,
-        reports.cycle,
-        "sales.deal.read",
-        options={"by": (("outcome", _("Outcome")), *reports.choices(reports.BY_CLOSING))},
-        order=30,
-    ),
-    Report(
-        "sales.funnel",
-        _("Where deals are lost"),
-        _("How many deals reach each stage and go on from there."),
-        Deal,
-        reports.funnel,
-        "sales.deal.read",
-        order=40,
-    ),
-    Report(
-        "sales.ranking",
-        _("Ranking"),
-        _("Who and what sells."),
-        Deal,
-        reports.ranking,
-        "sales.deal.read",
-        options={
-            "by": reports.choices(reports.BY_PEOPLE),
-            "order": (("value", _("By value")), ("won", _("By number")), ("rate", _("By win rate"))),
-        },
-        order=50,
-    ),
-)
-
-ALL = (*SCREENS, *MENU, *FACTS, *TABS, *PANELS, *ACTIONS, *REPORTS)
+ALL = (*SCREENS, *MENU, *FACTS, *TABS, *PANELS, *ACTIONS)
 
 
 def explain_amount(form: Any, record: Record) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 
 from comptoir.base.models import Contact, ContactEmail, ContactPhone, Interaction
 from comptoir.base.services import find_by_email, find_by_phone, is_currency, read_phone
@@ -19,20 +19,25 @@ from comptoir.toolkit import (
     Record,
     RuleViolation,
     Stage,
+    Text,
     Transition,
     _,
+    archive,
     changes_of,
     fold,
     move,
     save,
 )
 from comptoir_catalog.models import Product
-from comptoir_sales.models import CONVERTED, DEALS, NEW, Deal, Lead, LostReason, Pipeline, PipelineStage
+from comptoir_sales.models import CONVERTED, DEALS, NEW, WORKING, Deal, Lead, LostReason, Pipeline, PipelineStage
 
 CLOSING_SEQUENCE = 900
 """Closing stages stand from here on, so that open stages find room before them."""
 STEP = 10
 CONVERT = Transition("convert", CONVERTED.label, CONVERTED.name)
+TAKE_BACK = Transition("take_back", _("Take the conversion back"), WORKING.name)
+AT_ONCE = dt.timedelta(seconds=5)
+"""How far apart the contact and the deal of one conversion are made."""
 CERTAIN, HOPELESS = Decimal(100), Decimal(0)
 
 
@@ -99,7 +104,7 @@ def prepare_stages(ctx: Context, changes: Sequence[Change]) -> None:
 def _last_sequence(ctx: Context, pipeline_id: int | None, is_open: bool) -> int:
     kinds = PipelineStage.kind == "open" if is_open else PipelineStage.kind != "open"
     query = select(func.max(PipelineStage.sequence)).where(PipelineStage.pipeline_id == pipeline_id, kinds)
-    found: int | None = ctx.system_session.scalar(query)
+    found: int | None = ctx.bookkeeping("stages of pipelines").scalar(query)
     return found if found is not None else (0 if is_open else CLOSING_SEQUENCE)
 
 
@@ -111,7 +116,7 @@ def stage_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVi
             query = select(PipelineStage.id).where(
                 PipelineStage.pipeline_id == stage.pipeline_id, PipelineStage.code == stage.code
             )
-            taken = ctx.system_session.scalars(query).first()
+            taken = ctx.bookkeeping("stages of pipelines").scalars(query).first()
             if (taken is not None and taken != stage.id) or (stage.pipeline_id, stage.code) in seen:
                 yield RuleViolation(
                     "sales.stage_exists", _("The pipeline has a stage of this name. Choose another."), field="name"
@@ -133,7 +138,7 @@ def stage_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVi
 def deals_at(ctx: Context, pipeline_id: int | None, code: str | None) -> int:
     """How many deals stand at a stage, whoever they belong to."""
     query = select(func.count()).where(Deal.pipeline_id == pipeline_id, Deal.stage == code)
-    return ctx.system_session.scalar(query) or 0
+    return ctx.bookkeeping("stages of pipelines").scalar(query) or 0
 
 
 def stages_in_use(ctx: Context, stages: Sequence[PipelineStage]) -> Iterator[RuleViolation]:
@@ -393,10 +398,65 @@ def convert_lead(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = No
         notes=lead.need,
     )
     save(ctx, [deal])
-    lead.contact_id, lead.deal_id, lead.status = contact.id, deal.id, CONVERTED.name
-    with ctx.moving(lead, CONVERT):
-        save(ctx, [lead], action="moved")
+    lead.contact_id, lead.deal_id = contact.id, deal.id
+    move(ctx, lead, CONVERT)
     return deal
+
+
+def what_became_of(ctx: Context, lead: Lead, deal: Deal) -> Text:
+    """What converting did, in one sentence: the deal, and whose it is."""
+    contact = ctx.session.get(Contact, lead.contact_id) if lead.contact_id is not None else None
+    return _(
+        "{lead} is now the deal {deal} of {contact}",
+        lead=lead.name,
+        deal=deal.name,
+        contact=contact.name if contact else "–",
+    )
+
+
+def may_take_conversion_back(ctx: Context, lead: Lead) -> bool:
+    """Whether the deal is still as the conversion made it, so that nothing is lost with it."""
+    if lead.status != CONVERTED.name or lead.deal_id is None:
+        return False
+    deal = ctx.session.get(Deal, lead.deal_id)
+    return deal is not None and deal.archived_at is None and deal.version == 1
+
+
+def take_conversion_back(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = None) -> Lead:
+    """Undo a conversion: the lead waits again; the deal goes to the bin, and so do contacts that were made with it."""
+    ctx.require("sales.lead.write", lead)
+    if not may_take_conversion_back(ctx, lead):
+        raise RuleViolation(
+            "sales.deal_went_on",
+            _("Somebody worked on the deal since. Close it instead, and take up the lead by hand."),
+        )
+    deal = ctx.session.get_one(Deal, lead.deal_id)
+    made = _made_with(ctx, deal)
+    archive(ctx, [deal])
+    archive(ctx, made)
+    if any(contact.id == lead.contact_id for contact in made):
+        lead.contact_id = None
+    lead.deal_id = None
+    move(ctx, lead, TAKE_BACK)
+    return lead
+
+
+def _made_with(ctx: Context, deal: Deal) -> list[Contact]:
+    """The contacts that a conversion made together with its deal, unless something else hangs on them by now."""
+    if deal.contact_id is None:
+        return []
+    used = exists().where(Deal.contact_id == deal.contact_id, Deal.id != deal.id, Deal.archived_at.is_(None))
+    talked = exists().where(Interaction.contact_id == deal.contact_id)
+    query = select(Contact).where(
+        or_(Contact.id == deal.contact_id, Contact.parent_id == deal.contact_id),
+        Contact.created_at.between(deal.created_at - AT_ONCE, deal.created_at),
+        Contact.created_by == deal.created_by,
+        Contact.version == 1,
+        Contact.archived_at.is_(None),
+        ~used,
+        ~talked,
+    )
+    return list(ctx.session.scalars(query))
 
 
 def _contact_of(ctx: Context, lead: Lead) -> Contact:

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from babel.dates import format_date
 
-from comptoir.toolkit import Compare, Context, Filter, Formats, Kpi, Tile, _, and_also, ngettext
+from comptoir.toolkit import (
+    Answer,
+    Compare,
+    Context,
+    Dimension,
+    Figure,
+    Filter,
+    Formats,
+    Kpi,
+    Measure,
+    Pivot,
+    Tile,
+    _,
+    and_also,
+    ngettext,
+    run_pivot,
+)
 from comptoir_sales import reports
 from comptoir_sales.models import DEALS, Deal
 
@@ -34,68 +50,127 @@ def _address(*filters: Filter | None) -> str:
     return "/sales/deals?" + "&".join(f"{name}={value}" for name, value in reports.drill(*filters).items())
 
 
+# -- figures that several tiles share, asked once a page ------------------------------------------------------------------
+
+
+def _pivot(ctx: Context, *measures: Measure, **asked: Any) -> Answer:
+    return ctx.once(
+        ("sales.figures", measures, tuple(sorted(asked.items(), key=lambda pair: pair[0]))),
+        lambda: run_pivot(ctx, Pivot(ctx.registry.record_type(Deal), measures, **asked)),
+    )
+
+
+def _closed_by(ctx: Context, options: Options, rows: Dimension) -> Answer:
+    """What was closed within the period, by people or products: the same figures as the ranking shows."""
+    return _pivot(
+        ctx, reports.WON_VALUE, reports.WON_COUNT, reports.CLOSED_COUNT, reports.RATE, reports.CYCLE_OF_WON,
+        rows=rows, where=and_also(reports.CLOSED, closed_within(options)),
+        least=(reports.CLOSED_COUNT, reports.LEAST_CLOSED),
+    )  # fmt: skip
+
+
+def _closed_by_month(ctx: Context) -> Answer:
+    """What was closed in each month, whatever the period."""
+    return _pivot(
+        ctx, reports.WON_VALUE, reports.CLOSED_COUNT, reports.RATE, rows=reports.CLOSED_MONTH, where=reports.CLOSED
+    )
+
+
+def _open(ctx: Context) -> Answer:
+    """What is open now, by stage and pipeline."""
+    return _pivot(
+        ctx, reports.COUNT, reports.VALUE, reports.WEIGHTED, rows=reports.STAGE, columns=reports.PIPELINE,
+        where=reports.OPEN,
+    )  # fmt: skip
+
+
+def _money(formats: Formats, answer: Answer, figure: Figure, *, whole: bool | None = None) -> str:
+    """A sum in every currency it has; they are never added up."""
+    amounts = figure if isinstance(figure, Mapping) else {answer.currency: figure or 0}
+    return " + ".join(formats.money(amount, currency, whole=whole) for currency, amount in amounts.items())
+
+
+def _main(answer: Answer, figure: Figure) -> Decimal:
+    """A sum in the currency that most deals have, for bars."""
+    return Decimal((figure.get(answer.currency, 0) if isinstance(figure, Mapping) else figure) or 0)
+
+
+# -- tiles ------------------------------------------------------------------------------------------------------------------
+
+
 def kpis(ctx: Context, options: Options) -> Sequence[Kpi]:
     """Won, open pipeline, win rate and cycle."""
     formats, period = _formats(ctx), closed_within(options)
-    won = reports.sums(ctx, and_also(reports.WON, period))
-    opened = reports.sums(ctx, reports.OPEN)
-    counts = reports.outcomes(ctx, period, "outcome")
-    closed = sum(sum(pair) for pair in counts.values())
-    rate = reports.share(won.count, closed)
-    days = reports.cycle_histogram(ctx, and_also(reports.WON, period))
-    mean, median = reports.mean_of(days), reports.median_of(days)
+    closed = _closed_by(ctx, options, reports.PERSON)
+    standing = _open(ctx)
+    median = _pivot(ctx, reports.MEDIAN_OF_WON, where=and_also(reports.WON, period)).totals["median_won"]
+    won, number, rate, mean = (closed.totals[name] for name in ("value", "won", "rate", "mean_won"))
     return [
         Kpi(
             _("Won"),
-            formats.money(won.value, won.currency),
-            ngettext("{count} deal", "{count} deals", won.count).format(count=formats.integer(won.count)),
+            _money(formats, closed, won),
+            ngettext("{count} deal", "{count} deals", _whole(number)).format(count=formats.integer(_whole(number))),
             series=_won_by_month(ctx),
             url=_address(reports.WON, period),
         ),
         Kpi(
             _("Open pipeline"),
-            formats.money(opened.value, opened.currency),
+            _money(formats, standing, standing.totals["value"]),
             _(
                 "{weighted} weighted, {count} deals",
-                weighted=formats.money(opened.weighted_value, opened.currency, whole=True),
-                count=formats.integer(opened.count),
+                weighted=_money(formats, standing, standing.totals["weighted"], whole=True),
+                count=formats.integer(_whole(standing.totals["count"])),
             ),
             url=_address(reports.OPEN),
         ),
         Kpi(
             _("Win rate"),
-            formats.percent(rate) if rate is not None else "–",
-            _("of {count} closed", count=formats.integer(closed)),
-            url="/reports/sales.win_rate",
+            formats.percent(rate) if isinstance(rate, Decimal) else "–",
+            _("of {count} closed", count=formats.integer(_whole(closed.totals["closed"]))),
+            url=_report("sales.win_rate", options),
         ),
         Kpi(
             _("Days to win"),
-            formats.decimal(mean) if mean is not None else "–",
-            _("median {days}", days=formats.decimal(median)) if median is not None else "",
-            url="/reports/sales.cycle",
+            formats.decimal(mean) if isinstance(mean, Decimal) else "–",
+            _("median {days}", days=formats.decimal(median)) if isinstance(median, Decimal) else "",
+            url=_report("sales.cycle", options),
         ),
     ]
 
 
+def _whole(figure: Figure) -> int:
+    return figure if isinstance(figure, int) else 0
+
+
+def _report(name: str, options: Options) -> str:
+    """The report that stands behind a tile, of the same period."""
+    period = PERIODS.get(options.get("period", ""))
+    return f"/reports/{name}?period={period}" if period else f"/reports/{name}"
+
+
 def _won_by_month(ctx: Context) -> tuple[float, ...]:
     """The last months' won values, for the small line."""
-    found = reports.sums(ctx, reports.WON, reports.CLOSED_MONTH.group)
-    return tuple(float(found.values.get(key, 0)) for key in sorted(k for k in found.counts if k)[-MONTHS:])
+    found = _closed_by_month(ctx)
+    return tuple(float(_main(found, line.figures["value"])) for line in found.lines if line.key)[-MONTHS:]
 
 
 def pipeline(ctx: Context, options: Options) -> Mapping[str, Any]:
     """The open stages of the default pipeline with their values."""
     pipeline_id = DEALS.default_pipeline(ctx)
     stations = [s for s in DEALS.stages(ctx, Deal(pipeline_id=pipeline_id)) if not s.closes]
+    found = _open(ctx)
+    place = next((n for n, heading in enumerate(found.headings) if heading.key == pipeline_id), None)
+    by_stage = {line.key: line.cells[place] for line in found.lines} if place is not None else {}
     narrowed = and_also(reports.OPEN, Compare("pipeline", "eq", pipeline_id) if pipeline_id else None)
-    found = reports.sums(ctx, narrowed, "stage")
     return {
-        "currency": found.currency,
         "stages": [
             {
                 "label": str(station.label),
-                "count": found.counts.get(station.name, 0),
-                "value": found.values.get(station.name, Decimal(0)),
+                "count": _whole(by_stage[station.name]["count"]) if station.name in by_stage else 0,
+                "bar": _main(found, by_stage[station.name]["value"]) if station.name in by_stage else Decimal(0),
+                "value": _money(
+                    _formats(ctx), found, by_stage[station.name]["value"] if station.name in by_stage else 0, whole=True
+                ),
                 "url": _address(narrowed, Compare("stage", "eq", station.name)),
             }
             for station in stations
@@ -105,12 +180,11 @@ def pipeline(ctx: Context, options: Options) -> Mapping[str, Any]:
 
 def win_rate(ctx: Context, options: Options) -> Mapping[str, Any]:
     """The win rate of each of the last months that had closings."""
-    found = reports.outcomes(ctx, None, reports.CLOSED_MONTH.group)
-    months = sorted(key for key in found if key)[-MONTHS:]
+    lines = [line for line in _closed_by_month(ctx).lines if line.key][-MONTHS:]
     return {
-        "labels": [_month(ctx, month) for month in months],
-        "rates": [float(reports.share(found[m][0], sum(found[m])) or 0) for m in months],
-        "closed": sum(sum(found[m]) for m in months),
+        "labels": [_month(ctx, str(line.key)) for line in lines],
+        "rates": [float(rate) if isinstance(rate := line.figures["rate"], Decimal) else 0.0 for line in lines],
+        "closed": sum(_whole(line.figures["closed"]) for line in lines),
     }
 
 
@@ -122,35 +196,48 @@ def _month(ctx: Context, label: str) -> str:
 
 
 def funnel(ctx: Context, options: Options) -> Mapping[str, Any]:
-    """Where deals are lost: of those opened or closed within the period."""
+    """Where deals are lost: of those closed within the period, as the report of that name counts them."""
     steps, won = reports.funnel_steps(ctx, and_also(reports.CLOSED, closed_within(options)))
-    return {"steps": steps if any(step.reached for step in steps) else [], "won": won}
+    return {
+        "steps": steps if any(step.reached for step in steps) else [],
+        "won": won,
+        "url": _report("sales.funnel", options),
+    }
 
 
 def people(ctx: Context, options: Options) -> Mapping[str, Any]:
     """The people by what they won within the period."""
-    lines, value = reports.ranked(ctx, closed_within(options), reports.PERSON)
-    best = max((line.value for line in lines), default=Decimal(0))
-    shares = {
-        line.key: int((100 * line.value / best).quantize(Decimal(1), ROUND_HALF_UP)) if best else 0 for line in lines
-    }
     return {
-        "lines": [line for line in lines if line.key is not None][:8],
-        "shares": shares,
-        "currency": value.currency,
+        **_ranked(ctx, _closed_by(ctx, options, reports.PERSON), 8),
         "least": reports.LEAST_CLOSED,
     }
 
 
 def products(ctx: Context, options: Options) -> Mapping[str, Any]:
     """The products by what was won with them within the period."""
-    lines, value = reports.ranked(ctx, closed_within(options), reports.PRODUCT)
-    best = sorted((line for line in lines if line.won and line.key is not None), key=lambda line: -line.value)
+    return _ranked(ctx, _closed_by(ctx, options, reports.PRODUCT), 6)
+
+
+def _ranked(ctx: Context, found: Answer, most: int) -> dict[str, Any]:
+    """The first lines of a ranking with the length of their bars."""
+    formats = _formats(ctx)
+    lines = [line for line in found.lines if line.key is not None][:most]
+    best = max((_main(found, line.figures["value"]) for line in lines), default=Decimal(0))
     return {
         "lines": [
-            (line, _address(reports.WON, closed_within(options), reports.PRODUCT.narrow(line.key))) for line in best[:6]
+            {
+                "label": line.label,
+                "rank": line.rank,
+                "closed": line.figures["closed"],
+                "won": line.figures["won"],
+                "rate": line.figures["rate"],
+                "bar": _main(found, line.figures["value"]),
+                "value": _money(formats, found, line.figures["value"], whole=True),
+                "share": int((100 * _main(found, line.figures["value"]) / best).to_integral_value()) if best else 0,
+                "url": _address(line.drill),
+            }
+            for line in lines
         ],
-        "currency": value.currency,
     }
 
 

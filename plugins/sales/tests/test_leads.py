@@ -14,7 +14,7 @@ from comptoir.toolkit import move, save
 from comptoir_sales import rights
 from comptoir_sales.jobs import find_idle_deals
 from comptoir_sales.models import Deal, Lead
-from comptoir_sales.services import convert_lead
+from comptoir_sales.services import convert_lead, take_conversion_back, what_became_of
 
 pytestmark = pytest.mark.modules("catalog", "sales")
 
@@ -84,7 +84,7 @@ def test_a_deal_that_rests_too_long_gives_its_owner_one_task(ctx: Context, stage
     clock.advance(days=1)
     assert find_idle_deals(ctx) == 0
     task = ctx.session.scalars(select(Task)).one()
-    assert (task.owner_id, task.about_type, task.about_id) == (owner.id, "sales.deal", deal.id)
+    assert (task.owner_id, str(task.about)) == (owner.id, f"sales.deal/{deal.id}")
 
 
 def test_a_new_rest_gives_a_new_task(ctx: Context, stage: Stage, clock: Clock) -> None:
@@ -109,3 +109,47 @@ def test_an_agent_works_with_the_role_that_sales_brings(stage: Stage) -> None:
         assert (deal.name, deal.owner_id, deal.outcome) == ("Mega Fruct SRL", agent.id, "won")
         lead = new_lead(acting, company="Tea house")
         assert convert_lead(acting, lead).owner_id == agent.id
+
+
+def test_a_conversion_is_taken_back_with_the_contacts_that_it_made(ctx: Context) -> None:
+    lead = new_lead(ctx, company="Mega Fruct SRL", person="Elena Popa", phone="0744 123 456")
+    deal = convert_lead(ctx, lead)
+    take_conversion_back(ctx, lead)
+    assert (lead.status, lead.deal_id, lead.contact_id) == ("working", None, None)
+    assert deal.archived_at is not None
+    assert all(contact.archived_at for contact in ctx.session.scalars(select(Contact)))
+    assert convert_lead(ctx, lead).id != deal.id
+
+
+def test_a_contact_that_was_known_before_stays_when_a_conversion_is_taken_back(ctx: Context, clock: Clock) -> None:
+    known = Contact(name="Mega Fruct SRL", phones=[ContactPhone(number="+40744123456")])
+    save(ctx, [known])
+    clock.advance(minutes=1)
+    lead = new_lead(ctx, company="Mega Fruct", phone="0744 123 456")
+    convert_lead(ctx, lead)
+    take_conversion_back(ctx, lead)
+    assert known.archived_at is None
+    assert lead.contact_id == known.id
+
+
+def test_a_contact_with_whom_one_has_talked_since_stays_too(ctx: Context) -> None:
+    lead = new_lead(ctx, company="Mega Fruct SRL")
+    deal = convert_lead(ctx, lead)
+    contact = ctx.session.get_one(Contact, deal.contact_id)
+    log_interaction(ctx, contact, kind="call", body="They want two.")
+    take_conversion_back(ctx, lead)
+    assert contact.archived_at is None
+
+
+def test_a_conversion_is_not_taken_back_once_somebody_worked_on_the_deal(ctx: Context) -> None:
+    lead = new_lead(ctx, company="Mega Fruct SRL")
+    deal = convert_lead(ctx, lead)
+    move(ctx, deal, "engaging")
+    with pytest.raises(RuleViolation, match="Somebody worked on the deal"):
+        take_conversion_back(ctx, lead)
+
+
+def test_converting_says_what_became_of_the_lead(ctx: Context) -> None:
+    lead = new_lead(ctx, company="Mega Fruct SRL")
+    deal = convert_lead(ctx, lead)
+    assert str(what_became_of(ctx, lead, deal)) == "Second shop is now the deal Second shop of Mega Fruct SRL"

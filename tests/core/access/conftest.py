@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from comptoir.access import models, passwords
 from comptoir.access.models import User
 from comptoir.access.users import add_user
 from comptoir.db.base import Base
 from comptoir.db.engine import WRITE, create_engine
+from comptoir.db.gate import RecordSession
+from comptoir.db.search import SearchEntry
 from comptoir.testing.postgres import PostgresUnavailable, fresh_database, server_url
 
 MONDAY = dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.UTC)
@@ -22,7 +23,7 @@ TABLES = [
     Base.metadata.tables[value.__tablename__]
     for value in vars(models).values()
     if isinstance(value, type) and issubclass(value, Base) and value.__module__ == models.__name__
-]
+] + [Base.metadata.tables[SearchEntry.__tablename__]]
 
 
 @pytest.fixture(autouse=True)
@@ -51,11 +52,11 @@ def _with_tables(url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def session(people_engine: Engine) -> Iterator[Session]:
+def session(people_engine: Engine) -> Iterator[RecordSession]:
     """A session whose work is undone at the end of the test."""
     with people_engine.connect().execution_options(**{WRITE: True}) as connection:
         transaction = connection.begin()
-        with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
+        with RecordSession(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
             yield session
         transaction.rollback()
 
@@ -66,7 +67,7 @@ def now() -> dt.datetime:
 
 
 @pytest.fixture
-def person(session: Session, now: dt.datetime) -> Callable[..., User]:
+def person(session: RecordSession, now: dt.datetime) -> Callable[..., User]:
     """Adds a user who can sign in with “correct horse”."""
 
     def add(name: str = "Ana Pop", **options: Any) -> User:

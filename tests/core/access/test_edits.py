@@ -21,12 +21,12 @@ MakeUser = Callable[..., User]
 
 def test_whoever_is_switched_off_is_signed_out(ctx: Context, make_user: MakeUser) -> None:
     ana = make_user("Ana", email="ana@example.com")
-    token, _row = open_session(ctx.system_session, ana, ctx.now())
+    token, _row = open_session(ctx.bookkeeping("test"), ana, ctx.now())
     ana.active = False
     save(ctx, [ana])
     ana.active = True
     save(ctx, [ana])
-    assert find_session(ctx.system_session, token, ctx.now()) is None
+    assert find_session(ctx.bookkeeping("test"), token, ctx.now()) is None
 
 
 @pytest.mark.parametrize("leave", [archive, delete])
@@ -57,9 +57,9 @@ def test_switching_on_takes_a_seat(ctx: Context, make_user: MakeUser) -> None:
 
 def test_what_is_over_is_forgotten_at_night(ctx: Context, make_user: MakeUser, clock: Clock) -> None:
     ana = make_user("Ana", email="ana@example.com")
-    token, _row = open_session(ctx.system_session, ana, ctx.now())
-    reserve(ctx.system_session, "account:x", ACCOUNT, ctx.now())
+    token, _row = open_session(ctx.bookkeeping("test"), ana, ctx.now())
+    reserve(ctx.bookkeeping("test"), "account:x", ACCOUNT, ctx.now())
     before = clock()
     clock.advance(days=2)
     forget_sign_ins(ctx)
-    assert find_session(ctx.system_session, token, before) is None
+    assert find_session(ctx.bookkeeping("test"), token, before) is None

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
 
 from comptoir.access import throttle
 from comptoir.access.models import SignInAttempt, User
 from comptoir.access.passwords import CHEAP, check_password, hash_password, verify_password
-from comptoir.access.sessions import Refusal, begin_sign_in, compare, finish_sign_in, sign_in
-from comptoir.access.users import disable_user
+from comptoir.access.sessions import Refusal, begin_sign_in, compare, finish_sign_in, remember_device, sign_in
+from comptoir.access.users import disable_user, set_password
+from comptoir.db.gate import RecordSession
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import RuleViolation
 
@@ -22,7 +22,7 @@ Person = Callable[..., User]
 SECOND = dt.timedelta(seconds=1)
 
 
-def fail(session: Session, times: int, now: dt.datetime, who: str = "ana.pop@example.com") -> None:
+def fail(session: RecordSession, times: int, now: dt.datetime, who: str = "ana.pop@example.com") -> None:
     for _attempt in range(times):
         assert isinstance(sign_in(session, who, "a wrong guess", now), Refusal)
 
@@ -32,17 +32,17 @@ def refused(outcome: User | Refusal) -> Refusal:
     return outcome
 
 
-def test_the_right_password_lets_a_person_in(session: Session, person: Person, now: dt.datetime) -> None:
+def test_the_right_password_lets_a_person_in(session: RecordSession, person: Person, now: dt.datetime) -> None:
     ana = person()
     assert sign_in(session, "ana.pop@example.com", "correct horse", now) is ana
 
 
-def test_the_address_may_be_typed_in_any_case(session: Session, person: Person, now: dt.datetime) -> None:
+def test_the_address_may_be_typed_in_any_case(session: RecordSession, person: Person, now: dt.datetime) -> None:
     ana = person(email="Ștefan@Example.com")
     assert sign_in(session, " ștefan@EXAMPLE.com ", "correct horse", now) is ana
 
 
-def test_a_refusal_does_not_tell_what_was_wrong(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_refusal_does_not_tell_what_was_wrong(session: RecordSession, person: Person, now: dt.datetime) -> None:
     person()
     disable_user(session, person("Ion Rus"), now)
     person("Eva Wit", password=None)
@@ -70,7 +70,9 @@ def test_unknown_accounts_cost_the_same_work(monkeypatch: pytest.MonkeyPatch) ->
     assert len(seen) == 3
 
 
-def test_five_refusals_lock_the_account_for_half_a_minute(session: Session, person: Person, now: dt.datetime) -> None:
+def test_five_refusals_lock_the_account_for_half_a_minute(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
     person()
     fail(session, 5, now)
     refusal = refused(sign_in(session, "ana.pop@example.com", "correct horse", now + 10 * SECOND))
@@ -79,18 +81,18 @@ def test_five_refusals_lock_the_account_for_half_a_minute(session: Session, pers
     assert str(refusal.message) == "Too many attempts. Try again in 20 seconds."
 
 
-def test_an_account_that_does_not_exist_locks_alike(session: Session, now: dt.datetime) -> None:
+def test_an_account_that_does_not_exist_locks_alike(session: RecordSession, now: dt.datetime) -> None:
     fail(session, 5, now, who="nobody@example.com")
     assert refused(sign_in(session, "Nobody@example.com", "a guess", now)).code == "core.sign_in_locked"
 
 
-def test_the_right_password_works_after_the_lock(session: Session, person: Person, now: dt.datetime) -> None:
+def test_the_right_password_works_after_the_lock(session: RecordSession, person: Person, now: dt.datetime) -> None:
     ana = person()
     fail(session, 5, now)
     assert sign_in(session, "ana.pop@example.com", "correct horse", now + 31 * SECOND) is ana
 
 
-def test_each_further_refusal_doubles_the_lock(session: Session, now: dt.datetime) -> None:
+def test_each_further_refusal_doubles_the_lock(session: RecordSession, now: dt.datetime) -> None:
     fail(session, 4, now, who="nobody@example.com")
     waits = []
     for _failure in range(10):
@@ -102,13 +104,13 @@ def test_each_further_refusal_doubles_the_lock(session: Session, now: dt.datetim
     assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
-def test_attempts_during_the_lock_do_not_prolong_it(session: Session, person: Person, now: dt.datetime) -> None:
+def test_attempts_during_the_lock_do_not_prolong_it(session: RecordSession, person: Person, now: dt.datetime) -> None:
     person()
     fail(session, 50, now)
     assert refused(sign_in(session, "ana.pop@example.com", "a guess", now)).wait == 30 * SECOND
 
 
-def test_success_forgets_the_refusals(session: Session, person: Person, now: dt.datetime) -> None:
+def test_success_forgets_the_refusals(session: RecordSession, person: Person, now: dt.datetime) -> None:
     person()
     fail(session, 4, now)
     sign_in(session, "ana.pop@example.com", "correct horse", now)
@@ -116,14 +118,14 @@ def test_success_forgets_the_refusals(session: Session, person: Person, now: dt.
     assert isinstance(sign_in(session, "ana.pop@example.com", "correct horse", now), User)
 
 
-def test_refusals_are_forgotten_after_a_day(session: Session, person: Person, now: dt.datetime) -> None:
+def test_refusals_are_forgotten_after_a_day(session: RecordSession, person: Person, now: dt.datetime) -> None:
     person()
     fail(session, 4, now)
     fail(session, 4, now + dt.timedelta(days=1))
     assert isinstance(sign_in(session, "ana.pop@example.com", "correct horse", now + dt.timedelta(days=1)), User)
 
 
-def test_one_address_cannot_try_many_accounts(session: Session, person: Person, now: dt.datetime) -> None:
+def test_one_address_cannot_try_many_accounts(session: RecordSession, person: Person, now: dt.datetime) -> None:
     person()
     for number in range(30):
         sign_in(session, f"user{number}@example.com", "a guess", now, address="203.0.113.9")
@@ -132,7 +134,62 @@ def test_one_address_cannot_try_many_accounts(session: Session, person: Person, 
     assert isinstance(sign_in(session, "ana.pop@example.com", "correct horse", now, address="198.51.100.4"), User)
 
 
-def test_an_office_is_not_locked_out_for_long(session: Session, now: dt.datetime) -> None:
+def test_a_stranger_does_not_lock_the_owner_out(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    ana = person()
+    for _attempt in range(60):
+        sign_in(session, "ana.pop@example.com", "a guess", now, address="203.0.113.9")
+    assert refused(sign_in(session, "ana.pop@example.com", "correct horse", now, address="203.0.113.9")).wait
+    assert sign_in(session, "ana.pop@example.com", "correct horse", now, address="198.51.100.4") is ana
+
+
+def test_many_strangers_do_not_lock_a_known_device_out(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
+    ana = person()
+    device = remember_device(session, ana, now)
+    for number in range(120):
+        sign_in(session, "ana.pop@example.com", "a guess", now, address=f"203.0.113.{number}")
+    stranger = sign_in(session, "ana.pop@example.com", "correct horse", now, address="198.51.100.4")
+    assert refused(stranger).wait == dt.timedelta(seconds=30)
+    assert sign_in(session, "ana.pop@example.com", "correct horse", now, address="203.0.113.1", device=device) is ana
+
+
+def test_a_known_device_has_a_budget_and_no_more(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    person()
+    ion = person("Ion Rus")
+    device = remember_device(session, ion, now)
+    for who, code in (("ion.rus@example.com", "core.sign_in_locked"), ("ana.pop@example.com", "core.sign_in_refused")):
+        for _attempt in range(5):
+            sign_in(session, "ion.rus@example.com", "a guess", now, device=device)
+        assert refused(sign_in(session, who, "a guess", now, device=device)).code == code
+    assert sign_in(session, "ion.rus@example.com", "correct horse", now) is ion  # elsewhere nobody guessed
+
+
+def test_a_device_is_known_to_those_who_signed_in_there(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
+    ana, ion = person(), person("Ion Rus")
+    shared = remember_device(session, ana, now)
+    assert remember_device(session, ion, now, device=shared) == shared
+    planted = "planted-by-somebody-else"
+    assert remember_device(session, ana, now, device=planted) != planted
+    for _attempt in range(6):
+        sign_in(session, "ana.pop@example.com", "a guess", now)
+    assert sign_in(session, "ana.pop@example.com", "correct horse", now, device=shared) is ana
+
+
+def test_a_password_set_by_somebody_else_makes_every_device_a_stranger(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
+    ana = person()
+    device = remember_device(session, ana, now)
+    set_password(session, ana, "another phrase", now)
+    for _attempt in range(5):
+        sign_in(session, "ana.pop@example.com", "a guess", now)
+    assert refused(sign_in(session, "ana.pop@example.com", "another phrase", now, device=device)).wait
+
+
+def test_an_office_is_not_locked_out_for_long(session: RecordSession, now: dt.datetime) -> None:
     for number in range(45):
         wait = refused(sign_in(session, f"user{number}@example.com", "a guess", now, address="203.0.113.9")).wait
         now += wait or dt.timedelta()
@@ -140,7 +197,7 @@ def test_an_office_is_not_locked_out_for_long(session: Session, now: dt.datetime
 
 
 def test_success_gives_the_address_back_only_its_own_attempt(
-    session: Session, person: Person, now: dt.datetime
+    session: RecordSession, person: Person, now: dt.datetime
 ) -> None:
     person()
     sign_in(session, "nobody@example.com", "a guess", now, address="203.0.113.9")
@@ -149,10 +206,10 @@ def test_success_gives_the_address_back_only_its_own_attempt(
     assert session.scalar(select(SignInAttempt.failures).where(SignInAttempt.subject == subject)) == 1
 
 
-def test_old_counters_are_swept_away(session: Session, now: dt.datetime) -> None:
+def test_old_counters_are_swept_away(session: RecordSession, now: dt.datetime) -> None:
     fail(session, 2, now)
     assert throttle.purge(session, now + dt.timedelta(hours=23)) == 0
-    assert throttle.purge(session, now + dt.timedelta(hours=25)) == 1
+    assert throttle.purge(session, now + dt.timedelta(hours=25)) == 2
 
 
 def test_guesses_at_the_same_moment_share_one_count(people_engine: Engine, now: dt.datetime) -> None:
@@ -167,7 +224,7 @@ def test_guesses_at_the_same_moment_share_one_count(people_engine: Engine, now: 
 
 
 def test_the_comparison_can_lie_between_two_transactions(
-    people_engine: Engine, session: Session, person: Person, now: dt.datetime
+    people_engine: Engine, session: RecordSession, person: Person, now: dt.datetime
 ) -> None:
     ana = person()
     attempt = begin_sign_in(session, "ana.pop@example.com", now)
@@ -176,7 +233,7 @@ def test_the_comparison_can_lie_between_two_transactions(
     assert finish_sign_in(session, attempt, right=right, renewed=renewed) is ana
 
 
-def test_a_password_changed_meanwhile_refuses(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_password_changed_meanwhile_refuses(session: RecordSession, person: Person, now: dt.datetime) -> None:
     ana = person()
     attempt = begin_sign_in(session, "ana.pop@example.com", now)
     assert not isinstance(attempt, Refusal)
@@ -185,7 +242,7 @@ def test_a_password_changed_meanwhile_refuses(session: Session, person: Person, 
 
 
 def test_a_weak_hash_is_renewed_at_sign_in(
-    session: Session, person: Person, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+    session: RecordSession, person: Person, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana = person()
     before, version = ana.password_hash, ana.version

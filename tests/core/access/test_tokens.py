@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import event, select
-from sqlalchemy.orm import Session
 
 from comptoir.access.models import ApiToken, User
 from comptoir.access.tokens import (
@@ -18,14 +17,15 @@ from comptoir.access.tokens import (
     revoke_token,
     touch_token,
 )
-from comptoir.access.users import disable_user
+from comptoir.access.users import disable_user, set_password
+from comptoir.db.gate import RecordSession
 from comptoir.errors import NotFound, RuleViolation
 
 Person = Callable[..., User]
 KNOWN = ["base.contact.read", "sales.deal.read", "sales.deal.write"]
 
 
-def test_a_token_acts_for_its_user(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_token_acts_for_its_user(session: RecordSession, person: Person, now: dt.datetime) -> None:
     ana = person()
     plain, row = create_token(session, ana, "ERP", ["sales"], now, known=KNOWN)
     found = find_token(session, plain, now)
@@ -34,20 +34,20 @@ def test_a_token_acts_for_its_user(session: Session, person: Person, now: dt.dat
     assert found.scopes == ("sales",)
 
 
-def test_a_token_is_long_and_begins_alike(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_token_is_long_and_begins_alike(session: RecordSession, person: Person, now: dt.datetime) -> None:
     plain, row = create_token(session, person(), "ERP", [], now)
     assert plain.startswith("ct_")
     assert len(plain) == 43
     assert row.prefix == plain[:12]
 
 
-def test_the_database_does_not_hold_the_token(session: Session, person: Person, now: dt.datetime) -> None:
+def test_the_database_does_not_hold_the_token(session: RecordSession, person: Person, now: dt.datetime) -> None:
     plain, _row = create_token(session, person(), "ERP", [], now)
     stored = session.execute(select(ApiToken.__table__)).one()
     assert plain not in [str(value) for value in stored]
 
 
-def test_finding_a_token_is_one_query(session: Session, person: Person, now: dt.datetime) -> None:
+def test_finding_a_token_is_one_query(session: RecordSession, person: Person, now: dt.datetime) -> None:
     plain, _row = create_token(session, person(), "ERP", [], now)
     session.expire_all()
     seen: list[str] = []
@@ -59,28 +59,28 @@ def test_finding_a_token_is_one_query(session: Session, person: Person, now: dt.
 
 
 @pytest.mark.parametrize("plain", ["", "ct_", "ct_unknown", "Basic abc", "ct_\ud800", "ct_" + "x" * 100_000])
-def test_an_unknown_token_leads_nowhere(session: Session, now: dt.datetime, plain: str) -> None:
+def test_an_unknown_token_leads_nowhere(session: RecordSession, now: dt.datetime, plain: str) -> None:
     assert find_token(session, plain, now) is None
 
 
-def test_a_token_expires(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_token_expires(session: RecordSession, person: Person, now: dt.datetime) -> None:
     plain, _row = create_token(session, person(), "ERP", [], now, now + dt.timedelta(days=1))
     assert find_token(session, plain, now + dt.timedelta(hours=23))
     assert find_token(session, plain, now + dt.timedelta(days=1)) is None
 
 
-def test_a_token_is_not_born_expired(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_token_is_not_born_expired(session: RecordSession, person: Person, now: dt.datetime) -> None:
     with pytest.raises(RuleViolation, match="later day"):
         create_token(session, person(), "ERP", [], now, now)
 
 
-def test_a_revoked_token_is_refused_at_once(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_revoked_token_is_refused_at_once(session: RecordSession, person: Person, now: dt.datetime) -> None:
     plain, row = create_token(session, person(), "ERP", [], now)
     revoke_token(session, row.id)
     assert find_token(session, plain, now) is None
 
 
-def test_a_user_revokes_only_their_own(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_user_revokes_only_their_own(session: RecordSession, person: Person, now: dt.datetime) -> None:
     _plain, row = create_token(session, person(), "ERP", [], now)
     with pytest.raises(NotFound):
         revoke_token(session, row.id, user=person("Ion Rus"))
@@ -88,7 +88,7 @@ def test_a_user_revokes_only_their_own(session: Session, person: Person, now: dt
         revoke_token(session, 999)
 
 
-def test_a_disabled_users_tokens_stop(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_disabled_users_tokens_stop(session: RecordSession, person: Person, now: dt.datetime) -> None:
     person("Boss")
     ana = person()
     plain, _row = create_token(session, ana, "ERP", [], now)
@@ -96,7 +96,24 @@ def test_a_disabled_users_tokens_stop(session: Session, person: Person, now: dt.
     assert find_token(session, plain, now) is None
 
 
-def test_use_is_written_every_five_minutes_at_most(session: Session, person: Person, now: dt.datetime) -> None:
+def test_a_new_password_ends_the_tokens(session: RecordSession, person: Person, now: dt.datetime) -> None:
+    ana, ion = person(), person("Ion Rus")
+    plain, other = create_token(session, ana, "ERP", [], now)[0], create_token(session, ion, "Shop", [], now)[0]
+    assert set_password(session, ana, "another phrase", now) == 1
+    assert find_token(session, plain, now) is None
+    assert find_token(session, other, now)
+
+
+def test_tokens_may_outlive_a_password_where_that_is_wanted(
+    session: RecordSession, person: Person, now: dt.datetime
+) -> None:
+    ana = person()
+    plain, _row = create_token(session, ana, "ERP", [], now)
+    assert set_password(session, ana, "another phrase", now, revoke=False) == 0
+    assert find_token(session, plain, now)
+
+
+def test_use_is_written_every_five_minutes_at_most(session: RecordSession, person: Person, now: dt.datetime) -> None:
     _plain, row = create_token(session, person(), "ERP", [], now)
     for minutes in (0, 4, 6):
         touch_token(session, row, now + dt.timedelta(minutes=minutes))
@@ -116,7 +133,7 @@ def test_any_other_scope_is_refused(scope: str) -> None:
     assert refusal.value.field == "scopes"
 
 
-def test_tokens_are_listed_with_their_users(session: Session, person: Person, now: dt.datetime) -> None:
+def test_tokens_are_listed_with_their_users(session: RecordSession, person: Person, now: dt.datetime) -> None:
     ana, ion = person(), person("Ion Rus")
     create_token(session, ana, "ERP", [], now)
     create_token(session, ion, "Shop", [], now)

@@ -19,7 +19,7 @@ def team(ctx: Context, name: str, parent: Team | None = None) -> Team:
 
 def below(ctx: Context, above: Team) -> set[int]:
     query = select(TeamClosure.descendant_id).where(TeamClosure.ancestor_id == above.id)
-    return set(ctx.system_session.scalars(query))
+    return set(ctx.bookkeeping("test").scalars(query))
 
 
 def test_a_team_sees_the_teams_below_it(ctx: Context) -> None:
@@ -54,7 +54,7 @@ def test_a_user_belongs_to_their_main_team(ctx: Context) -> None:
     user.team_id = second.id
     save(ctx, [user])
     query = select(TeamMember.team_id).where(TeamMember.user_id == user.id)
-    assert list(ctx.system_session.scalars(query)) == [second.id]
+    assert list(ctx.bookkeeping("test").scalars(query)) == [second.id]
 
 
 def test_two_users_cannot_share_an_address(ctx: Context) -> None:

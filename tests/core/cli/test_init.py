@@ -71,6 +71,20 @@ def test_the_configuration_is_complete_and_relative(fresh: CommandLine) -> None:
     assert (fresh.config.parent / "data" / "comptoir.db").exists()
 
 
+def test_the_country_stands_in_the_configuration_and_is_never_guessed(fresh: CommandLine, tmp_path: Path) -> None:
+    fresh.done("init", "--admin-password", PASSWORD)
+    assert "country" not in tomllib.loads(fresh.config.read_text())["deployment"]
+    dutch = CommandLine(tmp_path / "dutch" / "comptoir.toml", fresh.capsys)
+    dutch.done("init", "--admin-password", PASSWORD, "--country", "NL")
+    assert tomllib.loads(dutch.config.read_text())["deployment"]["country"] == "NL"
+    assert "deployment.country" in dutch.refused("init", "--admin-password", PASSWORD, "--country", "BE")
+
+
+def test_a_country_that_is_none_leaves_nothing_behind(fresh: CommandLine) -> None:
+    assert "deployment.country" in fresh.refused("init", "--admin-password", PASSWORD, "--country", "Holland")
+    assert not fresh.config.exists()
+
+
 def test_a_folder_with_quotes_in_its_name_is_no_obstacle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     comptoir = CommandLine(tmp_path / 'o"d\\d țară' / "comptoir.toml", capsys)
     comptoir.done("init", "--admin-password", PASSWORD)
@@ -97,8 +111,8 @@ def test_a_made_up_password_is_shown_once_and_works(fresh: CommandLine) -> None:
     secret = next(line for line in shown.splitlines() if ADMIN in line).split()[5].rstrip(".")
     deployment = Deployment.open(fresh.config)
     with deployment.system_context("test") as ctx:
-        user = find_user(ctx.system_session, ADMIN)
-        assert sign_in(ctx.system_session, ADMIN, secret, ctx.now()) is user
+        user = find_user(ctx.bookkeeping("test"), ADMIN)
+        assert sign_in(ctx.bookkeeping("test"), ADMIN, secret, ctx.now()) is user
     deployment.close()
 
 

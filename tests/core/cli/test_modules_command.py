@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+
+from comptoir.settings import load_settings
 
 from .conftest import PASSWORD, CommandLine
 
@@ -99,7 +102,7 @@ def test_health_is_told_part_by_part(comptoir: CommandLine) -> None:
     found = {row["part"]: row["state"] for row in comptoir.done("check", "--json").rows}
     assert found == {
         "configuration": "ok", "files": "ok", "disk": "ok", "database": "ok", "migrations": "ok", "modules": "ok",
-        "users": "ok", "jobs": "note",
+        "users": "ok", "jobs": "note", "search": "ok",
     }  # fmt: skip
 
 
@@ -112,6 +115,24 @@ def test_what_is_wrong_is_named(own: CommandLine, monkeypatch: pytest.MonkeyPatc
     assert ran.err == "comptoir: 4 problems found.\n"
     for words in ("chmod 600", "sales is enabled, but not", "names ghost", "1 users can sign in, 0 seats"):
         assert words in ran.out
+
+
+def test_a_check_finds_and_mends_what_the_search_has_lost(own: CommandLine) -> None:
+    def search(*options: str) -> tuple[int, list[tuple[str, str]]]:
+        ran = own("check", "--json", *options)
+        return ran.status, [(row["state"], row["message"]) for row in ran.rows if row["part"] == "search"]
+
+    assert search() == (0, [("ok", "The newest records are found as they are.")])
+    engine = create_engine(load_settings(own.config).database_url)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM core_search"))
+    engine.dispose()
+    status, [(state, message)] = search()
+    assert (status, state) == (1, "problem")
+    assert "comptoir check --mend" in message
+    assert "corrected" in search("--mend")[1][0][1]
+    assert search("--whole") == (0, [("ok", "Every record is found as it is.")])
+    assert search("--mend") == (0, [("ok", "Every record is found as it is.")])
 
 
 def test_a_check_without_configuration_names_that(fresh: CommandLine) -> None:
@@ -149,8 +170,8 @@ manifest = Manifest("Greeter")
 @click.pass_obj
 def greet(terminal, name):
     """Say hello."""
-    with terminal.context("greet") as ctx:
-        click.echo(f"Hello {name} from {ctx.settings.name}")
+    here = terminal.perform("greet", lambda ctx: ctx.settings.name, write=False)
+    click.echo(f"Hello {name} from {here}")
 
 def work(ctx):
     pass

@@ -89,7 +89,7 @@ def is_live(config: Path, plain: str) -> bool:
     deployment = Deployment.open(config)
     try:
         with deployment.system_context("test", write=False) as ctx:
-            return find_token(ctx.system_session, plain, ctx.now()) is not None
+            return find_token(ctx.bookkeeping("test"), plain, ctx.now()) is not None
     finally:
         deployment.close()
 
@@ -104,3 +104,36 @@ def test_listings_are_tables_for_people(comptoir: CommandLine) -> None:
     lines = comptoir.done("users", "list").out.splitlines()
     assert lines[0].startswith("Name")
     assert any(ADMIN in line for line in lines[1:])
+
+
+def test_a_new_password_ends_the_tokens_and_says_so(comptoir: CommandLine) -> None:
+    comptoir.done("users", "add", "tok@example.com", "--password", PASSWORD)
+    comptoir.done("tokens", "create", "--user", "tok@example.com")
+    kept = comptoir.done("users", "passwd", "tok@example.com", "--password", "another long phrase", "--keep-tokens")
+    assert "token" not in kept.out + kept.err
+    ended = comptoir.done("users", "passwd", "tok@example.com", "--password", "a third long phrase")
+    assert "1 API token no longer works." in ended.err
+    assert [row["revoked"] for row in comptoir.done("tokens", "list", "--user", "tok@example.com", "--json").rows] == [
+        True
+    ]
+
+
+def test_the_security_log_is_listed(comptoir: CommandLine) -> None:
+    comptoir.done("users", "add", "log@example.com", "--password", PASSWORD)
+    found = comptoir.done("audit", "list", "--person", "log@example.com", "--json").rows
+    assert [(row["kind"], row["actor"]) for row in found] == [("user_added", "comptoir users add")]
+    assert "log@example.com" in comptoir.done("audit", "list", "--kind", "user_added").out
+    assert "There is no kind" in comptoir.refused("audit", "list", "--kind", "nonsense")
+    assert "Give a day" in comptoir.refused("audit", "list", "--from", "yesterday")
+
+
+def test_the_data_of_a_paused_module_is_exported(comptoir: CommandLine) -> None:
+    comptoir.done("modules", "pause", "sales")
+    try:
+        assert comptoir.done("export", "sales.deal").out.lstrip("\ufeff").startswith("name,")
+        assert "There is no record type" in comptoir.refused("export", "sales.nonsense")
+        assert comptoir.done("export", "base.contact", "--paused").out
+    finally:
+        comptoir.done("modules", "resume", "sales")
+    [event, *_rest] = comptoir.done("audit", "list", "--kind", "data_exported", "--json").rows
+    assert (event["actor"], event["about"]) == ("comptoir export", "base.contact")

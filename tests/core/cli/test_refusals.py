@@ -44,6 +44,8 @@ def test_a_missing_configuration_says_how_to_make_one(fresh: CommandLine) -> Non
         ("[deployment]\ntimezone = 'Mars/Olympus'", "deployment.timezone"),
         ("[deployment]\nlanguage = 'tlh'", "deployment.language"),
         ("[deployment]\ncurrency = 'lei'", "deployment.currency"),
+        ("[deployment]\ncountry = 'Romania'", "deployment.country"),
+        ("[deployment]\ncountry = 'EU'", "deployment.country"),
         ("[deployment]\ndatabase_url = 'x'", "database_url"),
         ("\x00", "TOML"),
         ("[deployment]\nname = '\udce9'", "TOML"),

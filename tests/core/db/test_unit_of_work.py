@@ -1,5 +1,6 @@
 """One transaction with two sessions: what is committed, what is undone, who sees what."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 
@@ -9,8 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from comptoir.access.guard import Everything, Own, Policy, TableRule, user_engine_for
 from comptoir.db.engine import create_engine
-from comptoir.db.unit_of_work import UnitOfWork, run_in_unit_of_work
-from comptoir.errors import ConfigurationError, Conflict, NotAllowed
+from comptoir.db.unit_of_work import UnitOfWork
+from comptoir.errors import ConfigurationError, NotAllowed
 
 
 class Base(DeclarativeBase):
@@ -104,7 +105,7 @@ def test_two_users_in_one_thread_and_transaction_do_not_mix(engine: sa.Engine) -
     with UnitOfWork(engine, OWN, 1, write=True) as uow:
         uow.system.add_all([Thing(id=n, name=str(n), owner_id=n) for n in (1, 2)])
         uow.flush()
-        other = uow.session_for(OWN, 2)
+        other = OWN.session(uow.connection, 2)
         for _round in range(2):
             assert uow.user.scalars(sa.select(Thing.id)).all() == [1]
             assert other.scalars(sa.select(Thing.id)).all() == [2]
@@ -184,56 +185,13 @@ def test_the_connection_goes_back_to_the_pool(engine: sa.Engine) -> None:
 
 def test_a_writer_on_sqlite_begins_as_a_writer(sqlite_url: str) -> None:
     engine = create_engine(sqlite_url)
-    begun: list[str] = []
-    sa.event.listen(engine, "before_cursor_execute", lambda conn, cursor, statement, *rest: begun.append(statement))
-    with UnitOfWork(engine, write=True):
-        pass
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0, isolation_level=None)
+    with UnitOfWork(engine, write=True), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
     with UnitOfWork(engine):
-        pass
-    assert begun == ["BEGIN IMMEDIATE", "BEGIN"]
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
     engine.dispose()
-
-
-def test_work_is_tried_again_after_a_serialisation_failure(postgres_url: str) -> None:
-    engine = create_engine(postgres_url)
-    Base.metadata.create_all(engine)
-    with UnitOfWork(engine, write=True) as uow:
-        uow.system.add(Thing(id=1, name="0"))
-    tries = []
-
-    def add_one(uow: UnitOfWork) -> None:
-        uow.connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
-        value = int(uow.system.get_one(Thing, 1).name)
-        tries.append(value)
-        if len(tries) == 1:
-            with UnitOfWork(engine, write=True) as other:
-                other.system.get_one(Thing, 1).name = "10"
-        uow.system.get_one(Thing, 1).name = str(value + 1)
-
-    run_in_unit_of_work(engine, add_one)
-    assert (tries, names(engine)) == ([0, 10], ["11"])
-    engine.dispose()
-
-
-def test_work_that_never_gets_its_turn_is_a_conflict(sqlite_url: str) -> None:
-    engine = create_engine(sqlite_url)
-    Base.metadata.create_all(engine)
-    sa.event.listen(engine, "connect", lambda connection, record: connection.execute("PRAGMA busy_timeout=1"))
-    with UnitOfWork(engine, write=True), pytest.raises(Conflict, match="busy"):
-        run_in_unit_of_work(engine, lambda uow: None, attempts=2)
-    engine.dispose()
-
-
-def test_other_errors_are_not_tried_again(engine: sa.Engine) -> None:
-    tries = []
-
-    def fail(uow: UnitOfWork) -> None:
-        tries.append(1)
-        uow.system.add(Thing(id=1, name=None))
-
-    with pytest.raises(sa.exc.IntegrityError):
-        run_in_unit_of_work(engine, fail)
-    assert len(tries) == 1
 
 
 @pytest.mark.parametrize(

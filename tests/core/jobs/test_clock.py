@@ -9,7 +9,8 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from comptoir.contributions import Job
-from comptoir.jobs.clock import CLAIMS_KEPT, CLOCK, forget_old, release_lease, take_lease, tick
+from comptoir.db.engine import writing
+from comptoir.jobs.clock import BEAT, CLAIMS_KEPT, CLOCK, LEASE, forget_old, release_lease, take_lease, tick
 from comptoir.jobs.models import JobClaim, JobPause, Lease, QueuedWork
 from comptoir.jobs.queue import claim, finish
 from comptoir.schedules import Every
@@ -98,6 +99,20 @@ def test_a_clock_that_stops_lets_the_next_one_take_over_at_once(engine: Engine) 
     assert take_lease(engine, CLOCK, "ana", now=START) == 1
     release_lease(engine, CLOCK, "ana", now=at(1))
     assert take_lease(engine, CLOCK, "bob", now=at(1)) == 2
+
+
+def test_a_clock_whose_process_dies_is_replaced_within_five_seconds(engine: Engine) -> None:
+    take_lease(engine, CLOCK, "ana", now=START)  # and no beat follows
+    beats = (START + number * BEAT for number in range(1, 10))
+    taken = next(moment for moment in beats if take_lease(engine, CLOCK, "bob", now=moment) is not None)
+    assert taken - START <= timedelta(seconds=5)
+    assert timedelta(seconds=5) >= LEASE + BEAT
+
+
+def test_a_clock_that_only_waits_for_the_lease_takes_no_lock(engine: Engine) -> None:
+    take_lease(engine, CLOCK, "ana", now=START)
+    with writing(engine):
+        assert take_lease(engine, CLOCK, "bob", now=START) is None
 
 
 def test_old_claims_are_forgotten_but_what_was_served_last_stays_known(known: Engine) -> None:

@@ -9,18 +9,18 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from comptoir.contributions import Backoff
+from comptoir.db.engine import writing
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.jobs.models import JobPause, QueuedWork
-from comptoir.jobs.outbox import SCHEDULED, Deferred, deliver_later, enqueue, enqueue_many
+from comptoir.jobs.outbox import CHAIN_BUDGET, SCHEDULED, Deferred, deliver_later, enqueue, enqueue_many
 from comptoir.jobs.queue import (
-    LONGEST_DELAY,
-    MAX_ATTEMPTS,
     Claimable,
+    DeadLetter,
     Recoverable,
     Work,
     claim,
     dead_letters,
-    delay,
     fail,
     finish,
     give_back,
@@ -69,18 +69,84 @@ def test_work_goes_with_a_cause_that_rolls_back(engine: Engine) -> None:
     assert rows(engine) == 0
 
 
-def test_work_with_the_key_of_work_that_waits_is_not_added(engine: Engine) -> None:
+def test_work_with_the_key_of_work_that_waits_gives_it_the_newer_arguments(engine: Engine) -> None:
     with Session(engine) as session, session.begin():
         first = enqueue(session, "shop.tell", {"number": 1}, module="shop", key="order 7")
         second = enqueue(session, "shop.tell", {"number": 2}, module="shop", key="order 7")
-    assert (first, second, rows(engine)) == (True, False, 1)
+    assert (first, second, numbers(take(engine, "ana", 10))) == (True, False, [2])
 
 
 def test_a_key_taken_by_another_transaction_does_not_break_this_one(engine: Engine) -> None:
     leave(engine, 1, key="order 7")
     leave(engine, 2, key="order 7")
     leave(engine, 3)
-    assert numbers(take(engine, "ana", 10)) == [1, 3]
+    assert numbers(take(engine, "ana", 10)) == [2, 3]
+
+
+def test_work_that_joins_waiting_work_may_hurry_it_and_never_delays_it(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        for number, minutes in enumerate((30, 5, 60)):
+            enqueue(session, "shop.tell", {"number": number}, module="shop", key="k", run_at=later(minutes=minutes))
+    assert numbers(take(engine, "ana", now=later(minutes=6))) == [2]
+
+
+def test_work_left_while_its_key_is_at_work_is_done_after_it(engine: Engine) -> None:
+    leave(engine, 1, key="order 7")
+    (begun,) = take(engine, "ana")
+    leave(engine, 2, key="order 7")
+    assert take(engine, "bob") == []
+    with engine.begin() as connection:
+        assert finish(connection, begun, now=later())
+    assert numbers(take(engine, "bob")) == [2]
+
+
+def test_work_left_while_its_key_is_being_retried_is_not_swallowed(engine: Engine) -> None:
+    leave(engine, 1, key="order 7")
+    fail_once(engine, OSError("no route"))
+    leave(engine, 2, key="order 7")
+    leave(engine, 3, key="order 7")
+    (again,) = take(engine, "ana", now=later(minutes=1))
+    with engine.begin() as connection:
+        finish(connection, again, now=later())
+    assert (numbers([again]), numbers(take(engine, "ana"))) == ([1], [3])
+
+
+# -- order and causes -----------------------------------------------------------------------------------------------
+
+
+def test_work_about_one_record_is_done_in_its_order_and_holds_nobody_else_up(engine: Engine) -> None:
+    contact = RecordRef("base.contact", 3)
+    with Session(engine) as session, session.begin():
+        for number, record in enumerate((contact, contact, RecordRef("base.contact", 4), None)):
+            enqueue(session, "shop.tell", {"number": number}, module="shop", record=record)
+        enqueue(session, "erp.tell", {"number": 9}, module="erp", record=contact)
+    assert numbers(take(engine, "ana", 10)) == [0, 2, 3, 9]
+
+
+def test_work_that_is_tried_again_holds_its_record_and_dead_work_does_not(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        for number in range(2):
+            enqueue(session, "shop.tell", {"number": number}, module="shop", record=RecordRef("base.contact", 3))
+    fail_once(engine, OSError("no route"))
+    assert take(engine, "ana") == []
+    fail_once(engine, TypeError("x"), later(minutes=1))
+    assert numbers(take(engine, "ana")) == [1]
+
+
+def test_a_chain_of_work_that_sets_itself_off_is_stopped_with_its_cause(engine: Engine) -> None:
+    chain = ["erp.push", "after_records_committed (erp)"] * (CHAIN_BUDGET // 2)
+    with Session(engine) as session, session.begin():
+        enqueue_many(session, [Deferred(name="erp.push", args={}, module="erp")], cause=chain[:-1])
+        enqueue_many(session, [Deferred(name="erp.push", args={}, module="erp", key="k")], cause=chain)
+    (letter,) = take_dead(engine)
+    assert len(take(engine, "ana", 10)) == 1
+    assert "10 pieces of work in a row" in letter.error
+    assert letter.error.endswith("erp.push → after_records_committed (erp)")
+
+
+def take_dead(engine: Engine) -> list[DeadLetter]:
+    with Session(engine) as session:
+        return dead_letters(session)
 
 
 def test_a_batch_says_how_many_were_new(engine: Engine) -> None:
@@ -107,6 +173,11 @@ def test_two_workers_never_hold_the_same_work(engine: Engine) -> None:
     leave(engine, *range(5))
     assert numbers(take(engine, "ana", 3)) == [0, 1, 2]
     assert numbers(take(engine, "bob", 3)) == [3, 4]
+
+
+def test_a_worker_that_finds_nothing_takes_no_lock(engine: Engine) -> None:
+    with writing(engine):
+        assert take(engine, "ana") == []
 
 
 def test_urgent_work_goes_first_then_the_oldest(engine: Engine) -> None:
@@ -188,16 +259,18 @@ def fail_once(engine: Engine, error: Exception, now: datetime | None = None) -> 
 
 
 def test_work_that_failed_waits_twice_as_long_each_time() -> None:
+    backoff = Backoff(timedelta(seconds=5), timedelta(hours=1))
     for attempt in range(1, 5):
-        assert 2**attempt <= delay(attempt).total_seconds() <= 2**attempt * 1.25
-    assert LONGEST_DELAY <= delay(40) <= LONGEST_DELAY * 1.25
+        first = 5 * 2 ** (attempt - 1)
+        assert first <= backoff.pause(attempt).total_seconds() <= first * 1.25
+    assert timedelta(hours=1) <= backoff.pause(400) <= timedelta(hours=1) * 1.25
 
 
 def test_work_that_failed_is_not_due_before_its_pause_ends(engine: Engine) -> None:
     leave(engine, 1)
     assert not fail_once(engine, OSError("no route"))
     assert take(engine, "ana") == []
-    assert [work.attempt for work in take(engine, "ana", now=later(seconds=3))] == [2]
+    assert [work.attempt for work in take(engine, "ana", now=later(seconds=7))] == [2]
 
 
 def test_an_error_may_say_when_to_try_again(engine: Engine) -> None:
@@ -207,14 +280,21 @@ def test_an_error_may_say_when_to_try_again(engine: Engine) -> None:
     assert len(take(engine, "ana", now=later(minutes=16))) == 1
 
 
-def test_work_is_given_up_after_its_last_try_with_the_reason(engine: Engine) -> None:
+def test_work_is_tried_for_two_days_and_then_given_up_with_the_reason(engine: Engine) -> None:
     leave(engine, 1)
-    results = [fail_once(engine, OSError("no route\nto host"), later(minutes=n)) for n in range(MAX_ATTEMPTS)]
-    assert results == [False, False, False, False, True]
-    assert take(engine, "ana", now=later(minutes=600)) == []
-    with Session(engine) as session:
-        (letter,) = dead_letters(session)
-    assert (letter.args, letter.attempts, letter.error) == ({"number": 1}, 5, "OSError: no route")
+    moment, tries = later(), 0
+    began = moment
+    while not fail_once(engine, OSError("no route\nto host"), moment):
+        tries += 1
+        with Session(engine) as session:
+            row = session.scalars(select(QueuedWork)).one()
+            assert row.failing_since == began
+            moment = row.run_at
+    assert moment - began == timedelta(hours=48)
+    assert 50 < tries < 62  # doubling to an hour takes ten
+    assert take(engine, "ana", now=later(minutes=60 * 24 * 30)) == []
+    (letter,) = take_dead(engine)
+    assert (letter.args, letter.error) == ({"number": 1}, "OSError: no route")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from comptoir.jobs import inspect
 from comptoir.jobs.clock import CLOCK, raise_alarms, take_lease, tick
 from comptoir.jobs.models import JobRun, QueuedWork
 from comptoir.jobs.outbox import defer, deliver_later
-from comptoir.jobs.queue import MAX_ATTEMPTS, claim, dead_letters
+from comptoir.jobs.queue import MOST_CRASHES, claim, dead_letters
 from comptoir.jobs.runner import execute
 from comptoir.jobs.worker import Worker, run_pending
 from comptoir.registry.models import State
@@ -85,7 +86,7 @@ def test_deferring_work_that_nobody_does_is_refused_where_it_is_left(shop: Deplo
 
 def test_a_hook_after_commit_reaches_the_plugin_that_implements_it(shop: Deployment) -> None:
     with shop.system_context("test") as ctx:
-        deliver_later(ctx.system_session, "after_records_committed", "shop", [RecordRef("base.contact", 3)])
+        deliver_later(ctx.bookkeeping("test"), "after_records_committed", "shop", [RecordRef("base.contact", 3)])
     run_pending(shop)
     assert labels(shop) == ["committed base.contact/3"]
 
@@ -132,7 +133,7 @@ def test_work_that_lost_its_lease_leaves_neither_effect_nor_run(shop: Deployment
 
 def test_work_that_takes_its_worker_down_each_time_is_given_up(shop: Deployment) -> None:
     leave(shop, "shop.tell", number=1)
-    for _try in range(MAX_ATTEMPTS):
+    for _try in range(MOST_CRASHES):
         claim(shop.engine, "doomed", lease_seconds=0, now=shop.clock())
     assert run_pending(shop)[0].state == "dead"
     assert history(shop, "shop.tell")[0][2] == "The worker stopped during each of 5 tries."
@@ -284,10 +285,14 @@ def test_a_job_whose_last_try_failed_shows_the_reason_and_the_next_try(shop: Dep
     run_now(shop, "shop.count")
     with Session(shop.engine) as session, session.begin():
         soon = shop.clock() + timedelta(seconds=8)
-        session.execute(update(QueuedWork).values(attempts=2, error="The ERP did not answer.", run_at=soon))
+        failing = {"attempts": 2, "error": "The ERP did not answer.", "failing_since": shop.clock(), "run_at": soon}
+        session.execute(update(QueuedWork).values(failing))
     retrying = status(shop, "shop.count")
     assert (retrying.state, retrying.next_due) == ("retrying", soon)
-    assert str(retrying.why) == "The ERP did not answer. The next try is number 3 of 5."
+    assert re.fullmatch(
+        r"The ERP did not answer\. Failing since \d{4}-\d\d-\d\d \d\d:\d\d; the next try is number 3, at [\d:]{8}\.",
+        str(retrying.why),
+    )
 
 
 def test_a_day_is_counted(shop: Deployment) -> None:

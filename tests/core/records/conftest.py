@@ -39,9 +39,12 @@ from comptoir.db.fields import (
     stage,
     text,
 )
+from comptoir.db.gate import opened
 from comptoir.db.record import Extension, Line, Record, RecordType, belongs_to, extends
+from comptoir.db.search import SearchEntry
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.db.workflow import Stage, Workflow
+from comptoir.records.search import departures, mend
 from comptoir.records.search_key import search_key
 from comptoir.registry.discover import Available
 from comptoir.registry.plugin import Plugin
@@ -106,7 +109,9 @@ MODELS = (QueryPhone, QueryPerson, QueryDeal)
 for model in MODELS:
     model.__module__ = "comptoir_qdemo.models"
 QueryCredit.__module__ = "comptoir_qsales.models"
-TABLES: list[Any] = [model.__table__ for model in (User, Team, TeamMember, TeamClosure, *MODELS, QueryCredit)]
+TABLES: list[Any] = [
+    model.__table__ for model in (User, Team, TeamMember, TeamClosure, SearchEntry, *MODELS, QueryCredit)
+]
 EVERYTHING = {f"qdemo.{record}.{action}": "all" for record in ("person", "deal") for action in ("read", "write")}
 FULL = {**EVERYTHING, "qdemo.person.rating": "all", "qdemo.phone.secret": "all"}
 
@@ -158,7 +163,8 @@ class World:
 
     @contextmanager
     def system(self) -> Iterator[Context]:
-        with UnitOfWork(self.engine, write=True) as unit:
+        """Where the rows of a test are put into the tables as they are."""
+        with opened("test"), UnitOfWork(self.engine, write=True) as unit:
             yield self._context(unit, system_actor("test"))
 
     def _context(self, unit: UnitOfWork, actor: Actor) -> Context:
@@ -171,6 +177,13 @@ class World:
             clock=lambda: self.now,
             outbox=lambda *_: None,
         )
+
+    def index(self) -> None:
+        """Bring the search in step with rows that no save has written."""
+        with self.system() as ctx:
+            for declared in self.registry.record_types.values():
+                for departure in departures(ctx, declared):
+                    mend(ctx, departure)
 
     @contextmanager
     def counting(self) -> Iterator[list[str]]:
@@ -267,4 +280,5 @@ def world(empty_world: World) -> World:
                     )
                 )
             )
+    empty_world.index()
     return empty_world

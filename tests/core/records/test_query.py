@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from comptoir.access.guard import TableRule
 from comptoir.errors import ComptoirError, NotFound, RuleViolation, RuleViolations
 from comptoir.records.query import (
     Compare,
@@ -564,3 +565,21 @@ class TestLoading:
                 load(ctx, world.Deal, record_id)
             with pytest.raises(NotFound):
                 load_many(ctx, world.Deal, [1, record_id])
+
+
+def test_lines_of_records_just_read_are_not_asked_for_their_records_rule(world: Any) -> None:
+    with world.context({"qdemo.person.read": "team"}) as ctx, world.counting() as sent:
+        rows = run(ctx, world.people, Query(fields=("name", "phones")), total=False).rows
+    assert {row["id"]: len(row["phones"]) for row in rows} == {1: 0, 3: 1}
+    records, lines = [statement for statement in sent if statement.startswith("SELECT")]
+    assert "core_team_member" in records
+    assert "core_team_member" not in lines
+    assert "secret" not in rows[1]["phones"][0]
+
+
+def test_lines_with_a_rule_of_their_own_keep_it(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world.context({"qdemo.person.read": "own", "qdemo.deal.delete": "own"}) as ctx:
+        policy = ctx.session.get_bind().policy
+        monkeypatch.setitem(policy._rules, "qdemo_phone", TableRule())
+        rows = run(ctx, world.people, Query(fields=("name", "phones")), total=False).rows
+    assert [(row["id"], row["phones"]) for row in rows] == [(1, []), (3, [])]

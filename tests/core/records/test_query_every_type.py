@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from comptoir.db.fields import NUMERIC, TEXTUAL, Kind
-from comptoir.records.query import Query, aggregate, operators_of, parse, run, to_pairs
+from comptoir.records.query import Query, aggregate, parse, run, to_pairs
 
 SAMPLES = {
-    Kind.INTEGER: "3",
-    Kind.REFERENCE: "1",
-    Kind.DECIMAL: "1.5",
-    Kind.MONEY: "1.5",
-    Kind.PERCENT: "50",
-    Kind.BOOLEAN: "true",
-    Kind.DATE: "2026-11-22",
-    Kind.MOMENT: "2026-11-22T10:00:00+02:00",
-    **dict.fromkeys(TEXTUAL, "Ș_x"),
+    "integer": "3",
+    "duration": "90",
+    "reference": "1",
+    "any_record": "base.contact/1",
+    "decimal": "1.5",
+    "money": "1.5",
+    "percent": "50",
+    "boolean": "true",
+    "date": "2026-11-22",
+    "moment": "2026-11-22T10:00:00+02:00",
 }
 
 
@@ -27,11 +27,10 @@ def sample(ctx: Any, declared: Any, field: Any, operator: str) -> str:
         return "true"
     if operator == "within":
         return "this_quarter"
-    if field.kind is Kind.CHOICE and field.choices:
-        return str(field.choices[0].value)
-    if field.kind is Kind.STAGE and declared.declaration.workflow is not None:
-        return next((stage.name for stage in declared.declaration.workflow.stages(ctx)), "")
-    return SAMPLES.get(field.kind, "x")
+    listed = declared.choices(ctx, field)
+    if listed is not None:
+        return next((str(choice.value) for choice in listed), "")
+    return SAMPLES.get(field.kind.name, "Ș_x" if field.kind.textual else "x")
 
 
 @pytest.mark.slow
@@ -43,17 +42,17 @@ def test_every_field_can_be_asked_for(stage: Any) -> None:
             run(ctx, declared, Query(text="ana 0721"))
             for name, field in declared.fields.items():
                 path = name.removesuffix(field.name) + field.path
-                for operator in operators_of(field):
+                for operator in field.operators:
                     value = sample(ctx, declared, field, operator)
                     if value:
                         query = parse(ctx, declared, [(f"filter[{path}][{operator}]", value)])
                         run(ctx, declared, query)
                         assert parse(ctx, declared, to_pairs(query)) == query
-                if field.kind is Kind.LINES:
+                if field.kind.lined or field.computed is not None:
                     run(ctx, declared, Query(fields=(name,)))
                     continue
-                if field.sortable and field.kind is not Kind.LONG_TEXT:
+                if field.sorts:
                     run(ctx, declared, Query(sort=(f"-{path}",), size=1))
-                    group = f"{path}:week" if field.kind is Kind.MOMENT else path
-                    measure = f"{path}:avg" if field.kind in NUMERIC else f"{path}:count_distinct"
+                    group = f"{path}:week" if field.kind.zoned else path
+                    measure = f"{path}:avg" if field.kind.numeric else f"{path}:count_distinct"
                     aggregate(ctx, declared, None, (group,), ("count", measure))

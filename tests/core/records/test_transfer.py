@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from comptoir.access.models import User
@@ -27,6 +29,7 @@ from comptoir.records.transfer import (
     parse_mapping,
     read_table,
 )
+from comptoir.records.transfer.formulas import neutralised, restored
 from comptoir.records.write import save
 from comptoir.testing.platform import Stage
 from comptoir_catalog.models import Product
@@ -150,7 +153,7 @@ def test_a_wrong_mapping_is_said_with_its_cure(ctx: Context, tmp_path: Path, map
 
 def test_a_missing_column_is_said_with_those_there_are(ctx: Context, tmp_path: Path) -> None:
     with pytest.raises(RuleViolation) as refused:
-        imported(ctx, tmp_path, "firma,oras\nA,Cluj\n")
+        imported(ctx, tmp_path, "whatever,something\nA,Cluj\n")
     assert "--map" in str(refused.value)
 
 
@@ -309,6 +312,37 @@ def test_an_export_comes_back_unchanged(filled: Context, tmp_path: Path, format_
 
 def test_a_formula_leaves_as_text(filled: Context) -> None:
     assert b"'=SUM(A1)" in exported(filled, "csv", ("fields", "name"))
+
+
+FORMULAS = [
+    "=1+1", "+1", "-1", "@A1", " =1", "\n=1", "\x0b=1", "\u200b=1", "\ufeff=1", "\xa0=1", "\u034f=1", "＝1", "＋1", "－1", "＠A1",
+    "﹦1", "−1", "\t1", "\r1", " \n1", "'=1+1", "''=1", "' =1", "'\u200b＝1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_nothing_that_a_spreadsheet_might_run_leaves_bare(text: str) -> None:
+    assert neutralised(text) == "'" + text
+
+
+@pytest.mark.parametrize("text", ["", "'", "'n Winkel", "a=b", "12", "–", "Țuică", "(=1)", '"=1"'])
+def test_other_texts_leave_as_they_are(text: str) -> None:
+    assert neutralised(text) == text
+
+
+@given(st.text(alphabet=st.sampled_from("'=+-@ \t\u200b＝−a1") | st.characters(), max_size=8))
+def test_any_text_comes_back_as_it_left(text: str) -> None:
+    assert restored(neutralised(text)) == text
+
+
+@pytest.mark.parametrize("format_", ["csv", "xlsx", "json"])
+def test_formulas_and_quoted_formulas_come_back_as_they_were(ctx: Context, tmp_path: Path, format_: str) -> None:
+    written = ["=1+1", "'=1+1", "''=1", "＝1", "'n Winkel"]
+    save(ctx, [Contact(name=f"{number}", city=city) for number, city in enumerate(written)])
+    content = exported(ctx, format_, ("fields", "name,city"))
+    report, problems = imported(ctx, tmp_path, content, key="name", name=f"table.{format_}")
+    assert (report.skipped, problems) == (len(written), [])
+    assert list(ctx.session.scalars(select(Contact.city).order_by(Contact.id))) == written
 
 
 def test_an_export_holds_what_the_reader_may_see(stage: Stage, make_user: Callable[..., User], deployment: Any) -> None:

@@ -91,7 +91,7 @@ def api_for(app: Flask, stage: Stage) -> Callable[..., Api]:
     ) -> Api:
         person = user or stage.user(grants=grants, **who)
         with stage.system() as ctx:
-            plain, _row = create_token(ctx.system_session, person, "test", scopes, ctx.now())
+            plain, _row = create_token(ctx.bookkeeping("test"), person, "test", scopes, ctx.now())
         return Api(app, plain, person)
 
     return make

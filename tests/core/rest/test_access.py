@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
+from comptoir.access.guard import AccessRefused
 from comptoir.access.models import ApiToken, RolePermission, User
 from comptoir.access.permissions import raise_access_stamp
-from comptoir.access.sessions import open_session
+from comptoir.access.sessions import open_session, sign_in
 from comptoir.access.tokens import revoke_token
-from comptoir.testing.platform import Clock, Stage
+from comptoir.testing.platform import PASSWORD, Clock, Stage
 
 OWN = {f"shop.order.{action}": "own" for action in ("read", "create", "write", "delete")}
 
@@ -40,8 +41,8 @@ def test_a_token_ends_when_it_is_revoked_or_expires(api_for: Callable[..., Any],
     api = api_for(OWN)
     assert api.get("/shop/orders").status_code == 200
     with stage.system() as ctx:
-        row = ctx.system_session.scalars(select(ApiToken).where(ApiToken.user_id == api.user.id)).one()
-        revoke_token(ctx.system_session, row.id)
+        row = ctx.bookkeeping("test").scalars(select(ApiToken).where(ApiToken.user_id == api.user.id)).one()
+        revoke_token(ctx.bookkeeping("test"), row.id)
     assert api.get("/shop/orders").status_code == 401
 
 
@@ -57,8 +58,8 @@ def test_a_right_that_is_taken_away_is_gone_at_once(api_for: Callable[..., Any],
     api = api_for(OWN)
     assert api.get("/shop/orders").status_code == 200
     with stage.system() as ctx:
-        ctx.system_session.execute(delete(RolePermission).where(RolePermission.permission == "shop.order.read"))
-        raise_access_stamp(ctx.system_session)
+        ctx.bookkeeping("test").execute(delete(RolePermission).where(RolePermission.permission == "shop.order.read"))
+        raise_access_stamp(ctx.bookkeeping("test"))
     assert api.get("/shop/orders").status_code == 403
 
 
@@ -148,6 +149,35 @@ def test_a_hidden_field_is_nowhere(api: Any, blind: Any) -> None:
     assert api.get(path).json[HIDDEN] == "6.00"
 
 
+def test_a_change_of_hidden_fields_alone_leaves_no_trace_in_the_history(api: Any, blind: Any) -> None:
+    made = api.made("/shop/orders", number="A-1", margin="5", lines=[{"product": "Tea", "cost": "1"}])
+    path = f"/shop/orders/{made['id']}"
+    for margin in range(6, 12):
+        assert api.patch(path, {"margin": str(margin)}).status_code == 200
+    assert api.patch(path, {"lines": [{"product": "Tea", "cost": "2"}]}).status_code == 200
+    assert api.patch(path, {"amount": "1", "margin": "1"}).status_code == 200
+
+    def changes(reader: Any, query: str = "") -> list[list[str]]:
+        return [sorted(entry["changes"]) for entry in reader.get(f"{path}/history{query}").json["data"]]
+
+    assert changes(blind)[0] == ["amount"]
+    assert len(changes(blind)) == 2
+    assert len(changes(api)) == 9
+    page = blind.get(f"{path}/history?page[size]=1").json
+    assert [sorted(entry["changes"]) for entry in page["data"]] == [["amount"]]
+    assert len(changes(blind, f"?page[size]=1&page[after]={page['meta']['page']['next']}")) == 1
+    assert "cost" not in str(blind.get(f"{path}/history").json)
+    assert "cost" in str(api.get(f"{path}/history").json)
+
+
+def test_the_description_of_the_api_names_no_field_that_its_reader_may_not_see(api: Any, blind: Any) -> None:
+    whole, narrow = api.get("/openapi.json"), blind.get("/openapi.json")
+    for name in (HIDDEN, "cost"):
+        assert f'"{name}"' in whole.text
+        assert name not in narrow.text.lower()
+    assert whole.headers["ETag"] != narrow.headers["ETag"]
+
+
 def test_a_locked_field_is_read_and_never_loads(api: Any, blind: Any) -> None:
     made = blind.made("/shop/orders", number="A-1")
     path = f"/shop/orders/{made['id']}"
@@ -171,10 +201,46 @@ def test_secrets_of_users_are_never_shown(api: Any) -> None:
     assert not {"password_hash", "email_key", "credential_version", "preferences"} & set(found)
 
 
+def test_an_administrator_changes_the_address_by_which_a_user_signs_in(
+    api_for: Callable[..., Any], stage: Stage
+) -> None:
+    administrator = api_for(administrator=True, name="Ana")
+    user = stage.user("Ion Rus", email="ion@example.org")
+    answer = administrator.patch(f"/base/users/{user.id}", {"email": "Ion.Rus@Example.org"})
+    assert (answer.status_code, answer.json["email"]) == (200, "Ion.Rus@Example.org")
+    with stage.system() as ctx:
+        found = sign_in(ctx.bookkeeping("test"), "ion.rus@example.org", PASSWORD, ctx.now())
+        assert isinstance(found, User)
+        assert found.id == user.id
+    made = administrator.made("/base/users", name="Eva", email="eva@example.org")
+    taken = administrator.patch(f"/base/users/{user.id}", {"email": "EVA@example.org"})
+    assert (taken.status_code, list(taken.json["errors"]), made["email"]) == (422, ["email"], "eva@example.org")
+
+
+def test_what_the_server_works_out_is_kept_for_those_who_do_not_see_it(api: Any, blind: Any) -> None:
+    made = blind.made("/shop/orders", number="A-1", amount="100")
+    assert "commission" not in made
+    assert blind.patch(f"/shop/orders/{made['id']}", {"amount": "250"}).status_code == 200
+    assert api.get(f"/shop/orders/{made['id']}").json["commission"] == "25.00"
+    assert blind.patch(f"/shop/orders/{made['id']}", {"commission": "1"}).json["errors"]["commission"]
+
+
+def test_no_statement_writes_what_its_user_may_not_see(stage: Stage) -> None:
+    ana = stage.user("Ana", administrator=True)
+    with stage.acting(ana) as ctx:
+        for column in ("email_key", "password_hash"):
+            with pytest.raises(AccessRefused, match=column):
+                ctx.session.execute(update(User).values({column: "x"}))
+        ana = ctx.session.get_one(User, ana.id)
+        ana.password_hash = "x"
+        with pytest.raises(AccessRefused, match="password_hash"):
+            ctx.session.flush()
+
+
 def test_the_browser_session_needs_its_token_to_change_something(app: Flask, stage: Stage, clock: Clock) -> None:
     user: User = stage.user("Ana", grants=OWN)
     with stage.system() as ctx:
-        token, row = open_session(ctx.system_session, user, ctx.now())
+        token, row = open_session(ctx.bookkeeping("test"), user, ctx.now())
         csrf = row.csrf_token
     client = app.test_client()
     client.set_cookie("comptoir", token)

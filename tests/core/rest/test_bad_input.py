@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -135,6 +136,34 @@ def test_a_method_that_is_not_here_says_which_are(api: Any) -> None:
     assert set(api.call("OPTIONS", "/shop/orders").headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
+@pytest.mark.parametrize("name", ["aggregate", "bulk"])
+def test_what_concerns_the_whole_collection_is_no_record(api: Any, name: str) -> None:
+    allowed = {"aggregate": {"GET", "HEAD", "OPTIONS"}, "bulk": {"OPTIONS", "POST"}}[name]
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - allowed:
+        answer = api.call(method, f"/shop/orders/{name}")
+        assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, allowed), method
+
+
+def test_a_body_of_countless_keys_is_refused_at_once(api: Any) -> None:
+    keys = {f"k{number}": 1 for number in range(100_000)}
+    order = {"number": "A-1"}
+    lines = [{"product": "Tea", **{f"k{number}": 1 for number in range(500)}} for _line in range(200)]
+    for path, body, status in (
+        ("/shop/orders", keys, 400),
+        ("/shop/orders", {**order, "lines": lines}, 422),
+        ("/shop/orders/bulk", {"operations": [{"op": "create", "values": dict(list(keys.items())[:900])}] * 100}, 422),
+        ("/shop/orders/bulk", {"operations": [{"op": "create", "values": {**order, "lines": lines}}]}, 422),
+    ):
+        began = time.process_time()
+        answer = api.post(path, body)
+        assert (answer.status_code, time.process_time() - began < 1) == (status, True)
+
+
+def test_a_few_unknown_names_are_refused_one_by_one(api: Any) -> None:
+    answer = api.post("/shop/orders", {"number": "A-1", "colour": "red", "size": "L"})
+    assert set(answer.json["errors"]) == {"colour", "size"}
+
+
 def test_head_is_a_get_without_its_body(api: Any) -> None:
     made = api.post("/shop/orders", {"number": "A-1"})
     answer = api.call("HEAD", f"/shop/orders/{made.json['id']}")
@@ -144,7 +173,7 @@ def test_head_is_a_get_without_its_body(api: Any) -> None:
 def test_a_locked_database_is_a_wait_and_not_an_error(
     api: Any, deployment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from comptoir.rest import call
+    from comptoir.edge import ATTEMPTS
     from comptoir.rest.problems import problem_of
 
     busy = type("Busy", (Exception,), {"sqlite_errorcode": 5})
@@ -152,7 +181,7 @@ def test_a_locked_database_is_a_wait_and_not_an_error(
     for cause in (busy, full):
         problem = problem_of(OperationalError("INSERT", {}, cause("locked")))
         assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
-    assert call.ATTEMPTS == 5
+    assert ATTEMPTS == 5
 
 
 def test_messages_speak_the_language_of_the_caller(api_for: Callable[..., Any]) -> None:

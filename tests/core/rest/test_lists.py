@@ -143,3 +143,44 @@ def test_a_read_costs_one_question_about_the_caller(api: Any, statements: Callab
     assert (
         len([s for s in seen if "core_token" in s or "core_user" in s or "core_access" in s or "core_role" in s]) == 1
     )
+
+
+@pytest.mark.usefixtures("orders")
+def test_a_pivot_has_rows_columns_measures_and_totals(api: Any) -> None:
+    found = api.get(
+        "/shop/orders/pivot?rows=channel&columns=placed_on:month&measures=count,amount:sum,amount:median"
+    ).json
+    pivot = found["data"]
+    assert [heading["key"] for heading in pivot["columns"]] == ["2026-01", "2026-02", "2026-03"]
+    assert [(row["key"], row["figures"]["count"]) for row in pivot["rows"]] == [("web", 6), ("shop", 3)]
+    assert [cell["count"] for cell in pivot["rows"][1]["cells"]] == [1, 1, 1]
+    assert pivot["rows"][1]["filter"] == {"filter[channel]": "shop"}
+    assert pivot["totals"]["count"] == 9
+
+
+@pytest.mark.usefixtures("orders")
+def test_a_pivot_obeys_filters_and_a_period(api: Any) -> None:
+    found = api.get("/shop/orders/pivot?filter[channel]=web&date=placed_on&from=2026-01-01&to=2026-01-31").json
+    assert found["data"]["totals"] == {"count": 2}
+
+
+@pytest.mark.usefixtures("orders")
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("rows=nonsense", "rows"), ("columns=lines", "columns"), ("rows=placed_on:hour", "rows"),
+        ("measures=amount:guess", "measures"), ("measures=number:sum", "measures"), ("top=-1", "top"),
+        ("measures=amount:weighted", "measures"), ("sort=nonsense", "sort"), ("period=soon", "period"),
+        ("from=yesterday", "from"), ("from=2026-02-01&to=2026-01-01", "to"), ("compare=1", "period"),
+        ("date=channel&period=this_month", "date"), ("chart=cake", "chart"), ("colour=red", "colour"),
+        ("filter[nonsense]=1", "filter[nonsense]"),
+    ],
+)  # fmt: skip
+def test_a_pivot_refuses_what_it_does_not_know_at_its_name(api: Any, query: str, field: str) -> None:
+    answer = api.get(f"/shop/orders/pivot?{query}")
+    assert answer.status_code == 422, answer.text
+    assert field in answer.json["errors"]
+
+
+def test_who_may_not_read_gets_no_pivot(api_for: Callable[..., Any]) -> None:
+    assert api_for({}).get("/shop/orders/pivot").status_code == 403

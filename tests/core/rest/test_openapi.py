@@ -76,10 +76,11 @@ def test_every_route_of_the_table_is_described_and_served(app: Flask, document: 
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    rules = {(r.method, r.path.replace("{id}", "<record_id>").replace("{action}", "<name>")) for r in table}
+    rules = {(r.method, r.path.replace("{id}", "<record:record_id>").replace("{action}", "<name>")) for r in table}
     assert rules <= served
     assert {path for _method, path in served if path.startswith("/api/v1/")} == {path for _m, path in rules} | {
-        "/api/v1/openapi.json"
+        "/api/v1/openapi.json",
+        "/api/v1/security-events",
     }
     assert all(route.permission and not route.public for route in table)
 
@@ -100,7 +101,7 @@ def sign_in_cookie(stage: Stage) -> Callable[..., str]:
 
     def open_for(user: Any) -> str:
         with stage.system() as ctx:
-            return open_session(ctx.system_session, user, ctx.now())[0]
+            return open_session(ctx.bookkeeping("test"), user, ctx.now())[0]
 
     return open_for
 

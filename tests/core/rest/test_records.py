@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 
 def test_a_created_record_is_answered_with_its_place_and_version(api: Any) -> None:
@@ -13,7 +16,7 @@ def test_a_created_record_is_answered_with_its_place_and_version(api: Any) -> No
     assert answer.json["amount"] == "1250.50"
     assert answer.json["stage"] == "draft"
     assert answer.json["owner_id"] == api.user.id
-    assert answer.json["lines"] == [{"product": "Tea", "quantity": 1, "price": None}]
+    assert answer.json["lines"] == [{"product": "Tea", "quantity": 1, "price": None, "cost": None}]
     assert api.get(f"/shop/orders/{answer.json['id']}").json == answer.json
 
 
@@ -36,8 +39,8 @@ def test_lines_are_replaced_as_a_list(api: Any) -> None:
     lines = [{"product": "Cup", "quantity": 3}, {"product": "Tea", "price": "2.5"}]
     answer = api.patch(f"/shop/orders/{made['id']}", {"lines": lines})
     assert answer.json["lines"] == [
-        {"product": "Cup", "quantity": 3, "price": None},
-        {"product": "Tea", "quantity": 1, "price": "2.50"},
+        {"product": "Cup", "quantity": 3, "price": None, "cost": None},
+        {"product": "Tea", "quantity": 1, "price": "2.50", "cost": None},
     ]
     assert api.get(f"/shop/orders/{made['id']}").json["lines"] == answer.json["lines"]
 
@@ -49,6 +52,12 @@ def test_what_was_read_of_lines_can_be_written_back(api: Any) -> None:
     answer = api.patch(f"/base/contacts/{made['id']}", {"phones": made["phones"], "emails": made["emails"]})
     assert answer.status_code == 200, answer.text
     assert answer.json["phones"] == made["phones"]
+
+
+def test_numbers_that_come_through_the_api_are_read_with_the_country_beside_them(api: Any) -> None:
+    phones = [{"number": "06 12345678"}]
+    assert api.made("/base/contacts", name="A", country="NL", phones=phones)["phones"][0]["number"] == "+31612345678"
+    assert api.made("/base/contacts", name="B", phones=phones)["phones"][0]["number"] == "06 12345678"
 
 
 def test_fields_of_another_module_lie_under_its_name(api: Any) -> None:
@@ -129,3 +138,25 @@ def test_the_history_tells_who_changed_what(api: Any) -> None:
     older = api.get(f"/shop/orders/{made['id']}/history?page[after]={found['meta']['page']['next']}").json
     assert [entry["action"] for entry in older["data"]] == ["created"]
     assert older["meta"]["page"]["next"] is None
+
+
+def test_a_deployment_may_ask_for_the_version_of_every_change(
+    api: Any, deployment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = api.made("/shop/orders", number="A-1")
+    path = f"/shop/orders/{made['id']}"
+    assert api.patch(path, {"amount": "1"}).status_code == 200  # by itself a version is welcome and not asked for
+    monkeypatch.setattr(deployment, "settings", replace(deployment.settings, require_versions=True))
+    step = {"op": "update", "id": made["id"], "values": {"amount": "2"}}
+    for answer in (
+        api.patch(path, {"amount": "2"}),
+        api.patch(path, {"amount": "2", "version": None}),
+        api.post(f"{path}/actions/send"),
+        api.delete(path),
+        api.post("/shop/orders/bulk", {"operations": [step]}),
+    ):
+        assert (answer.status_code, answer.json["type"]) == (428, "urn:comptoir:problem:core.version_required")
+    assert api.get(path).json["version"] == 2
+    assert api.patch(path, {"amount": "2", "version": 2}).status_code == 200
+    assert api.post("/shop/orders/bulk", {"operations": [{**step, "version": 3}]}).status_code == 200
+    assert api.delete(path, headers={"If-Match": "*"}).status_code == 204

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from comptoir.base.models import ContactPhone
+
 
 def test_whoever_is_not_signed_in_is_asked_to(browser: Any) -> None:
     answer = browser.get("/base/contacts?q=ana")
@@ -55,6 +57,15 @@ def test_what_is_wrong_stands_at_its_field_and_the_rest_is_kept(administrator: A
     assert answer.status_code == 422
     assert 'id="f-name-e"' in answer.text
     assert 'value="Cluj"' in answer.text
+
+
+def test_a_number_that_could_not_be_read_is_marked(administrator: Any, make_contact: Callable[..., Any]) -> None:
+    unread = make_contact("Koffiehuis", phones=[ContactPhone(number="06 12345678")])
+    read = make_contact("Cafenea", phones=[ContactPhone(number="0744 123 456")])
+    assert "unclear" in administrator.get(f"/base/contacts/{unread.id}").text
+    page = administrator.get(f"/base/contacts/{read.id}").text
+    assert "unclear" not in page
+    assert "tel:+40744123456" in page
 
 
 def test_a_stale_form_shows_both_values(administrator: Any, make_contact: Callable[..., Any]) -> None:

@@ -8,7 +8,7 @@ from alembic import op
 from comptoir.db import types
 
 revision = "comptoir_crashes"
-down_revision = "comptoir_0002"
+down_revision = "comptoir_reports"
 branch_labels = None
 depends_on = None
 

@@ -3,6 +3,7 @@
 Names and values are checked against the declared fields and the actor's rights; nothing from outside reaches SQL as text.
 """
 
+from comptoir.kinds import PERIODS
 from comptoir.records.query.aggregate import aggregate, totals
 from comptoir.records.query.load import load, load_many
 from comptoir.records.query.page import Page, count, run
@@ -10,7 +11,6 @@ from comptoir.records.query.parse import parse, parse_filter, to_pairs, where
 from comptoir.records.query.paths import Path, resolve
 from comptoir.records.query.titles import references_of, titles
 from comptoir.records.query.tree import All, Any_, Compare, Filter, Not, Query, and_also, normalised
-from comptoir.records.query.values import PERIODS, operators_of
 
 __all__ = [
     "PERIODS",
@@ -28,7 +28,6 @@ __all__ = [
     "load",
     "load_many",
     "normalised",
-    "operators_of",
     "parse",
     "parse_filter",
     "references_of",

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 
-from comptoir.db.fields import NUMERIC, Kind
 from comptoir.i18n import _
 from comptoir.records.query import buckets
-from comptoir.records.query.compile import Builder, Shape, dialect_of, lower, lower_words, shapes_of
-from comptoir.records.query.paths import Path, refuse, resolve, shown, unknown
+from comptoir.records.query.compile import Builder, Shape, dialect_of, lower_query, shapes_of
+from comptoir.records.query.paths import Path, refuse, resolve, unknown
 from comptoir.records.query.tree import WITHOUT, Filter, Query
+from comptoir.texts import shown
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -64,7 +64,7 @@ def aggregate(
     ``measures`` takes ``count`` and ``<path>:sum|avg|min|max|count|count_distinct``.  Amounts are exact; a mean is rounded
     to four places.  References come as ids: `titles` names them.
     """
-    groups = [_read_group(ctx, declared, name) for name in _several(group, MAX_KEYS, "group")]
+    groups = [read_group(ctx, declared, name) for name in _several(group, MAX_KEYS, "group")]
     figures = [_read_measure(ctx, declared, name) for name in _several(measures, MAX_MEASURES, "measures")]
     query = where if isinstance(where, Query) else Query(where=where, archived=archived)
     rows = _execute(ctx, declared, query, groups, figures)
@@ -98,21 +98,22 @@ def _several(names: Sequence[str], limit: int, parameter: str) -> list[str]:
     return found
 
 
-def _read_group(ctx: Context, declared: DeclaredType, text: str) -> Group:
+def read_group(ctx: Context, declared: DeclaredType, text: str) -> Group:
+    """What a name such as ``stage`` or ``closed_on:month`` groups by; a violation of ``group`` where it cannot."""
     name, separator, part = text.partition(":")
-    path = _scalar(ctx, declared, name, "group")
-    if path.field.kind is Kind.LONG_TEXT:
+    path = scalar(ctx, declared, name, "group")
+    if not path.field.kind.groups:
         raise refuse("core.not_groupable", _("Records cannot be grouped by {name}.", name=shown(name)), "group")
     if not separator:
-        if path.field.kind is Kind.MOMENT:
+        if path.field.kind.zoned:
             raise refuse(
                 "core.part_missing",
                 _("Say by which part of the time: {name}:day, week, month, quarter or year.", name=shown(name)),
                 "group",
             )
         return Group(text, path, None)
-    if path.field.kind not in (Kind.DATE, Kind.MOMENT) or part not in buckets.PARTS:
-        known = buckets.PARTS if path.field.kind in (Kind.DATE, Kind.MOMENT) else ()
+    if not path.field.kind.dated or part not in buckets.PARTS:
+        known = buckets.PARTS if path.field.kind.dated else ()
         raise unknown("core.unknown_part", _("part"), part, known, "group")
     return Group(text, path, part)
 
@@ -121,20 +122,23 @@ def _read_measure(ctx: Context, declared: DeclaredType, text: str) -> Measure:
     if text == "count":
         return Measure(text, "count", None)
     name, _separator, operation = text.partition(":")
-    path = _scalar(ctx, declared, name, "measures")
+    path = scalar(ctx, declared, name, "measures")
     if operation not in MEASURES:
         raise unknown("core.unknown_measure", _("measure"), operation, MEASURES, "measures")
-    if operation in SUMMING and path.field.kind not in NUMERIC:
+    if operation in SUMMING and not path.field.kind.numeric:
         raise refuse("core.not_a_number", _("{name} is no number that can be summed.", name=shown(name)), "measures")
-    if operation in ("min", "max") and path.field.kind in (Kind.BOOLEAN, Kind.REFERENCE):
+    if operation in ("min", "max") and not path.field.kind.ordered:
         raise refuse("core.not_ordered", _("{name} has no least and no greatest.", name=shown(name)), "measures")
     return Measure(text, operation, path)
 
 
-def _scalar(ctx: Context, declared: DeclaredType, name: str, parameter: str) -> Path:
+def scalar(ctx: Context, declared: DeclaredType, name: str, parameter: str) -> Path:
+    """A path that has one value for each record."""
     path = resolve(ctx, declared, name, parameter)
-    if path.lines is not None or path.field.kind is Kind.LINES:
+    if path.lines is not None or path.field.kind.lined:
         raise refuse("core.not_a_column", _("{name} has several values for one record.", name=shown(name)), parameter)
+    if path.field.computed is not None:
+        raise refuse("core.not_a_column", _("{name} is computed and kept nowhere.", name=shown(name)), parameter)
     return path
 
 
@@ -145,10 +149,9 @@ def _execute(
     ctx: Context, declared: DeclaredType, query: Query, groups: Sequence[Group], figures: Sequence[Measure]
 ) -> Sequence[Any]:
     values: list[Any] = []
-    where = lower(ctx, declared, query.where, values)
-    words = lower_words(query.text, values)
+    where, words = lower_query(ctx, declared, query, values)
     dialect = dialect_of(ctx)
-    zone = ctx.timezone if any(g.part and g.path.field.kind is Kind.MOMENT for g in groups) else ZoneInfo("UTC")
+    zone = ctx.timezone if any(g.part and g.path.field.kind.zoned for g in groups) else ZoneInfo("UTC")
     shape = (
         "aggregate",
         dialect,
@@ -195,7 +198,7 @@ def _statement(
     for group in groups:
         column, _nullable = builder.column(group.path)
         if group.part is not None:
-            column = buckets.bucket(column, group.part, group.path.field.kind, builder.dialect, zone)
+            column = buckets.bucket(column, group.part, builder.dialect, zone if group.path.field.kind.zoned else None)
         keys.append(column.label(f"k{len(keys)}"))
     columns = [column for figure in figures for column in _cells(builder, figure)]
     # the keys are named once, below: values within them would otherwise make two expressions of one
@@ -230,7 +233,7 @@ def _figures(figures: Sequence[Measure], cells: Sequence[Any]) -> dict[str, Any]
     rest = iter(cells)
     for figure in figures:
         path = figure.path
-        whole = path is not None and path.field.kind is Kind.INTEGER
+        whole = path is not None and path.field.kind.python_type is int
         if figure.operation == "sum":
             total = next(rest)
             found[figure.name] = int(total or 0) if whole else (total if total is not None else Decimal(0))

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Date, DateTime, Integer, String, case, cast, func, literal, type_coerce
 
-from comptoir.db.fields import Kind
 from comptoir.db.types import UtcDateTime
 
 PARTS = ("day", "week", "month", "quarter", "year")
@@ -19,11 +18,11 @@ FIRST_YEAR, LAST_YEAR = 1980, 2060
 """Between these a moment falls into its local day with the clock changes of the zone; outside with the nearest one's."""
 
 
-def bucket(column: ColumnElement[Any], part: str, kind: Kind, dialect: str, zone: ZoneInfo) -> ColumnElement[Any]:
-    """What to group by; `label` makes it readable."""
+def bucket(column: ColumnElement[Any], part: str, dialect: str, zone: ZoneInfo | None) -> ColumnElement[Any]:
+    """What to group by; `label` makes it readable.  Moments are told apart from days by the ``zone`` of their reader."""
     if dialect == "sqlite":
-        return _sqlite(_local_text(column, zone) if kind is Kind.MOMENT else type_coerce(column, String()), part)
-    local = func.timezone(zone.key, column) if kind is Kind.MOMENT else column
+        return _sqlite(_local_text(column, zone) if zone is not None else type_coerce(column, String()), part)
+    local = func.timezone(zone.key, column) if zone is not None else column
     if part == "day":
         return cast(local, Date)
     return type_coerce(func.date_trunc(part, cast(local, DateTime)), DateTime())

@@ -6,7 +6,6 @@ keys of a cache of statements, so that neither building nor compiling SQL is rep
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -32,12 +31,13 @@ from sqlalchemy import (
     select,
 )
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
+from comptoir.db.search import Fragment, SearchEntry, have_planned_anew, holds, words_of
 from comptoir.db.types import fold
-from comptoir.i18n import _
-from comptoir.records.query.paths import Path, refuse, resolve
-from comptoir.records.query.tree import ONLY, WITH, All, Any_, Compare, Filter, Not
-from comptoir.records.query.values import ME, MY_TEAMS, check_operator, coerce, day_of, period_bounds, start_of
+from comptoir.records.query.paths import Path, resolve
+from comptoir.records.query.tree import ONLY, WITH, All, Any_, Compare, Filter, Not, Query
+from comptoir.records.query.values import check_operator, coerce
+from comptoir.records.query.words import conditions, shape_of, values_of, words_in
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -47,7 +47,6 @@ Shape = tuple[Any, ...]
 S = TypeVar("S")
 
 KEPT_SHAPES = 256
-MAX_WORDS = 10
 
 
 class Shapes:
@@ -102,7 +101,7 @@ def lower(ctx: Context, declared: DeclaredType, node: Filter | None, values: lis
             return ("any", *(lower(ctx, declared, part, values) for part in parts))
 
 
-NEGATED = {"ne": "eq", "nin": "in"}
+NEGATED = {"ne": "eq", "nin": "in", "has_not": "has"}
 
 
 def _lower_comparison(ctx: Context, declared: DeclaredType, node: Compare, values: list[Any]) -> Shape:
@@ -119,57 +118,14 @@ def _lower_checked(ctx: Context, path: Path, operator: str, value: Any, values: 
     if operator == "is_null":
         shape: Shape = ("null", path.name)
         return shape if value else ("not", shape)
-    kind = path.field.kind
-    if kind is Kind.REFERENCE:
-        return _lower_reference(ctx, path, operator, value, values)
     if operator in ("contains", "starts"):
         return _lower_text(path, operator, value, values)
-    if operator == "within":
-        first, end = period_bounds(ctx.today(), value)
-        values += [first, end] if kind is Kind.DATE else [start_of(ctx, first), start_of(ctx, end)]
-        return ("between", path.name)
-    if kind is Kind.DATE:
-        value = tuple(day_of(ctx, v) for v in value) if operator == "in" else day_of(ctx, value)
-    elif kind is Kind.MOMENT:
-        return _lower_moment(ctx, path, operator, value, values)
-    elif path.field.normalise is not None and operator in ("eq", "in"):
+    if path.field.normalise is not None and operator in ("eq", "in"):
         normalise = partial(path.field.normalise, ctx)
         value = tuple(map(normalise, value)) if operator == "in" else normalise(value)
-    values.append(list(value) if operator == "in" else value)
-    return (operator, path.name)
-
-
-def _lower_reference(ctx: Context, path: Path, operator: str, value: Any, values: list[Any]) -> Shape:
-    given = value if operator == "in" else (value,)
-    ids: list[int] = []
-    for one in given:
-        if one == MY_TEAMS:
-            ids += sorted(ctx.actor.team_ids)
-        elif one != ME:
-            ids.append(one)
-        elif ctx.actor.id is not None:
-            ids.append(ctx.actor.id)
-    if operator == "eq" and len(ids) == 1:
-        values.append(ids[0])
-        return ("eq", path.name)
-    values.append(ids)
-    return ("in", path.name)
-
-
-def _lower_moment(ctx: Context, path: Path, operator: str, value: Any, values: list[Any]) -> Shape:
-    """A day stands for all its moments where the actor is: after it means from the next day on."""
-    if value == "now":
-        value = ctx.now()
-    if isinstance(value, dt.datetime):
-        values.append(value)
-        return (operator, path.name)
-    day = day_of(ctx, value)
-    begin, end = start_of(ctx, day), start_of(ctx, day + dt.timedelta(days=1))
-    if operator == "eq":
-        values += [begin, end]
-        return ("between", path.name)
-    values.append(begin if operator in ("gte", "lt") else end)
-    return ({"gt": "gte", "lte": "lt"}.get(operator, operator), path.name)
+    lowered, compared = path.field.kind.compare(operator, value, ctx)
+    values += compared
+    return (lowered, path.name)
 
 
 def like(text: str, *, start: bool = False) -> str:
@@ -186,8 +142,11 @@ def _lower_text(path: Path, operator: str, value: str, values: list[Any]) -> Sha
     folded = fold(value)
     if in_search_key(path) and folded:
         first = _leads_search_key(path)
+        words = words_of(folded)
+        has_grams = len(words) >= 3
+        values += [words] if has_grams else []
         values += [like(folded, start=start and first), like(folded, start=start)]
-        return ("folded", path.name)
+        return ("folded", path.name, has_grams)
     variants = {value.lower(), value.upper(), value.capitalize(), value.title()}
     patterns = sorted({like(variant.translate(_ASCII_LOWER), start=start) for variant in variants})
     values += patterns
@@ -205,25 +164,26 @@ def _leads_search_key(path: Path) -> bool:
     return leading is not None and leading.name == path.field.name
 
 
-def lower_words(text: str, values: list[Any]) -> Shape | None:
-    """The shape of a full-text search: every word somewhere in the search key; numbers also without their leading zeros."""
-    words = fold(text.replace("\x00", " ")).split()
-    if not words:
-        return None
-    if len(words) > MAX_WORDS:
-        raise refuse("core.too_many_words", _("Look for at most {limit} words.", limit=MAX_WORDS), "q")
-    digits = "".join(words).translate({ord(mark): None for mark in "+()-./"})
-    if len(words) > 1 and digits.isdecimal() and digits.isascii() and len(digits) >= 6:
-        words = [digits]  # a telephone number as people write it
-    shape = []
-    for word in words:
-        bare = word.translate({ord(mark): None for mark in "+()-./"})
-        spellings = {word}
-        if bare.isdecimal() and bare.isascii() and len(bare) >= 6:
-            spellings |= {bare, bare.lstrip("0") or bare}
-        values += [like(spelling) for spelling in sorted(spellings)]
-        shape.append(len(spellings))
-    return tuple(shape)
+def lower_query(
+    ctx: Context, declared: DeclaredType, query: Query, values: list[Any]
+) -> tuple[Shape | None, Shape | None]:
+    """The shapes of a query's filter and of its words; their values are appended in that order."""
+    where = lower(ctx, declared, query.where, values)
+    words = words_in(query.text)
+    values += values_of(words or ())
+    if words is not None or _has_grams(where):
+        have_planned_anew(ctx.bookkeeping("search").connection())
+    return where, None if words is None else shape_of(words)
+
+
+def _has_grams(shape: Shape | None) -> bool:
+    match shape:
+        case ("folded", _, has_grams):
+            return bool(has_grams)
+        case ("not" | "all" | "any", *parts):
+            return any(map(_has_grams, parts))
+        case _:
+            return False
 
 
 # -- building -----------------------------------------------------------------------------------------------------------
@@ -310,14 +270,23 @@ class Builder:
         found: list[ColumnElement[bool]] = []
         if where is not None:
             found.append(self.condition(where))
-        key = self.declared.table.c.search_key
-        found += [
-            or_(*(key.like(self.value(String()), escape="\\") for _n in range(spellings))) for spellings in words or ()
-        ]
+        if words is not None:
+            entry = SearchEntry.__table__
+            found.append(self._entered(self.declared, self.declared.table, *conditions(entry, words, self.value)))
         archived_at = self.declared.table.c.archived_at
         if archived != WITH:
             found.append(archived_at.is_not(None) if archived == ONLY else archived_at.is_(None))
         return found
+
+    def _entered(
+        self, declared: DeclaredType, record: FromClause, *holding: ColumnElement[bool]
+    ) -> ColumnElement[bool]:
+        """Whether the record's entry in the search table fulfils the conditions."""
+        entry: Any = SearchEntry.__table__
+        kind = entry.c.record_type
+        if self.dialect == "sqlite":  # it must not begin with all entries of the type, by their index
+            kind = kind.concat("")
+        return record.c.id.in_(select(entry.c.record_id).where(kind == declared.name, *holding))
 
     def condition(self, shape: Shape, negated: bool = False) -> ColumnElement[bool]:
         """The SQL of a shape; a negation goes down to the comparisons, so that NULL never makes one unknown."""
@@ -329,7 +298,7 @@ class Builder:
                 return joined(*(self.condition(part, negated) for part in shape[1:]))
             case _:
                 path = self.resolve(shape[1])
-                if path.lines is not None or path.field.kind is Kind.LINES:
+                if path.lines is not None or path.field.kind.lined:
                     return self._line_condition(shape, path, negated)
                 column, nullable = self.column(path)
                 if shape[0] == "null":
@@ -359,10 +328,14 @@ class Builder:
             case "like":
                 lowered = func.lower(column)
                 return or_(*(lowered.like(self.value(String()), escape="\\") for _n in range(shape[2])))
-            case _:  # folded
-                key = self._record(path).c.search_key.like(self.value(String()), escape="\\")
+            case "folded":
+                record, entry = self._record(path), SearchEntry.__table__
+                found = [self._entered(path.declared, record, holds(entry, self.value(Fragment())))] if shape[2] else []
+                key = record.c.search_key.like(self.value(String()), escape="\\")
                 exact = func.lower(column).like(self.value(String()), escape="\\")
-                return and_(key, or_(exact, self._beyond_ascii(column)))
+                return and_(*found, key, or_(exact, self._beyond_ascii(column)))
+            case own:
+                return path.field.kind.condition(own, column, self.value, self.dialect)
 
     def _beyond_ascii(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a text holds letters that only the folded search key can compare."""
@@ -380,11 +353,11 @@ class Builder:
         some = shape[0] != "null"
         if shape[0] != "null":
             inner.append(self._comparison(shape, path, row.c[path.column]))
-        elif path.field.kind is not Kind.LINES:
+        elif not path.field.kind.lined:
             inner.append(row.c[path.column].is_not(None))
         if some is not negated:  # a database begins with the lines it finds by their own index
             return record.c.id.in_(select(row.c[line.__parent__]).where(*inner))
         return not_(exists().where(row.c[line.__parent__] == record.c.id, *inner).correlate(record))
 
 
-__all__ = ["Builder", "Shape", "dialect_of", "like", "lower", "lower_words", "shapes_of"]
+__all__ = ["Builder", "Shape", "dialect_of", "like", "lower_query", "shapes_of"]

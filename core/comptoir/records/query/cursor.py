@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from comptoir.db.fields import Kind, python_type
-from comptoir.db.types import check_text
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
+from comptoir.kinds import Field
 from comptoir.records.query.paths import Path, refuse
 
 MAX_LENGTH = 20_000
@@ -36,7 +35,7 @@ def decode(cursor: str, sort: Sequence[str], paths: Sequence[Path]) -> tuple[lis
     plain, record_id = _unpack(cursor, sort)
     if len(plain) != len(paths):
         raise _bad()
-    return [_value(path.field.kind, value) for path, value in zip(paths, plain, strict=True)], record_id
+    return [_value(path.field, value) for path, value in zip(paths, plain, strict=True)], record_id
 
 
 def _unpack(cursor: str, sort: Sequence[str]) -> tuple[list[Any], int]:
@@ -59,28 +58,13 @@ def _unpack(cursor: str, sort: Sequence[str]) -> tuple[list[Any], int]:
     return plain, record_id
 
 
-def _value(kind: Kind, value: Any) -> Any:
+def _value(field: Field, value: Any) -> Any:
     if value is None:
         return None
-    expected: Any = python_type(kind)
     try:
-        if expected in (Decimal, dt.date, dt.datetime):
-            found = Decimal(value) if expected is Decimal else expected.fromisoformat(value)
-            if isinstance(found, Decimal):
-                good = found.is_finite() and abs(found) < 10**14 and found == found.quantize(Decimal("0.0001"))
-            else:
-                good = not isinstance(found, dt.datetime) or (found.utcoffset() is not None and 1 < found.year < 9999)
-        else:
-            found, good = value, type(value) is expected
-            if expected is str:
-                check_text(value)
-            elif expected is int:
-                good = good and abs(value) < 2**63
-    except (ValueError, TypeError, ArithmeticError, AttributeError):
+        return field.kind.comparable(field.kind.from_json(field, value))
+    except RuleViolation:
         raise _bad() from None
-    if not good:
-        raise _bad()
-    return found
 
 
 def _bad() -> RuleViolation:

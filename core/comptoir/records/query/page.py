@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, inspect, or_, select
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.access.guard import Policy, Through
+from comptoir.db.fields import fields_of
 from comptoir.records.query import cursor as cursors
-from comptoir.records.query.compile import Builder, Shape, dialect_of, lower, lower_words, shapes_of
+from comptoir.records.query.compile import Builder, Shape, dialect_of, lower_query, shapes_of
 from comptoir.records.query.parse import check_sortable
 from comptoir.records.query.paths import Path, names, resolve
 from comptoir.records.query.tree import Query
@@ -66,13 +67,12 @@ class Plan:
 def run(ctx: Context, declared: DeclaredType, query: Query, *, total: bool = True) -> Page:
     """The rows of a query that the actor may see; ``total`` counts them all, up to 10,000."""
     values: list[Any] = []
-    where = lower(ctx, declared, query.where, values)
-    words = lower_words(query.text, values)
+    where, words = lower_query(ctx, declared, query, values)
     sorts = _sorts(ctx, declared, query)
     filled = {f"v{number}": value for number, value in enumerate(values)}
     dialect = dialect_of(ctx)
     shapes = shapes_of(declared)
-    paths, lines = _columns(ctx, declared, query.fields)
+    paths, lines, computed = _columns(ctx, declared, query.fields)
     columns = tuple(path.name for path in paths)
     order = tuple((sort.path.name, sort.descending) for sort in sorts)
     by_value = bool(sorts) and _may_be_null(ctx, declared, sorts[0].path)
@@ -124,6 +124,8 @@ def run(ctx: Context, declared: DeclaredType, query: Query, *, total: bool = Tru
     page = [dict(zip(keys, row, strict=False)) for row in rows]
     if lines:
         _add_lines(ctx, declared, lines, page)
+    if computed:
+        _compute(page, paths, computed, query.fields)
     counted, capped = None, False
     if total:
         if not more and query.after is None and (rows or not offset):
@@ -138,8 +140,7 @@ def run(ctx: Context, declared: DeclaredType, query: Query, *, total: bool = Tru
 def count(ctx: Context, declared: DeclaredType, query: Query) -> tuple[int, bool]:
     """How many rows a query has, and whether counting stopped at 10,000."""
     values: list[Any] = []
-    where = lower(ctx, declared, query.where, values)
-    words = lower_words(query.text, values)
+    where, words = lower_query(ctx, declared, query, values)
     return _count(ctx, declared, where, words, query.archived, values)
 
 
@@ -188,22 +189,52 @@ def _sorts(ctx: Context, declared: DeclaredType, query: Query) -> list[Sort]:
     return found
 
 
-def _columns(
-    ctx: Context, declared: DeclaredType, fields: tuple[str, ...]
-) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """The columns to read, id and version first, and the lines."""
+Columns = tuple[tuple[Path, ...], tuple[Path, ...], tuple["Formula", ...]]
+
+
+def _columns(ctx: Context, declared: DeclaredType, fields: tuple[str, ...]) -> Columns:
+    """The columns to read, id and version first, the lines, and what is computed from the columns."""
     key = ("columns", ctx.actor.grants, fields)
-    kept: tuple[tuple[Path, ...], tuple[Path, ...]] | None = declared._cache.get(key) if not fields else None
+    kept: Columns | None = declared._cache.get(key) if not fields else None
     if kept is not None:
         return kept
-    asked = fields or tuple(n for n in names(ctx, declared) if declared.fields[n].kind is not Kind.LINES)
+    asked = fields or tuple(n for n in names(ctx, declared) if not declared.fields[n].kind.lined)
     paths = [resolve(ctx, declared, name, "fields") for name in ("id", "version", *asked)]
-    columns = {path.key: path for path in paths if path.field.kind is not Kind.LINES}
-    lines = {path.key: path for path in paths if path.field.kind is Kind.LINES}
-    found = (tuple(columns.values()), tuple(lines.values()))
+    columns = {path.key: path for path in paths if not path.field.kind.lined and path.field.computed is None}
+    lines = {path.key: path for path in paths if path.field.kind.lined}
+    formulas = []
+    for path in paths:
+        if path.field.computed is not None:
+            prefix = path.name[: -len(path.field.name)]
+            sources = [resolve(ctx, declared, prefix + name, "fields") for name in path.field.computed.sources]
+            columns |= {source.key: source for source in sources if source.key not in columns}
+            formulas.append(Formula(path.key, path.field.computed.by, tuple(source.key for source in sources)))
+    found = (tuple(columns.values()), tuple(lines.values()), tuple(formulas))
     if not fields:
         declared._cache[key] = found
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A computed field of a row and the columns that it follows from."""
+
+    key: str
+    by: Callable[..., Any]
+    sources: tuple[str, ...]
+
+
+def _compute(
+    rows: list[dict[str, Any]], paths: Sequence[Path], formulas: Sequence[Formula], fields: tuple[str, ...]
+) -> None:
+    """Add the computed fields to the rows; columns that were read only for them leave again."""
+    asked = {"id", "version", *fields}
+    extra = [path.key for path in paths if fields and path.key not in asked and path.name not in asked]
+    for row in rows:
+        for formula in formulas:
+            row[formula.key] = formula.by(*(row[name] for name in formula.sources))
+        for name in extra:
+            del row[name]
 
 
 def _may_be_null(ctx: Context, declared: DeclaredType, path: Path) -> bool:
@@ -306,7 +337,7 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
         readable = [
             name
             for name, described in fields_of(line).items()
-            if described.kind is not Kind.LINES
+            if not described.kind.lined
             and (described.read is None or ctx.actor.grants.scope(described.read) is not None)
         ]
 
@@ -322,7 +353,17 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
         statement = shapes_of(declared).get(("lines", path.key, tuple(readable)), build)
         held: dict[int, list[dict[str, Any]]] = defaultdict(list)
         if ids:
-            for parent, *cells in ctx.session.execute(statement, {"ids": ids}):
+            session = ctx.bookkeeping("lines") if _goes_with_record(ctx, declared, line) else ctx.session
+            for parent, *cells in session.execute(statement, {"ids": ids}):
                 held[parent].append(dict(zip(readable, cells, strict=True)))
         for row in rows:
             row[path.key] = held.get(row["id"], [])
+
+
+def _goes_with_record(ctx: Context, declared: DeclaredType, line: Any) -> bool:
+    """Whether a line is seen by whoever sees its record, whole; then of records just read under their rule, all lines are seen."""
+    policy: Policy | None = getattr(ctx.session.get_bind(), "policy", None)
+    if policy is None:
+        return True
+    rule = policy.rule_of(line.__tablename__)
+    return rule.read == Through(line.__parent__, declared.table.name) and not rule.hidden

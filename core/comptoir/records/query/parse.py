@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from comptoir.db.fields import Kind
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.query import cursor as cursors
@@ -284,7 +283,7 @@ def _sort(ctx: Context, declared: DeclaredType, text: str) -> tuple[str, ...]:
 
 def check_sortable(path: Path) -> None:
     """Refuse to sort by lines, long texts and what is declared not sortable."""
-    if not path.field.sortable or path.lines or path.field.kind in (Kind.LINES, Kind.LONG_TEXT):
+    if not path.field.sorts or path.lines:
         raise refuse("core.not_sortable", _("A list cannot be sorted by {name}.", name=path.name), "sort")
 
 
@@ -292,7 +291,7 @@ def _fields(ctx: Context, declared: DeclaredType, text: str) -> tuple[str, ...]:
     found: list[str] = []
     for part in _names(text, MAX_FIELDS, "fields"):
         path = resolve(ctx, declared, part, "fields")
-        if path.lines or (path.field.kind is Kind.LINES and path.steps):
+        if path.lines or (path.field.kind.lined and path.steps):
             raise refuse(
                 "core.not_a_column", _("Ask for {name} as a whole.", name=path.name.rpartition(".")[0]), "fields"
             )

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
 
-from comptoir.db.fields import Field, Kind, fields_of
+from comptoir.db.fields import Field, fields_of
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
+from comptoir.kinds import Integer, Reference
+from comptoir.texts import shown
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -21,10 +23,10 @@ MAX_STEPS = 3
 """How many references a path may follow."""
 
 PLAIN = {
-    "id": Field(Kind.INTEGER, _("Number"), name="id", required=True),
-    "version": Field(Kind.INTEGER, _("Version"), name="version", required=True),
-    "created_by": Field(Kind.REFERENCE, _("Created by"), name="created_by", target="core_user"),
-    "updated_by": Field(Kind.REFERENCE, _("Changed by"), name="updated_by", target="core_user"),
+    "id": Field(Integer(), _("Number"), name="id", required=True),
+    "version": Field(Integer(), _("Version"), name="version", required=True),
+    "created_by": Field(Reference(), _("Created by"), name="created_by", target="core_user"),
+    "updated_by": Field(Reference(), _("Changed by"), name="updated_by", target="core_user"),
 }
 """Columns of every record that are no fields of a form but can be asked for."""
 
@@ -57,12 +59,6 @@ class Path:
     steps: tuple[Step, ...] = ()
     extension: type[Any] | None = None
     lines: str | None = None
-
-
-def shown(text: str) -> str:
-    """A name or a value from outside, short and printable, for a message."""
-    kept = "".join(character if character.isprintable() else "?" for character in text[:61])
-    return kept if len(kept) <= 60 else kept[:59] + "…"
 
 
 def refuse(code: str, message: Any, parameter: str) -> RuleViolation:
@@ -110,13 +106,13 @@ def _resolve(ctx: Context, declared: DeclaredType, text: str, parameter: str) ->
         prefix = wire[: -len(described.name)]
         said.append(prefix + described.path)
         rest = rest[used:]
-        column = described.name if described.kind is Kind.LINES else _column(extension or here.model, described.name)
+        column = described.name if _stands_apart(described) else _column(extension or here.model, described.name)
         if not rest:
             name = ".".join(said)
             return Path(name, name if steps else wire, described, column, here, tuple(steps), extension)
-        if described.kind is Kind.LINES and len(rest) == 1:
+        if described.kind.lined and len(rest) == 1:
             return _line_path(ctx, here, described, tuple(steps), said, rest[0], text, parameter)
-        if described.kind is not Kind.REFERENCE:
+        if described.target is None:
             raise unknown("core.unknown_field", _("field"), text, [".".join(said)], parameter)
         target = ctx.registry.target_of(str(described.target))
         if target is None or not _readable(ctx, target):
@@ -125,6 +121,11 @@ def _resolve(ctx: Context, declared: DeclaredType, text: str, parameter: str) ->
             raise refuse("core.too_deep", _("A name follows at most {limit} references.", limit=MAX_STEPS), parameter)
         steps.append(Step(column, extension, target))
         here = target
+
+
+def _stands_apart(described: Field) -> bool:
+    """Whether a field has no column of the record's own table or of a side table."""
+    return described.kind.lined or described.computed is not None
 
 
 def _match(ctx: Context, declared: DeclaredType, rest: list[str]) -> tuple[str | None, int]:
@@ -153,8 +154,7 @@ def _line_path(
     readable = {
         name: described
         for name, described in fields_of(lines.line).items()
-        if described.kind is not Kind.LINES
-        and (described.read is None or ctx.actor.grants.scope(described.read) is not None)
+        if not described.kind.lined and (described.read is None or ctx.actor.grants.scope(described.read) is not None)
     }
     found = next((d for name, d in readable.items() if last in (name, d.path)), None)
     if found is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, bindparam, inspect, select
 
-from comptoir.db.fields import Kind
+from comptoir.kinds import Field
 from comptoir.records.query.compile import shapes_of
 from comptoir.records.query.paths import OPEN_TABLES, resolve
 
@@ -20,7 +20,7 @@ CHUNK = 500
 
 
 def titles(ctx: Context, references: Mapping[str, Collection[int]]) -> dict[str, dict[int, str]]:
-    """Titles by table and id; what the actor may not see, or what is gone, is missing."""
+    """Titles by table (or record type) and id; what the actor may not see, or what is gone, is missing."""
     found: dict[str, dict[int, str]] = {}
     for table, ids in references.items():
         target = ctx.registry.target_of(table)
@@ -54,12 +54,13 @@ def _titles(ctx: Context, target: DeclaredType, ids: list[int]) -> dict[int, str
 def references_of(ctx: Context, declared: DeclaredType, rows: Iterable[Mapping[str, Any]]) -> dict[str, set[int]]:
     """The ids that rows refer to, by table: what `titles` takes. Rows of lists and of aggregates alike."""
     found: dict[str, set[int]] = defaultdict(set)
-    targets: dict[str, str] = {}
+    fields: dict[str, Field | None] = {}
     for row in rows:
         for key, value in row.items():
-            if key not in targets:
-                field = None if ":" in key or key == "count" else resolve(ctx, declared, key).field
-                targets[key] = str(field.target) if field is not None and field.kind is Kind.REFERENCE else ""
-            if value is not None and targets[key]:
-                found[targets[key]].add(value)
+            if key not in fields:
+                fields[key] = None if ":" in key or key == "count" else resolve(ctx, declared, key).field
+            field = fields[key]
+            referred = field.kind.refers_to(field, value) if field is not None and value is not None else None
+            if referred is not None:
+                found[referred[0]].add(referred[1])
     return dict(found)

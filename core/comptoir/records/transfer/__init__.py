@@ -1,9 +1,10 @@
 """Files in and out: reading tables, importing them row by row, exporting what a filter finds."""
 
 from comptoir.records.transfer.exporting import export_records
-from comptoir.records.transfer.importing import ImportReport, Problem, import_table
+from comptoir.records.transfer.importing import import_table
 from comptoir.records.transfer.mapping import Mapping, parse_mapping
 from comptoir.records.transfer.reading import Table, read_table
+from comptoir.records.transfer.report import ImportReport, Problem
 
 __all__ = [
     "ImportReport",

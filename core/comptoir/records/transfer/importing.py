@@ -2,76 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping as Mapping_
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
-from comptoir.records.changes import change_of
 from comptoir.records.declared import DeclaredType
+from comptoir.records.naming import Named
 from comptoir.records.transfer.mapping import Mapping, Target
-from comptoir.records.transfer.parsing import parse_cell
+from comptoir.records.transfer.parsing import AnySpelling, as_text, currency_in, parse_cell
 from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
-from comptoir.records.validate import reader_of
-from comptoir.records.write import save
+from comptoir.records.transfer.report import ImportReport, Listener, Problem, Progress
+from comptoir.records.transfer.waiting import Row, needs_of
+from comptoir.records.validate import check_value
+from comptoir.records.write import assign, save
 
 if TYPE_CHECKING:
     from comptoir.context import Context
 
 BATCH = 500
+PARTS = 8
+"""Into how many a refused batch is cut: few, and much is checked again; many, and much is saved in small pieces."""
 REMEMBERED = 50_000
 """Cells whose value is remembered; beyond that they are read again, so that memory stays bounded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong, or worth a look, in one row; a notice does not keep the row from being imported."""
-
-    line: int
-    column: str
-    message: str
-    is_notice: bool = False
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """The balance of an import: ``created + updated + skipped + failed`` is the number of rows."""
-
-    rows: int = 0
-    created: int = 0
-    updated: int = 0
-    skipped: int = 0
-    failed: int = 0
-    notices: Counter[str] = field(default_factory=Counter)
-    problems: Counter[str] = field(default_factory=Counter)
-    unused: tuple[str, ...] = ()
-    kept: bool = True
-    """False after a dry run, and where failed rows undid everything."""
-
-
-class Undo(Exception):
-    """Ends a unit of work whose changes are not wanted."""
-
-
-Listener = Callable[[Problem, dict[str, Any]], None]
-"""Called for each problem with its row as it stands in the file; never called twice for the same problem."""
-
-Progress = Callable[[int], None]
-
-
-@dataclass(slots=True)
-class _Row:
-    line: int
-    cells: dict[str, Any]
-    key: Any = None
-    record: Record | None = None
 
 
 def import_table(
@@ -95,22 +56,22 @@ def import_table(
         importer.take(batch)
         if progress is not None:
             progress(importer.report.rows)
-    importer.resolve_late_references()
+    importer.take_waiting()
     return importer.report
 
 
 def _batches(
     rows: Iterator[tuple[int, dict[str, Any]]], key_of: Callable[[dict[str, Any]], Any]
-) -> Iterator[list[_Row]]:
+) -> Iterator[list[Row]]:
     """Rows in batches; a key that comes twice starts a new one, so that the second row finds the first's record."""
-    batch: list[_Row] = []
+    batch: list[Row] = []
     keys: set[Any] = set()
     for line, cells in rows:
         value = key_of(cells)
         if len(batch) >= BATCH or (value is not None and value in keys):
             yield batch
             batch, keys = [], set()
-        batch.append(_Row(line, cells, value))
+        batch.append(Row(line, cells, value))
         if value is not None:
             keys.add(value)
     if batch:
@@ -127,10 +88,16 @@ class _Importer:
         self.report = ImportReport()
         self._listen = listen
         self._directories: dict[tuple[str, str], Directory] = {}
-        self._late: list[tuple[_Row, Target, str]] = []
-        self._stages: dict[str, str] | None = None
+        self._source = Named(ctx, declared, AnySpelling("en", ctx.timezone, ctx.settings.currency, ctx.now()))
+        self._waiting: list[Row] = []
+        self._waiting_keys: set[Any] = set()
         self._read: dict[tuple[str, str, str], tuple[Any, Text | None]] = {}
         self._key = self._key_target(key)
+        self._numbered: dict[str, set[int]] = defaultdict(set)
+        for target in mapping.targets:
+            if target.position is not None:
+                self._numbered[target.name].add(target.position)
+        self._unread = [target for target in mapping.targets if target.field.kind.may_stay_unread]
 
     def _key_target(self, key: str | None) -> Target | None:
         if key is None:
@@ -160,78 +127,132 @@ class _Importer:
 
     # -- one batch ------------------------------------------------------------------------------------------------------
 
-    def take(self, rows: list[_Row]) -> None:
-        """Fill, save and count a batch of rows."""
-        self.report.rows += len(rows)
+    def take(self, rows: list[Row], *, last: bool = False) -> None:
+        """Fill, save and count a batch of rows; those that name a record further down wait, unless it is their last turn."""
+        if not last:
+            self.report.rows += len(rows)
         existing = self._existing(rows)
-        ready: list[_Row] = []
+        ready: list[Row] = []
         try:
             # the savepoint comes first: opening one writes what is changed by then, unchecked
-            with self.ctx.session.begin_nested(), self.ctx.session.no_autoflush:
-                ready = [row for row in rows if self._fill(row, existing)]
+            with self.ctx.session.begin_nested():
+                ready = [row for row in rows if self._fill(row, existing, last=last)]
                 if ready:
                     self._save(ready)
-        except ComptoirError:
-            self._one_by_one(ready, existing)
+        except ComptoirError as error:
+            self._save_apart(ready, error)
 
-    def _existing(self, rows: Sequence[_Row]) -> dict[Any, Record]:
+    def _existing(self, rows: Sequence[Row], *, anew: bool = False) -> dict[Any, Record]:
         if self._key is None:
             return {}
         values = {row.key for row in rows if row.key is not None}
         model = self.declared.model
         column = getattr(model, self._key.name)
+        query = select(model).where(column.in_(values)).execution_options(populate_existing=anew)
         found: dict[Any, Record] = {}
-        for record in self.ctx.session.scalars(select(model).where(column.in_(values))):
+        for record in self.ctx.session.scalars(query):
             found.setdefault(getattr(record, self._key.name), record)
         return found
 
-    def _fill(self, row: _Row, existing: dict[Any, Record]) -> bool:
-        """Put a row's cells into its record; False where the row fails, its problems are reported then."""
-        record = existing.get(row.key) if self._key is not None else None
-        if record is None:
-            record = self.declared.model()
-        violations: list[tuple[str, RuleViolation]] = []
-        if "" in row.cells:
-            violations.append(("", RuleViolation("core.extra_cells", row.cells[""])))
+    def _fill(self, row: Row, existing: dict[Any, Record], *, last: bool) -> bool:
+        """Put a row's cells into its record; False where the row waits, says nothing or fails, which is reported then."""
         notices: list[Problem] = []
+        values, violations = self._values(row, notices, last=last)
+        if "" in row.cells:
+            message = _(
+                "It has {count} cells, but there are {known} columns.",
+                count=len(row.cells) - 1 + len(row.cells[""]),
+                known=len(row.cells) - 1,
+            )
+            violations.insert(0, ("", RuleViolation("core.extra_cells", message)))
+        if violations:
+            self._fail(row, violations)
+            return False
+        if not last and (row.waits_for or (row.key is not None and row.key in self._waiting_keys)):
+            self._waiting.append(row)
+            self._waiting_keys.add(row.key)
+            return False
+        if not values:
+            notices = [Problem(row.line, "", str(_("The row is empty in all columns that are used.")), is_notice=True)]
+            self.report.skipped += 1
+        for notice in notices:
+            self._notice(notice, row)
+        if values:
+            self._put_all(row, existing, values)
+        return bool(values)
+
+    def _values(
+        self, row: Row, notices: list[Problem] | None, *, last: bool
+    ) -> tuple[list[tuple[Target, Any]], list[tuple[str, RuleViolation]]]:
+        """What the cells of a row say, and what is wrong with them."""
+        row.waits_for.clear()
         values: list[tuple[Target, Any]] = []
+        violations: list[tuple[str, RuleViolation]] = []
         for target in self.mapping.targets:
             cell = row.cells.get(target.column)
             try:
                 value = self._value(target, cell, row, notices)
+                if value is not None and target.field.currency and type(cell) is str:
+                    values += self._currency_beside(target, row, cell, values)
             except RuleViolation as violation:
                 violations.append((target.column, violation))
                 continue
-            if value is None and target.field.expected:
-                notices.append(
-                    Problem(
-                        row.line,
-                        target.column,
-                        str(
-                            _(
-                                "{column} is empty: the {type} is kept without {label}. Fill the cell and import again.",
-                                column=target.column,
-                                type=str(self.declared.declaration.label).lower(),
-                                label=target.field.label,
-                            )
-                        ),
-                        is_notice=True,
-                    )
-                )
             if value is not None:
                 values.append((target, value))
-        if violations:
-            self._fail(row, violations)
-            return False
-        for target, value in values:
-            self._put(record, target, value)
-        for notice in notices:
-            self.report.notices[notice.message] += 1
-            self._tell(notice, row)
-        row.record = record
-        return True
+                if target.field.kind.settled:  # what is wrong is said before its batch is refused for it
+                    found = check_value(target.field, value, target.field.name)
+                    violations += [(target.column, violation) for violation in found]
+            elif target.field.expected and notices is not None and not any(t is target for t, _text in row.waits_for):
+                told = _(
+                    "{column} is empty: the {type} is kept without {label}. Fill the cell and import again.",
+                    column=target.column,
+                    type=str(self.declared.declaration.label).lower(),
+                    label=target.field.label,
+                )
+                notices.append(Problem(row.line, target.column, str(told), is_notice=True))
+        if last and notices is not None:
+            for target, text in row.waits_for:
+                message = str(unknown_reference(self._directory(target), target.field, text))
+                notices.append(Problem(row.line, target.column, message, is_notice=True))
+        return values, violations
 
-    def _value(self, target: Target, cell: Any, row: _Row | None, notices: list[Problem] | None = None) -> Any:
+    def _currency_beside(
+        self, target: Target, row: Row, cell: str, values: Sequence[tuple[Target, Any]]
+    ) -> list[tuple[Target, Any]]:
+        """The currency that stands in the cell of an amount, for the field that holds it; refuses two that differ."""
+        code = currency_in(cell, self.ctx.settings.currency)
+        if code is None:
+            return []
+        name = target.name.removesuffix(target.field.name) + (target.field.currency or "")
+        declared = self.declared.fields.get(name) if not target.is_of_line else None
+        told: Any
+        if declared is None:
+            told = self.ctx.settings.currency
+        else:
+            column = next((t for t in self.mapping.targets if t.name == name), None)
+            told = self._value(column, row.cells.get(column.column), None) if column is not None else None
+            told = told or next((value for other, value in values if other.name == name), code)
+        if told != code:
+            raise RuleViolation(
+                "core.other_currency",
+                _(
+                    "“{value}” is in {found}, but the amount is in {currency}. Correct one of them.",
+                    value=cell[:60],
+                    found=code,
+                    currency=told,
+                ),
+                field=target.name,
+            )
+        return [(Target(target.column, name, declared), code)] if declared is not None else []
+
+    def _put_all(self, row: Row, existing: dict[Any, Record], values: Sequence[tuple[Target, Any]]) -> None:
+        record = (existing.get(row.key) if self._key is not None else None) or self.declared.model()
+        places = self._places(values)
+        for target, value in values:
+            self._put(record, target, value, places)
+        row.record = record
+
+    def _value(self, target: Target, cell: Any, row: Row | None, notices: list[Problem] | None = None) -> Any:
         """The value of a cell; what a text was read as is remembered, because most columns repeat themselves."""
         remembered = (target.column, target.name, cell) if type(cell) is str else None
         known = self._read.get(remembered) if remembered is not None else None
@@ -249,76 +270,59 @@ class _Importer:
             notices.append(Problem(row.line, target.column, str(notice), is_notice=True))
         return value
 
-    def _parse(self, target: Target, cell: Any, row: _Row | None) -> tuple[Any, Text | None]:
-        kind = target.field.kind
-        value = parse_cell(target.field, cell, timezone=self.ctx.timezone)
+    def _parse(self, target: Target, cell: Any, row: Row | None) -> tuple[Any, Text | None]:
+        if target.field.target is not None:
+            text = as_text(cell)
+            return (None, None) if text is None else self._reference(target, text, row)
+        value = parse_cell(target.field, cell, self._source)
         if value is None:
             return None, None
-        if kind is Kind.REFERENCE:
-            return self._reference(target, str(value).strip(), row)
-        if kind is Kind.STAGE:
-            return self._stage(str(value)), None
         if target.factor is not None:
             value = type(value)(value * target.factor)
         return value, None
 
-    def _reference(self, target: Target, text: str, row: _Row | None) -> tuple[Any, Text | None]:
+    def _reference(self, target: Target, text: str, row: Row | None) -> tuple[Any, Text | None]:
         table = str(target.field.target)
         declared = self.ctx.registry.target_of(table)
         if declared is None:
             raise RuleViolation("core.unknown_reference", _("The module of {label} is off.", label=target.field.label))
         if target.by is None and text.isdigit() and target.column.endswith("_id"):
             return int(text), None
-        directory = self._directories.setdefault(
-            (table, target.by or declared.title), Directory(self.ctx, declared, target.by or declared.title)
-        )
+        directory = self._directory(target)
         found = directory.find(text, target.field)
         if found is not None:
             return found.record_id, found.notice
         if declared is self.declared and row is not None:
-            self._late.append((row, target, text))
+            row.waits_for.append((target, text))
             return None, None
         raise unknown_reference(directory, target.field, text)
 
-    def _stage(self, text: str) -> str:
-        from comptoir.db.types import fold
+    def _directory(self, target: Target) -> Directory:
+        table = str(target.field.target)
+        declared = self.ctx.registry.target_of(table)
+        assert declared is not None
+        by = target.by or declared.title
+        return self._directories.setdefault((table, by), Directory(self.ctx, declared, by))
 
-        if self._stages is None:
-            workflow = self.declared.declaration.workflow
-            stages = workflow.stages(self.ctx, None) if workflow is not None else ()
-            self._stages = {}
-            for stage in stages:
-                self._stages.setdefault(fold(str(stage.label)), stage.name)
-                self._stages.setdefault(fold(stage.name), stage.name)
-        known = self._stages.get(fold(text))
-        if known is None:
-            raise RuleViolation(
-                "core.unknown_stage",
-                _(
-                    "There is no stage “{text}”. Stages: {stages}.",
-                    text=text[:60],
-                    stages=", ".join(self._stages.values()),
-                ),
-                field="stage",
-            )
-        return known
+    def _places(self, values: Sequence[tuple[Target, Any]]) -> dict[str, dict[int, int]]:
+        """Where the numbered lines of a row go: what is empty leaves no gap, so that the second number may be the only one."""
+        places: dict[str, dict[int, int]] = defaultdict(dict)
+        if not self._numbered:
+            return places
+        filled = {(target.name, target.position) for target, _value in values}
+        for name, position in filled:
+            if position is not None:
+                empty = sum(p < position and (name, p) not in filled for p in self._numbered[name])
+                places[name][position] = position - empty
+        return places
 
-    def _put(self, record: Record, target: Target, value: Any) -> None:
-        if target.position is not None:
-            lines = getattr(record, target.name)
-            while len(lines) <= target.position:
-                line_type: Any = fields_of(type(record))[target.name].line
-                lines.append(line_type())
-            _set(lines[target.position], target.field.name, value)
-        elif "." in target.name:
-            module = target.name.partition(".")[0]
-            extension = self.declared.extension_of(module)
-            if extension is not None:
-                _set(record.ext(extension), target.field.name, value)
-        else:
-            _set(record, target.name, value)
+    def _put(self, record: Record, target: Target, value: Any, places: Mapping_[str, Mapping_[int, int]]) -> None:
+        name = target.name
+        if target.is_of_line:
+            name = f"{target.name}.{_place(record, target, places.get(target.name, {}))}.{target.field.name}"
+        assign(self.ctx, record, {name: value})
 
-    def _save(self, rows: Sequence[_Row]) -> None:
+    def _save(self, rows: Sequence[Row]) -> None:
         records = list(dict.fromkeys(row.record for row in rows if row.record is not None))
         changed = {id(change.record): change.is_new for change in save(self.ctx, records)}
         for row in rows:
@@ -329,34 +333,41 @@ class _Importer:
                 self.report.created += 1
             else:
                 self.report.updated += 1
-        if any(changed.values()):
-            for (table, _by), directory in self._directories.items():
-                if table == self.declared.table.name:
-                    directory.forget()
+            self._mention_unread(row)
+        for (table, by), directory in self._directories.items():
+            if table == self.declared.table.name:
+                for record in records:
+                    if changed.get(id(record)):
+                        directory.learn(record.id, getattr(record, by))
 
-    def _one_by_one(self, rows: Sequence[_Row], existing: dict[Any, Record]) -> None:
-        """After a batch was refused: save each row alone, so that only the rows at fault fail."""
-        for record in existing.values():
-            self.ctx.session.refresh(record)
-        for row in rows:
+    def _mention_unread(self, row: Row) -> None:
+        """A notice for each telephone number and country that was kept as typed."""
+        for target in self._unread:
+            typed = " ".join(str(row.cells.get(target.column) or "").split())
+            held = getattr(row.record, target.name, None)
+            kept = [getattr(line, target.field.name) for line in held] if isinstance(held, list) else [held]
+            message = target.field.kind.unread(typed) if typed and typed in kept else None
+            if message is not None:
+                self._notice(Problem(row.line, target.column, str(message), is_notice=True), row)
+
+    def _save_apart(self, rows: Sequence[Row], error: ComptoirError) -> None:
+        """After a batch was refused: save it in parts, and a refused part in parts, so that only the rows at fault fail."""
+        if len(rows) == 1:
+            found = (
+                error.violations if isinstance(error, RuleViolations) else [RuleViolation(error.code, error.message)]
+            )
+            self._fail(rows[0], [(self._column_of(violation), violation) for violation in found])
+            return
+        size = -(-len(rows) // PARTS)
+        for part in (rows[begin : begin + size] for begin in range(0, len(rows), size)):
+            existing = self._existing(part, anew=True)
             try:
-                with self.ctx.session.begin_nested(), self.ctx.session.no_autoflush:
-                    self._again(row, existing)
-                    self._save([row])
-            except RuleViolations as several:
-                self._fail(row, [(self._column_of(v), v) for v in several.violations])
-            except ComptoirError as error:
-                self._fail(row, [("", RuleViolation(error.code, error.message))])
-
-    def _again(self, row: _Row, existing: dict[Any, Record]) -> None:
-        row.record = (existing.get(row.key) if self._key is not None else None) or self.declared.model()
-        waiting = {target for late, target, _text in self._late if late is row}
-        for target in self.mapping.targets:
-            if target in waiting:
-                continue
-            value = self._value(target, row.cells.get(target.column), None)
-            if value is not None:
-                self._put(row.record, target, value)
+                with self.ctx.session.begin_nested():
+                    for row in part:
+                        self._put_all(row, existing, self._values(row, None, last=True)[0])
+                    self._save(part)
+            except ComptoirError as refused:
+                self._save_apart(part, refused)
 
     def _column_of(self, violation: RuleViolation) -> str:
         for target in self.mapping.targets:
@@ -364,7 +375,7 @@ class _Importer:
                 return target.column
         return ""
 
-    def _fail(self, row: _Row, violations: Sequence[tuple[str, RuleViolation]]) -> None:
+    def _fail(self, row: Row, violations: Sequence[tuple[str, RuleViolation]]) -> None:
         self.report.failed += 1
         row.record = None
         for column, violation in violations:
@@ -372,46 +383,60 @@ class _Importer:
             self.report.problems[message] += 1
             self._tell(Problem(row.line, column, message), row)
 
-    def _tell(self, problem: Problem, row: _Row) -> None:
+    def _notice(self, problem: Problem, row: Row) -> None:
+        self.report.notices[problem.message] += 1
+        self._tell(problem, row)
+
+    def _tell(self, problem: Problem, row: Row) -> None:
         if self._listen is not None:
             self._listen(problem, row.cells)
 
-    # -- references to rows further down --------------------------------------------------------------------------------
+    # -- rows that name records further down ----------------------------------------------------------------------------
 
-    def resolve_late_references(self) -> None:
-        """Fill references to records of the same file that came after the row that names them."""
-        waiting = [(row, target, text) for row, target, text in self._late if row.record is not None]
-        pending: list[Record] = []
-        for row, target, text in waiting:
-            directory = self._directories[(self.declared.table.name, target.by or self.declared.title)]
-            record = row.record
-            assert record is not None
-            found = directory.find(text, target.field)
-            if found is None:
-                violation = unknown_reference(directory, target.field, text)
-                self.report.notices[str(violation)] += 1
-                self._tell(Problem(row.line, target.column, str(violation), is_notice=True), row)
-                continue
-            setattr(record, target.name, found.record_id)
-            if change_of(record).fields:
-                pending.append(record)
-        if pending:
-            save(self.ctx, pending)
+    def take_waiting(self) -> None:
+        """Save the rows that waited, each after those that it names; rows that name each other in a circle fail."""
+        rows, self._waiting = self._waiting, []
+        needs = needs_of(rows, self._column_called)
+        while True:
+            order = TopologicalSorter(needs)
+            try:
+                order.prepare()
+                break
+            except CycleError as error:
+                circle = [rows[number] for number in reversed(error.args[1])]
+                self._fail_circle(circle)
+                failed = set(error.args[1])
+                needs = {number: others - failed for number, others in needs.items() if number not in failed}
+        while order.is_active():
+            ready = sorted(order.get_ready())
+            for batch in _batches(((rows[n].line, rows[n].cells) for n in ready), self.key_of):
+                self.take(batch, last=True)
+            order.done(*ready)
+
+    def _column_called(self, target: Target) -> str | None:
+        name = target.by or self.declared.title
+        return next((t.column for t in self.mapping.targets if t.name == name and not t.is_of_line), None)
+
+    def _fail_circle(self, circle: Sequence[Row]) -> None:
+        targets = [row.waits_for[0][0] for row in circle if row.waits_for]
+        called = self._column_called(targets[0]) if targets else None
+        path = " → ".join(str(row.cells.get(called or "") or row.line) for row in circle[:8])
+        for row in circle[:-1]:
+            message = _("It lies below itself: {path}. Correct one of these rows.", path=path)
+            column = row.waits_for[0][0].column if row.waits_for else ""
+            self._fail(row, [(column, RuleViolation("core.circle", message))])
 
 
-def _set(row: Any, name: str, value: Any) -> None:
-    """Assign only what differs, so that an unchanged row stays unchanged."""
-    if reader_of(row)(name) != value:
-        setattr(row, name, value)
-
-
-def message_of(report: ImportReport) -> Text:
-    """The balance in one line."""
-    return _(
-        "{rows} rows: {created} created, {updated} updated, {skipped} unchanged, {failed} failed.",
-        rows=report.rows,
-        created=report.created,
-        updated=report.updated,
-        skipped=report.skipped,
-        failed=report.failed,
-    )
+def _place(record: Record, target: Target, places: Mapping_[int, int]) -> int:
+    """Where the line of a record stands that a column feeds: its place, or that of the column's label; a new one at need."""
+    if target.position is not None:
+        return places[target.position]
+    lines = getattr(record, target.name)
+    assert target.label is not None
+    name, value = target.label
+    for place in range(max(places.values(), default=-1) + 1, len(lines)):
+        if getattr(lines[place], name) == value:
+            return place
+    line_type: Any = fields_of(type(record))[target.name].line
+    lines.append(line_type(**{name: value}))
+    return len(lines) - 1

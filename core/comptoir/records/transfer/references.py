@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +62,7 @@ class Directory:
                 ),
                 field=described.name,
             )
-        near = self._loose.get(_loosely(text), [])
+        near = self._loose.get(loosely(text), [])
         if len(near) == 1:
             record_id, title = near[0]
             return Found(
@@ -87,9 +86,10 @@ class Directory:
             else []
         )
 
-    def forget(self) -> None:
-        """Read the records anew at the next look-up, because some were created."""
-        self._exact = None
+    def learn(self, record_id: int, title: Any) -> None:
+        """Find a record that was just created, too."""
+        if self._exact is not None and not self._too_many and title is not None:
+            self._add(record_id, str(title))
 
     def _column(self) -> Any:
         return getattr(self.target.model, self.by)
@@ -101,7 +101,7 @@ class Directory:
         return self._exact.get(fold(text), [])
 
     def _load(self) -> None:
-        self._exact, self._loose = defaultdict(list), defaultdict(list)
+        self._exact, self._loose = {}, {}
         table = self.target.table
         count = self.ctx.session.scalar(select(func.count()).select_from(table)) or 0
         self._too_many = count > MOST
@@ -110,11 +110,16 @@ class Directory:
         query = select(table.c.id, table.c[self.by]).where(table.c.archived_at.is_(None))
         for record_id, title in self.ctx.session.execute(query):
             if title is not None:
-                self._exact[fold(str(title))].append(record_id)
-                self._loose[_loosely(str(title))].append((record_id, str(title)))
+                self._add(record_id, str(title))
+
+    def _add(self, record_id: int, title: str) -> None:
+        assert self._exact is not None
+        self._exact.setdefault(fold(title), []).append(record_id)
+        self._loose.setdefault(loosely(title), []).append((record_id, title))
 
 
-def _loosely(text: str) -> str:
+def loosely(text: str) -> str:
+    """A name without what people write differently: case, accents, blanks and punctuation."""
     return NOT_LETTERS.sub("", fold(text))
 
 

@@ -8,79 +8,40 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from comptoir.db.fields import Field, Kind, fields_of
+from comptoir.db.fields import Field, fields_of
 from comptoir.db.record import Record, module_of
-from comptoir.db.workflow import Workflow
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
 from comptoir.records.changes import Change, held_extensions
 from comptoir.records.search_key import search_key, touches_search_key
-from comptoir.records.validate import check_value, is_id, violations_of
+from comptoir.records.validate import check_value, violations_of
 from comptoir.records.write.refusal import gather
+from comptoir.records.write.stages import Chosen, Move, moves_of
 
 if TYPE_CHECKING:
     from comptoir.context import Context
 
 
-def check(ctx: Context, changes: Sequence[Change]) -> None:
-    violations: list[RuleViolation] = []
+def check(ctx: Context, changes: Sequence[Change], chosen: Chosen) -> list[Move]:
+    """Raise `RuleViolations` with everything that is wrong in a batch; returns the moves that are in it."""
+    moves, violations = moves_of(ctx, changes, chosen)
     for change in changes:
         record = change.record
         names = None if change.is_new else [n for n in change.fields if "." not in n]
         violations += violations_of(record, names)
         for extension in held_extensions(record):
             violations += violations_of(extension, prefix=f"{module_of(type(extension))}.")
-        if change.is_new:
-            violations += _unknown_stage(ctx, record)
-        elif not ctx.is_moving(record):
-            violations += _unpermitted_move(ctx, change)
         if change.is_new or touches_search_key(change):
             record.search_key = search_key(record)
     violations += _missing_references(ctx, changes)
     violations += _duplicates(ctx, changes)
     violations += _cycles(ctx, changes)
-    gather(ctx.each_hook("check_records", ctx=ctx, changes=changes), violations)
-
-
-def _unknown_stage(ctx: Context, record: Record) -> list[RuleViolation]:
-    """A new record stands at a stage that there is; workflows whose stages are rows check that themselves."""
-    workflow = ctx.registry.record_type(type(record)).declaration.workflow
-    if workflow is None or type(workflow).stages is not Workflow.stages:
-        return []
-    stage, known = getattr(record, workflow.field), [stage.name for stage in workflow.stages(ctx, record)]
-    if stage is None or stage in known:
-        return []
-    return [
-        RuleViolation(
-            "core.unknown_stage",
-            _("There is no stage {stage}. Choose one of {known}.", stage=str(stage)[:60], known=", ".join(known)),
-            field=workflow.field,
-        )
+    checks = [
+        *ctx.each_hook("check_records", ctx=ctx, changes=changes),
+        *(c for move in moves for c in move.checks(ctx)),
     ]
-
-
-def _unpermitted_move(ctx: Context, change: Change) -> list[RuleViolation]:
-    """A stage that is set directly must be one that a transition without questions leads to."""
-    workflow = ctx.registry.record_type(type(change.record)).declaration.workflow
-    if workflow is None or workflow.field not in change.fields:
-        return []
-    moved = change.fields[workflow.field]
-    for transition in workflow.transitions(ctx, change.record):
-        if transition.target == moved.after and transition.applies_to(moved.before or ""):
-            if transition.permission is not None:
-                ctx.require(transition.permission, [change.record])
-            return [
-                RuleViolation("core.required", _("Fill in {name}.", name=name), field=name)
-                for name in transition.asks
-                if getattr(change.record, name) in (None, "")
-            ]
-    return [
-        RuleViolation(
-            "core.wrong_stage",
-            _("It cannot move from {before} to {after}.", before=moved.before, after=moved.after),
-            field=workflow.field,
-        )
-    ]
+    gather(checks, violations)
+    return moves
 
 
 def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
@@ -88,14 +49,14 @@ def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleVio
     wanted: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for change in changes:
         for name, described, value in _references(ctx, change):
-            if is_id(value):
-                wanted[str(described.target)][value].append(name)
+            referred = described.kind.refers_to(described, value)
+            if referred is not None:
+                wanted[referred[0]][referred[1]].append(name)
     found: list[RuleViolation] = []
-    for table_name, ids in wanted.items():
-        if table_name in ("core_user", "core_team") and ctx.knows(table_name, set(ids)):
+    for address, ids in wanted.items():
+        if address in ("core_user", "core_team") and ctx.knows(address, set(ids)):
             continue
-        table = ctx.registry.table(table_name)
-        seen = set(ctx.session.execute(select(table.c.id).where(table.c.id.in_(list(ids)))).scalars())
+        seen = _visible(ctx, address, list(ids))
         for record_id, names in ids.items():
             if record_id not in seen:
                 found += [
@@ -109,20 +70,31 @@ def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleVio
     return found
 
 
+def _visible(ctx: Context, address: str, ids: list[int]) -> set[int]:
+    """Those of the ids that the actor may see in a table or of a record type; of what is off nobody sees anything."""
+    if "." not in address:
+        table = ctx.registry.table(address)
+    else:
+        declared = ctx.registry.target_of(address)
+        if declared is None or ctx.actor.grants.scope(declared.permission("read")) is None:
+            return set()
+        table = declared.table
+    return set(ctx.session.execute(select(table.c.id).where(table.c.id.in_(ids))).scalars())
+
+
 def _references(ctx: Context, change: Change) -> Iterator[tuple[str, Field, Any]]:
-    """The changed references of a record, its extensions and its lines: field, declaration, value."""
+    """The changed values of a record, its extensions and its lines that may be references: field, declaration, value."""
     declared = ctx.registry.record_type(type(change.record))
     for name, changed in change.fields.items():
         described = declared.fields.get(name)
         if described is None:
             continue
-        if described.kind is Kind.REFERENCE:
+        if described.line is None:
             yield name, described, changed.after
-        elif described.kind is Kind.LINES and described.line is not None:
-            for inner, of_line in fields_of(described.line).items():
-                if of_line.kind is Kind.REFERENCE:
-                    for position, line in enumerate(changed.after or ()):
-                        yield f"{name}.{position}.{inner}", of_line, line[inner]
+            continue
+        for inner, of_line in fields_of(described.line).items():
+            for position, line in enumerate(changed.after or ()):
+                yield f"{name}.{position}.{inner}", of_line, line[inner]
 
 
 def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
@@ -142,7 +114,9 @@ def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
             seen[model, name][value] = change.record
     for (model, name), by_value in seen.items():
         column = getattr(model, name)
-        rows = ctx.system_session.execute(select(model.id, column).where(column.in_(list(by_value))))
+        rows = ctx.bookkeeping("values that others hold").execute(
+            select(model.id, column).where(column.in_(list(by_value)))
+        )
         for record_id, value in rows:
             if by_value[value].id != record_id:
                 found.append(_taken(fields_of(model)[name], name, value))
@@ -168,7 +142,9 @@ def _cycles(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
         above: dict[int, int | None] = {record.id: getattr(record, name) for record in records}
         table: Any = model.__table__
         while level := {parent for parent in above.values() if parent is not None} - above.keys():
-            rows = ctx.system_session.execute(select(table.c.id, table.c[name]).where(table.c.id.in_(level)))
+            rows = ctx.bookkeeping("values that others hold").execute(
+                select(table.c.id, table.c[name]).where(table.c.id.in_(level))
+            )
             known: dict[int, int | None] = dict(rows.all())
             above.update({parent: known.get(parent) for parent in level})
         for record in records:

@@ -9,52 +9,53 @@ from comptoir.db.record import Record
 from comptoir.db.workflow import Transition
 from comptoir.errors import NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
-from comptoir.records.write.refusal import gather, put_back_when_refused
-from comptoir.records.write.save import save
+from comptoir.records.write.assign import assign
+from comptoir.records.write.refusal import put_back_when_refused
+from comptoir.records.write.save import write_batch
 
 if TYPE_CHECKING:
     from comptoir.context import Context
 
 
-def move(ctx: Context, record: Record, transition: str, values: Mapping[str, Any] | None = None) -> Transition:
-    """Take a record through a transition of its workflow; ``values`` are the fields that the transition asks for."""
+def move(
+    ctx: Context, record: Record, transition: str | Transition, values: Mapping[str, Any] | None = None
+) -> Transition:
+    """Take a record through a transition of its workflow; ``values`` are the fields that the transition asks for or offers.
+
+    A transition that the workflow offers to nobody, because a service alone makes it, is passed itself.
+    """
     declared = ctx.registry.record_type(type(record))
     workflow = declared.declaration.workflow
     if workflow is None:
         raise NotFound(_("{label} has no stages.", label=declared.declaration.label))
     ctx.require(declared.permission("write"), [record])
     here = getattr(record, workflow.field)
-    candidates = [t for t in workflow.transitions(ctx, record) if t.name == transition]
+    if isinstance(transition, Transition):
+        candidates = [transition]
+    else:
+        candidates = [t for t in workflow.transitions(ctx, record) if t.name == transition]
     if not candidates:
         raise NotFound(_("There is no transition {name}.", name=transition))
-    chosen: Transition | None = next((t for t in candidates if t.applies_to(here)), None)
+    chosen = next((t for t in candidates if t.applies_to(here)), None)
     if chosen is None:
         allowed = ", ".join(t.name for t in workflow.moves_from(ctx, record)) or "–"
         raise RuleViolation(
             "core.wrong_stage",
             _(
                 "{transition} does not start at this stage. From here: {allowed}.",
-                transition=transition,
+                transition=candidates[0].name,
                 allowed=allowed,
             ),
             field=workflow.field,
         )
-    if chosen.permission is not None:
-        ctx.require(chosen.permission, [record])
     given = dict(values or {})
-    missing = [
-        RuleViolation("core.required", _("Fill in {label}.", label=declared.fields[name].label), field=name)
-        for name in chosen.asks
-        if given.get(name) in (None, "") and getattr(record, name) in (None, "")
-    ]
-    if missing:
-        raise RuleViolations(missing)
-    with ctx.session.no_autoflush, put_back_when_refused([record]):
-        for name, value in given.items():
-            setattr(record, name, value)
-        gather(ctx.each_hook("check_transition", ctx=ctx, record=record, transition=chosen))
+    if strangers := given.keys() - set(chosen.takes):
+        raise RuleViolations(
+            RuleViolation("core.not_asked", _("{transition} does not ask for it.", transition=chosen.name), field=name)
+            for name in sorted(strangers)
+        )
+    with put_back_when_refused([record]):
+        assign(ctx, record, given)
         setattr(record, workflow.field, chosen.target)
-    with ctx.moving(record, chosen):
-        save(ctx, [record], action="moved")
-    ctx.hooks.on_transition(ctx=ctx, record=record, transition=chosen)
+    write_batch(ctx, [record], chosen={record: chosen})
     return chosen

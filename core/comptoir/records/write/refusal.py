@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import LoaderCallableStatus, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 
@@ -28,7 +28,7 @@ def put_back_when_refused(records: Sequence[Record]) -> Iterator[None]:
             for extension in record.__dict__.pop("_extensions", {}).values():
                 _put_back(extension)
             for name, described in fields_of(type(record)).items():
-                if described.kind is Kind.LINES and name in record.__dict__:
+                if described.kind.lined and name in record.__dict__:
                     for line in getattr(record, name):
                         _put_back(line)
                     session.expire(record, [name])

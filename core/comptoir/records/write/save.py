@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
@@ -11,14 +11,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
+from comptoir.db.gate import ANY, KEPT, changed_columns
 from comptoir.db.record import Record
-from comptoir.errors import Conflict, NotAllowed
+from comptoir.errors import Conflict, NotAllowed, Overtaken
 from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
 from comptoir.records.history import entry_row, write_history
+from comptoir.records.search import index_changes
 from comptoir.records.write.checks import check
 from comptoir.records.write.refusal import put_back_when_refused
+from comptoir.records.write.stages import Chosen
 from comptoir.values import RecordRef
 
 if TYPE_CHECKING:
@@ -28,11 +31,18 @@ if TYPE_CHECKING:
 def save(ctx: Context, records: Iterable[Record], *, action: str | None = None) -> list[Change]:
     """Create or change records as one batch; returns what changed, without the records that did not.
 
-    Raises `RuleViolations` with everything that is wrong, `NotAllowed` where a right is missing and `Conflict` where
-    somebody else was faster.  ``action`` names the deed in the history where it is not created or changed.
+    A changed stage is a move: its transition's right, questions and hooks apply.  Raises `RuleViolations` with everything
+    that is wrong, `NotAllowed` where a right is missing and `Conflict` where somebody else was faster.  ``action`` names the
+    deed in the history where it is not created, changed or moved.
     """
-    batch = list(records)
-    with ctx.session.no_autoflush, put_back_when_refused(batch):
+    return write_batch(ctx, list(records), action=action)
+
+
+def write_batch(
+    ctx: Context, batch: Sequence[Record], *, action: str | None = None, chosen: Chosen | None = None
+) -> list[Change]:
+    """`save`, with the transitions that some of the records were sent through by name."""
+    with put_back_when_refused(batch):
         changes = _compare(batch)
         if not changes:
             return []
@@ -45,11 +55,20 @@ def save(ctx: Context, records: Iterable[Record], *, action: str | None = None) 
         if not changes:
             return []
         _touch(ctx, changes)
-        check(ctx, changes)
-    _flush(ctx, changes)
-    refs = [ref_of(ctx, change.record) for change in changes]
-    write_history(ctx, [_history_row(ctx, ref, change, action) for ref, change in zip(refs, changes, strict=True)])
+        prepared = {change.record: _rows_of(change) for change in changes}
+        moves = check(ctx, changes, chosen or {})
+    _flush(ctx, changes, prepared)
+    refs = [ref_of(ctx, change.record, changed=_told_fields(change)) for change in changes]
+    index_changes(ctx, changes)
+    moved = {move.record for move in moves}
+    rows = [
+        _history_row(ctx, ref, change, action or ("moved" if change.record in moved else None))
+        for ref, change in zip(refs, changes, strict=True)
+    ]
+    write_history(ctx, rows)
     ctx.hooks.on_records_saved(ctx=ctx, changes=changes)
+    for move in moves:
+        ctx.hooks.on_transition(ctx=ctx, record=move.record, transition=move.transition)
     ctx.after_commit("after_records_committed", refs)
     return changes
 
@@ -124,16 +143,38 @@ def _touch(ctx: Context, changes: Sequence[Change]) -> None:
             flag_modified(change.record, "updated_at")
 
 
-def _flush(ctx: Context, changes: Sequence[Change]) -> None:
+def _rows_of(change: Change) -> dict[Any, Collection[str]]:
+    """What a change may write: the record with its extensions and lines, each with the columns that differ by now."""
+    record = change.record
+    if change.is_new:
+        rows: dict[Any, Collection[str]] = {record: ANY}
+    else:
+        rows = {record: changed_columns(record) | KEPT}
+    for extension in held_extensions(record):
+        rows[extension] = changed_columns(extension) if inspect(extension).persistent else ANY
+    for name, described in fields_of(type(record)).items():
+        if described.kind.lined and name in change.fields:
+            history = inspect(record).attrs[name].history
+            rows.update(
+                dict.fromkeys((*(history.added or ()), *(history.unchanged or ()), *(history.deleted or ())), ANY)
+            )
+    return rows
+
+
+def _flush(ctx: Context, changes: Sequence[Change], prepared: Mapping[Record, Mapping[Any, Collection[str]]]) -> None:
+    """Write just what was there when the checks began: what a check set by mistake is refused with its name."""
     session = ctx.session
+    rows = {row: names for of_record in prepared.values() for row, names in of_record.items()}
     try:
         for change in changes:
-            for position_holder, described in fields_of(type(change.record)).items():
-                if described.kind is Kind.LINES and position_holder in change.record.__dict__:
-                    for position, line in enumerate(getattr(change.record, position_holder)):
-                        line.position = position
+            for name, described in fields_of(type(change.record)).items():
+                if described.kind.lined and name in change.record.__dict__:
+                    for position, line in enumerate(getattr(change.record, name)):
+                        if line.position != position:
+                            line.position = position
         session.add_all([change.record for change in changes])
-        session.flush()
+        with session.announced(rows):
+            session.flush()
         extensions = [
             (change.record, extension)
             for change in changes
@@ -144,10 +185,11 @@ def _flush(ctx: Context, changes: Sequence[Change]) -> None:
             for record, extension in extensions:
                 extension.record_id = record.id
             session.add_all([extension for _record, extension in extensions])
-            session.flush()
+            with session.announced(rows):
+                session.flush()
     except StaleDataError:
-        raise Conflict(
-            _("Somebody changed it while you were editing. Compare both versions and save again."), code="core.stale"
+        raise Overtaken(
+            _("Somebody changed it while you were editing. Compare both versions and save again.")
         ) from None
     except IntegrityError as error:
         raise Conflict(
@@ -156,9 +198,13 @@ def _flush(ctx: Context, changes: Sequence[Change]) -> None:
         ) from error
 
 
-def ref_of(ctx: Context, record: Record) -> RecordRef:
+def ref_of(ctx: Context, record: Record, *, changed: tuple[str, ...] = ()) -> RecordRef:
     """The reference by which history, outbox and links name a record."""
-    return RecordRef(ctx.registry.record_type(type(record)).name, record.id)
+    return RecordRef(ctx.registry.record_type(type(record)).name, record.id, changed)
+
+
+def _told_fields(change: Change) -> tuple[str, ...]:
+    return tuple(name for name in change.fields if name not in ("updated_at", "created_at"))
 
 
 def _history_row(ctx: Context, ref: RecordRef, change: Change, action: str | None) -> dict[str, Any]:

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from flask import Response, request
 
-from comptoir.db.fields import Field, Kind
 from comptoir.db.record import Record
 from comptoir.db.workflow import Stage, Transition, Workflow
-from comptoir.errors import ComptoirError, Conflict, NotFound, RuleViolation, RuleViolations
+from comptoir.errors import ComptoirError, NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
-from comptoir.records.query import Compare, Filter, Query, aggregate, and_also, load, run
-from comptoir.records.write import move
+from comptoir.records.query import Compare, Filter, Page, Query, aggregate, and_also, run
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
-from comptoir.web.screens import lists
+from comptoir.web.screens import lists, moves
 from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wire_name
 from comptoir.web.session import Visit, current_visit
-from comptoir.web.view_models import Action, BoardPage, Card, Choice, Lane, Option, Toast
+from comptoir.web.view_models import Action, BoardPage, Card, Choice, Lane, MoveForm, Toast
 
-CARDS = 30
+CARDS = 20
+"""So many cards of a lane come at once; the next ones when the last is scrolled into sight."""
 BOARD = "board"
+LANE, AFTER = "lane", "after"
+"""Parameters: one lane alone, from a cursor on."""
+
+
+NOTHING = Page([], None, False, None)
 
 
 def show(declared: DeclaredType) -> Response:
-    """The board, with the list's filters."""
+    """The board, with the list's filters; to a script the next cards of one lane."""
     visit = current_visit()
     visit.context.require(declared.permission("read"))
+    lane = request.args.get(LANE, "")
+    if lane and is_partial():
+        return part("records/_board.html", _board(visit, declared, lane))
     model = _board(visit, declared)
     plural = str(declared.declaration.plural)
     actions = []
@@ -41,7 +48,8 @@ def show(declared: DeclaredType) -> Response:
     return page("records/board.html", model, crumbs=[plural], actions=actions)
 
 
-def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
+def _board(visit: Visit, declared: DeclaredType, only: str = "") -> BoardPage:
+    """The page; with ``only`` no more than the next cards of that lane, and what their menus need."""
     ctx, registry = visit.context, visit.registry
     screens = registry.screens(declared)
     workflow = declared.declaration.workflow
@@ -50,7 +58,7 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
     pairs = [
         p
         for p in (lists.given_pairs() if request.method == "GET" else _pairs_of_form())
-        if p[0] not in ("sort", "page[size]")
+        if p[0] not in ("sort", "page[size]", LANE, AFTER)
     ]
     try:
         query = lists.parsed_query(visit, declared, screens, pairs)
@@ -64,26 +72,29 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
         setattr(probe, wire_name(group), group_id)
         narrowed = and_also(query.where, Compare(declared.fields[wire_name(group)].path, "eq", group_id))
     stages = workflow.stages(ctx, probe)
-    moves = _moves(visit, workflow, probe)
-    figures = _figures(visit, declared, workflow, screens, narrowed, query.text)
+    permitted = _moves(visit, workflow, probe)
+    figures = {} if only else _figures(visit, declared, workflow, screens, narrowed, query.text)
     card_fields = _card_fields(visit, declared, screens)
     board = screens.board
     closed_on = wire_name(board.closed) if board is not None and board.closed is not None else "updated_at"
-    rows = {
-        stage.name: _rows(visit, declared, workflow, stage, narrowed, query.text, card_fields, closed_on)
+    after = request.args.get(AFTER) if only else None
+    found = {
+        stage.name: _rows(visit, declared, workflow, stage, narrowed, query.text, card_fields, closed_on, after)
         for stage in stages
+        if only in ("", stage.name)
     }
-    everything = [row for found in rows.values() for row in found]
+    if not found:
+        raise NotFound(_("There is no stage {stage} here.", stage=only[:60]))
+    everything = [row for rows in found.values() for row in rows.rows]
     fields = {name: declared.fields[name] for name in (*card_fields, "owner_id") if name in declared.fields}
     cells = Cells(visit, declared, look_up_titles(visit, wanted_titles(fields, everything)))
     total_name = wire_name(screens.board.total) if screens.board is not None and screens.board.total is not None else ""
-    asks = {t.target: t.asks[0] for ts in moves.values() for t in ts if t.asks}
+    asks = {t.target for ts in permitted.values() for t in ts if t.asks}
     lanes = tuple(
-        _lane(visit, cells, declared, stage, rows[stage.name], figures.get(stage.name, {}), moves.get(stage.name, ()),
-              card_fields, total_name, closed_on, asks=stage.name in asks)
+        _lane(visit, cells, declared, stage, found.get(stage.name, NOTHING), figures.get(stage.name, {}),
+              permitted.get(stage.name, ()), card_fields, total_name, closed_on, pairs, asks=stage.name in asks)
         for stage in stages
     )  # fmt: skip
-    asked = next(iter(asks.values()), "")
     return BoardPage(
         title=str(declared.declaration.plural),
         url=f"{declared.url}/board",
@@ -92,12 +103,12 @@ def _board(visit: Visit, declared: DeclaredType) -> BoardPage:
         query=query.text,
         search_hint=str(_("Type to filter")),
         keep=tuple(p for p in pairs if p[0] != "q"),
-        facets=tuple(lists.facets_of(cells, declared, query, pairs)),
+        only=next((lane for lane in lanes if lane.key == only), None),
+        facets=() if only else tuple(lists.facets_of(cells, declared, query, pairs)),
         views=lists.views_of(declared, screens, "board", pairs),
         boards=boards,
         figures=_headline(visit, declared, stages, figures, total_name),
-        lost_field=asked,
-        lost_reasons=tuple(_reasons(visit, declared, asked)),
+        here=lists.url_with(f"{declared.url}/board", pairs),
     )
 
 
@@ -151,14 +162,14 @@ def _moves(visit: Visit, workflow: Workflow, probe: Record) -> dict[str, list[Tr
 
 def _rows(
     visit: Visit, declared: DeclaredType, workflow: Workflow, stage: Stage, narrowed: Filter | None, text: str,
-    card_fields: Sequence[str], closed_on: str,
-) -> list[dict[str, Any]]:  # fmt: skip
+    card_fields: Sequence[str], closed_on: str, after: str | None,
+) -> Page:  # fmt: skip
     where = and_also(narrowed, Compare(workflow.field, "eq", stage.name))
     wanted = [*card_fields, "owner_id", "updated_at", closed_on]
     wanted += [name for name in ("stage_since", "currency") if name in declared.fields]
     sort = f"-{closed_on}" if stage.closes else "-updated_at"
-    query = Query(where=where, text=text, fields=tuple(dict.fromkeys(wanted)), size=CARDS, sort=(sort,))
-    return run(visit.context, declared, query, total=False).rows
+    query = Query(where=where, text=text, fields=tuple(dict.fromkeys(wanted)), size=CARDS, sort=(sort,), after=after)
+    return run(visit.context, declared, query, total=False)
 
 
 def _card_fields(visit: Visit, declared: DeclaredType, screens: Any) -> list[str]:
@@ -167,7 +178,7 @@ def _card_fields(visit: Visit, declared: DeclaredType, screens: Any) -> list[str
     names = [declared.title, *(wire_name(c) for c in columns)]
     if screens.board is not None and screens.board.total is not None:
         names.append(wire_name(screens.board.total))
-    return [n for n in dict.fromkeys(names) if n not in hidden and declared.fields[n].kind is not Kind.LINES]
+    return [n for n in dict.fromkeys(names) if n not in hidden and not declared.fields[n].kind.lined]
 
 
 def _figures(
@@ -188,15 +199,18 @@ def _figures(
 
 
 def _lane(
-    visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, rows: Sequence[dict[str, Any]], figures: dict[str, Any],
-    moves: Sequence[Transition], card_fields: Sequence[str], total_name: str, closed_on: str, *, asks: bool,
+    visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, found: Page, figures: dict[str, Any],
+    moves: Sequence[Transition], card_fields: Sequence[str], total_name: str, closed_on: str, pairs: lists.Pairs, *, asks: bool,
 ) -> Lane:  # fmt: skip
     formats = visit.formats
     count = int(figures.get("count", 0))
     total = figures.get(f"{total_name}:sum")
-    shown = tuple(_card(visit, cells, declared, stage, row, moves, card_fields, total_name, closed_on) for row in rows)
+    shown = tuple(
+        _card(visit, cells, declared, stage, row, moves, card_fields, total_name, closed_on) for row in found.rows
+    )
     path = declared.declaration.workflow.field if declared.declaration.workflow is not None else "stage"
     rest = count - len(shown)
+    following = [*pairs, (LANE, stage.name), (AFTER, found.next or "")]
     return Lane(
         key=stage.name,
         label=str(stage.label),
@@ -207,15 +221,16 @@ def _lane(
         note=str(_("newest first")) if stage.closes else "",
         probability=int(stage.probability) if stage.probability is not None else (0 if stage.won is False else (100 if stage.won else None)),
         outcome="" if not stage.closes else ("lost" if stage.won is False else "won"),
-        more=str(_("{count} more", count=formats.integer(rest))) if rest > 0 else "",
-        more_url=lists.url_with(declared.url, [(f"filter[{path}]", stage.name)]) if rest > 0 else "",
+        more=str(_("{count} more", count=formats.integer(rest))) if rest > 0 else str(_("Show everything")),
+        more_url=lists.url_with(declared.url, [(f"filter[{path}]", stage.name)]) if found.next else "",
+        next_url=lists.url_with(f"{declared.url}/board", following) if found.next else "",
         new_url="" if stage.closes or not visit.context.may(declared.permission("create")) else f"{declared.url}/new?{path}={stage.name}",
         asks=asks,
     )  # fmt: skip
 
 
 def _money(visit: Visit, declared: DeclaredType, name: str, value: Any) -> str:
-    if name and declared.fields[name].kind is Kind.MONEY:
+    if name and declared.fields[name].currency:
         return visit.formats.money(value, whole=True)
     return visit.formats.decimal(value)
 
@@ -275,83 +290,23 @@ def _headline(
     )
 
 
-def _reasons(visit: Visit, declared: DeclaredType, name: str) -> Iterable[Option]:
-    """What may be given as the reason of a loss."""
-    field: Field | None = declared.fields.get(name)
-    if field is None:
-        return
-    if field.kind is Kind.CHOICE:
-        for choice in field.choices:
-            yield Option(choice.value, str(choice.label))
-    elif field.kind is Kind.REFERENCE:
-        target = visit.registry.target_of(str(field.target))
-        if target is not None:
-            for row in run(visit.context, target, Query(fields=(target.title,), size=100), total=False).rows:
-                yield Option(str(row["id"]), str(row.get(target.title) or row["id"]))
-
-
 # -- moving -----------------------------------------------------------------------------------------------------------------
 
 
-def undo_of(visit: Visit, declared: DeclaredType, record: Record, before: str) -> Toast:
-    """What to say after a move, with the way back where there is one."""
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    ctx = visit.context
-    here = workflow.stage(ctx, getattr(record, workflow.field), record)
-    text = str(_("{title}: {stage}", title=declared.title_of(record), stage=here.label if here is not None else ""))
-    back = any(
-        t.target == before and not t.asks and (t.permission is None or ctx.may(t.permission, record))
-        for t in workflow.moves_from(ctx, record)
-    )
-    if not back:
-        return Toast(text)
-    fields = (("record", str(record.id)), ("version", str(record.version)), ("to", before))
-    return Toast(text, f"{declared.url}/board/move", fields)
-
-
 def move_card(declared: DeclaredType) -> Response:
-    """Move a card to another lane; answers with the board as it now stands."""
+    """Move a card to another lane; answers with the board as it now stands, or with the form of what the move asks."""
     visit = current_visit()
-    ctx = visit.context
-    toast: Toast
-    record_id = id_of(request.form.get("record", ""))
-    if record_id is None:
-        raise NotFound(_("Say which record to move."))
-    record = load(ctx, declared.model, record_id)
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    before = getattr(record, workflow.field)
+    record = moves.record_of_form(declared)
+    came_from = lists.url_with(f"{declared.url}/board", _pairs_of_form())
     status = 200
     try:
-        with ctx.unit_of_work.savepoint():
-            if request.form.get("version", "") != str(record.version):
-                raise Conflict(_("Somebody changed it meanwhile. This is how it stands now."))
-            target = request.form.get("to", "")
-            chosen = next((t for t in workflow.moves_from(ctx, record) if t.target == target), None)
-            if chosen is None:
-                raise RuleViolation("core.wrong_stage", _("It cannot move there from its stage."), field=workflow.field)
-            move(ctx, record, chosen.name, _asked(declared, chosen))
-        ctx.session.refresh(record)
-        toast = undo_of(visit, declared, record, before)
+        outcome = moves.attempt(visit, declared, record, request.form.get("to", ""), came_from)
     except ComptoirError as refused:
         if refused.status >= 500:
             raise
-        toast, status = Toast(str(refused), tone="bad"), refused.status
+        outcome, status = Toast(str(refused), tone="bad"), refused.status
+    if isinstance(outcome, MoveForm):
+        return moves.answer_form(outcome, declared)
     if is_partial():
-        return part("records/_board.html", _board(visit, declared), toast=toast, status=status)
-    back = request.headers.get("Referer", "")
-    url = f"{declared.url}/board"
-    return redirect_with(back[back.index(declared.url) :] if declared.url in back else url, toast)
-
-
-def _asked(declared: DeclaredType, transition: Transition) -> dict[str, Any]:
-    """The fields that the transition asks for, from the dialog."""
-    found: dict[str, Any] = {}
-    for name in transition.asks:
-        text = request.form.get(name, "").strip()
-        if text:
-            is_reference = declared.fields[name].kind is Kind.REFERENCE
-            spelled = id_of(text) if is_reference else None
-            found[name] = text if spelled is None else spelled
-    return found
+        return part("records/_board.html", _board(visit, declared), toast=outcome, status=status)
+    return redirect_with(came_from, outcome)

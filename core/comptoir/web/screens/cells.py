@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
-from comptoir.db.fields import NUMERIC, Field, Kind
+from comptoir.db.fields import Field
 from comptoir.db.record import Extension, module_of
+from comptoir.errors import RuleViolation
+from comptoir.formats import Formats
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import titles
-from comptoir.web.formats import phone_in_groups
 from comptoir.web.frame import module_of as module_view
 from comptoir.web.session import Visit
-from comptoir.web.view_models import EMPTY, Cell, CellKind, Column, Module
+from comptoir.web.view_models import EMPTY, Cell, Column, Module
 
 PEOPLE = frozenset({"core_user"})
-KINDS: Mapping[Kind, CellKind] = {
-    Kind.INTEGER: "number", Kind.DECIMAL: "number", Kind.MONEY: "money", Kind.PERCENT: "percent", Kind.DATE: "moment",
-    Kind.MOMENT: "moment", Kind.BOOLEAN: "bool", Kind.CHOICE: "status", Kind.STAGE: "status", Kind.PHONE: "phone",
-    Kind.EMAIL: "email",
-}  # fmt: skip
-
 Titles = Mapping[tuple[str, int], str]
 
 
@@ -52,12 +45,12 @@ def look_up_titles(visit: Visit, wanted: Mapping[str, Collection[int]]) -> Title
 
 def wanted_titles(fields: Mapping[str, Field], rows: Iterable[Mapping[str, Any]]) -> dict[str, set[int]]:
     """The ids whose titles some rows need, by table."""
-    references = [(name, str(field.target)) for name, field in fields.items() if field.kind is Kind.REFERENCE]
     found: dict[str, set[int]] = defaultdict(set)
-    for row in rows:
-        for name, table in references:
-            if row.get(name):
-                found[table].add(row[name])
+    pointing = {name: field for name, field in fields.items() if field.target is not None or field.kind.points_anywhere}
+    for row in rows if pointing else ():
+        for name, field in pointing.items():
+            if (referred := field.kind.refers_to(field, row.get(name))) is not None:
+                found[referred[0]].add(referred[1])
     return found
 
 
@@ -74,45 +67,21 @@ class Cells:
 
     def cell(self, name: str, field: Field, row: Mapping[str, Any]) -> Cell:
         """The cell of one field of a row."""
-        value, formats = row.get(name), self.visit.formats
+        value = row.get(name)
         if value is None or value == "":
             return EMPTY
-        match field.kind:
-            case Kind.REFERENCE:
-                return self.reference(str(field.target), value)
-            case Kind.STAGE:
-                label, tone = self._stages.get(value, (value, "off"))
-                return Cell(label, "status", tone=tone)
-            case Kind.CHOICE:
-                chosen = next((c for c in field.choices if c.value == value), None)
-                label = str(chosen.label) if chosen else str(value)
-                return Cell(label, "status", tone=chosen.tone) if chosen and chosen.tone else Cell(label)
-            case Kind.BOOLEAN:
-                return Cell(str(_("yes") if value else _("no")), "bool", tone="ok" if value else "")
-            case Kind.MONEY:
-                prefix = name[: -len(field.name)]
-                currency = row.get(prefix + (field.currency or "")) or None
-                return Cell(formats.money(value, currency), "money")
-            case Kind.INTEGER:
-                return Cell(formats.integer(value) if field.grouped else str(value), "number")
-            case Kind.DECIMAL:
-                return Cell(formats.decimal(value), "number")
-            case Kind.PERCENT:
-                return Cell(formats.percent(value), "percent")
-            case Kind.DATE:
-                return Cell(formats.near_day(value), "moment", iso=value.isoformat())
-            case Kind.MOMENT:
-                return Cell(formats.moment(value), "moment", iso=value.isoformat())
-            case Kind.URL:
-                return Cell(str(value).removeprefix("https://").removeprefix("http://").rstrip("/"), "link", url=value)
-            case Kind.PHONE:
-                return Cell(phone_in_groups(str(value)), "phone", url=str(value))
-            case Kind.EMAIL:
-                return Cell(str(value), "email")
-            case Kind.LONG_TEXT:
-                return Cell(" ".join(str(value).split())[:140])
-            case _:
-                return Cell(str(value))
+        currency = row.get(name[: -len(field.name)] + field.currency) if field.currency else None
+        return field.kind.cell(field, value, self, currency)
+
+    @property
+    def formats(self) -> Formats:
+        """How the reader sees values."""
+        return self.visit.formats
+
+    def stage(self, name: str) -> Cell:
+        """A stage by its label, with its mark."""
+        label, tone = self._stages.get(name, (name, "off"))
+        return Cell(label, "status", tone=tone)
 
     def reference(self, table: str, record_id: int) -> Cell:
         """A link to another record by its title; nothing where the reader may not see it."""
@@ -126,9 +95,8 @@ class Cells:
 
     def column(self, name: str, field: Field, **options: Any) -> Column:
         """The head of a column."""
-        kind: CellKind = "title" if name == self.declared.title else KINDS.get(field.kind, "text")
-        right = field.kind in NUMERIC
-        return Column(name, str(field.label), kind, right=right, module=self.module(name), **options)
+        look = "title" if name == self.declared.title else field.kind.look
+        return Column(name, str(field.label), look, right=field.kind.numeric, module=self.module(name), **options)
 
     def module(self, name: str) -> Module | None:
         """The module that added a field to another's record."""
@@ -155,20 +123,16 @@ def plain(value: Any) -> str:
     return str(value)
 
 
+def stored_value(field: Field, stored: Any) -> Any:
+    """The value that the history keeps as JSON; None where it is no value of the field any more."""
+    try:
+        return None if stored is None or field.kind.lined else field.kind.from_json(field, stored)
+    except RuleViolation:
+        return None
+
+
 def shown_change(cells: Cells, name: str, value: Any) -> str:
     """A value as stored in the history, as the page would show it."""
     field = cells.declared.fields.get(name)
-    if field is None or value is None:
-        return plain(value)
-    try:
-        if field.kind is Kind.MOMENT:
-            value = dt.datetime.fromisoformat(value)
-        elif field.kind is Kind.DATE:
-            value = dt.date.fromisoformat(value)
-        elif field.kind in NUMERIC:
-            value = Decimal(str(value))
-        elif field.kind is Kind.LINES:
-            return plain(value)
-    except ValueError:
-        return plain(value)
-    return cells.cell(name, field, {name: value}).text
+    found = stored_value(field, value) if field is not None else None
+    return plain(value) if field is None or found is None else cells.cell(name, field, {name: found}).text

@@ -9,9 +9,12 @@ from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
 from comptoir.contributions import Kpi, Tile
+from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _
+from comptoir.reports.saved import SavedReport
 from comptoir.web import charts
 from comptoir.web.frame import module_of, page, redirect_with
+from comptoir.web.screens import reports
 from comptoir.web.screens.lists import url_with
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import Choice, DashboardPage, KpiView, Module, TileView
@@ -48,6 +51,7 @@ def start() -> Response:
             kpis += _kpis(visit, tile, module, options)
         else:
             shown.append(_tile(visit, tile, module, options))
+    shown += [_kept(visit, kept) for kept in reports.tiles(visit)]
     title = str(_("Dashboard"))
     model = DashboardPage(
         title, tuple(kpis[:6]), tuple(shown),
@@ -59,7 +63,8 @@ def start() -> Response:
 def _kpis(visit: Visit, tile: Tile, module: Module | None, options: dict[str, str]) -> Iterator[KpiView]:
     assert tile.kpis is not None
     try:
-        found: list[Kpi] = list(tile.kpis(visit.context, options))
+        with visit.context.reading():
+            found: list[Kpi] = list(tile.kpis(visit.context, options))
     except Exception:
         log.exception("the figures %s failed", tile.name)
         return
@@ -71,10 +76,19 @@ def _kpis(visit: Visit, tile: Tile, module: Module | None, options: dict[str, st
         )  # fmt: skip
 
 
+def _kept(visit: Visit, kept: SavedReport) -> TileView:
+    """A report that the reader put here."""
+    try:
+        return reports.tile(visit, kept)
+    except ComptoirError as refused:
+        return TileView(kept.name, 6, failed=str(refused), url=f"/reports/saved/{kept.id}")
+
+
 def _tile(visit: Visit, tile: Tile, module: Module | None, options: dict[str, str]) -> TileView:
     try:
-        values = tile.values(visit.context, options) if tile.values is not None else {}
-        html = Markup(render_template(tile.template, formats=visit.formats, **values))  # noqa: S704
+        with visit.context.reading():
+            values = tile.values(visit.context, options) if tile.values is not None else {}
+            html = Markup(render_template(tile.template, formats=visit.formats, **values))  # noqa: S704
     except Exception:
         log.exception("the tile %s failed", tile.name)
         return TileView(

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import inspect
 
 from comptoir.contributions import Section
-from comptoir.db.fields import NUMERIC, TEXTUAL, Field, Kind, fields_of
+from comptoir.db.fields import Choice, Field, fields_of
 from comptoir.db.record import Record
+from comptoir.db.types import fold
 from comptoir.errors import Conflict as Stale
 from comptoir.errors import RuleViolation, RuleViolations
-from comptoir.i18n import Text, _
+from comptoir.i18n import Text, _, ngettext
 from comptoir.records.declared import DeclaredType
+from comptoir.records.naming import Named
 from comptoir.records.query import load, titles
-from comptoir.records.write import save
+from comptoir.records.write import assign, save
 from comptoir.web.frame import module_of, page, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens.cells import Cells, look_up_titles, value_of, wire_name
@@ -28,7 +27,6 @@ from comptoir.web.view_models import (
     Conflict,
     ConflictField,
     FieldInput,
-    FieldKind,
     FormError,
     FormPage,
     FormSection,
@@ -39,16 +37,6 @@ from comptoir.web.view_models import (
     Toast,
 )
 
-INPUTS: Mapping[Kind, FieldKind] = {
-    Kind.LONG_TEXT: "area", Kind.EMAIL: "email", Kind.PHONE: "phone", Kind.URL: "url", Kind.INTEGER: "number",
-    Kind.DECIMAL: "number", Kind.MONEY: "money", Kind.PERCENT: "percent", Kind.BOOLEAN: "bool", Kind.DATE: "date",
-    Kind.MOMENT: "moment", Kind.CHOICE: "choice", Kind.STAGE: "choice", Kind.REFERENCE: "reference",
-}  # fmt: skip
-WIDTHS: Mapping[Kind, int] = {
-    Kind.LONG_TEXT: 12, Kind.LINES: 12, Kind.DATE: 3, Kind.CHOICE: 3, Kind.STAGE: 3, Kind.INTEGER: 3, Kind.DECIMAL: 3,
-    Kind.MONEY: 3, Kind.PERCENT: 3, Kind.BOOLEAN: 3, Kind.MOMENT: 4, Kind.REFERENCE: 6,
-}  # fmt: skip
-AUTOCOMPLETE = {Kind.EMAIL: "off", Kind.PHONE: "off"}
 NEW_LINE = "__new__"
 MAX_LINES = 100
 
@@ -83,6 +71,8 @@ class Sent:
     texts: dict[str, str] = field(default_factory=dict)
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     violations: list[RuleViolation] = field(default_factory=list)
+    left_out: int = 0
+    """How many lines were left out because nothing was typed in them."""
 
 
 def sections_of(visit: Visit, declared: DeclaredType) -> list[tuple[Module | None, Section]]:
@@ -112,7 +102,7 @@ def show_new(declared: DeclaredType) -> Response:
     for name, text in request.args.items():
         wire = declared.by_path.get(name)
         if wire is not None:
-            value, problem = _read(visit, declared.fields[wire], text, wire)
+            value, problem = read_text(visit, declared.fields[wire], text, wire, declared)
             if problem is None:
                 sent.values[wire] = value
                 sent.texts[wire] = text
@@ -136,12 +126,12 @@ def create(declared: DeclaredType) -> Response:
     sent = _sent(visit, declared, record)
     if not sent.violations:
         try:
-            with ctx.unit_of_work.savepoint():
+            with ctx.savepoint():
                 _apply(visit, declared, record, sent)
                 save(ctx, [record])
-            return _saved(declared, record, is_new=True)
+            return _saved(declared, record, sent, is_new=True)
         except (RuleViolation, RuleViolations) as refused:
-            sent.violations += _each(refused)
+            sent.violations += each_violation(refused)
             record = declared.model()
     return _page(visit, declared, record, sent)
 
@@ -157,28 +147,45 @@ def update(declared: DeclaredType, record_id: int) -> Response:
         return _page(visit, declared, record, sent, stale=True)
     if not sent.violations:
         try:
-            with ctx.unit_of_work.savepoint():
+            with ctx.savepoint():
                 _apply(visit, declared, record, sent)
                 save(ctx, [record])
-            return _saved(declared, record, is_new=False)
+            return _saved(declared, record, sent, is_new=False)
         except (RuleViolation, RuleViolations) as refused:
-            sent.violations += _each(refused)
+            sent.violations += each_violation(refused)
         except Stale:
             ctx.session.refresh(record)
             return _page(visit, declared, record, sent, stale=True)
     return _page(visit, declared, record, sent)
 
 
-def _each(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+def each_violation(refused: RuleViolation | RuleViolations) -> Sequence[RuleViolation]:
+    """What one refusal or several say."""
     return refused.violations if isinstance(refused, RuleViolations) else [refused]
 
 
-def _saved(declared: DeclaredType, record: Record, *, is_new: bool) -> Response:
+def _saved(declared: DeclaredType, record: Record, sent: Sent, *, is_new: bool) -> Response:
     title = declared.title_of(record)
     text = _("{title} is created", title=title) if is_new else _("{title} is saved", title=title)
+    said = Toast(" ".join([str(text), *_remarks(declared, record, sent)]))
     if request.form.get("then") == "new":
-        return redirect_with(f"{declared.url}/new", Toast(str(text)))
-    return redirect_with(f"{declared.url}/{record.id}", Toast(str(text)))
+        return redirect_with(f"{declared.url}/new", said)
+    return redirect_with(f"{declared.url}/{record.id}", said)
+
+
+def _remarks(declared: DeclaredType, record: Record, sent: Sent) -> Iterator[str]:
+    """What was kept or left out differently from what the form suggests."""
+    if sent.left_out:
+        yield str(ngettext("· An empty line was left out", "· {count} empty lines were left out", sent.left_out))
+    for name, rows in sent.lines.items():
+        line = declared.fields[name].line
+        assert line is not None
+        numbers = [own for own, described in fields_of(line).items() if described.kind.input == "phone"]
+        for row, held in zip(rows, getattr(record, name), strict=False):
+            for own in numbers:
+                number = str(getattr(held, own) or "")
+                if row["is_touched"] and number and not number.startswith("+"):
+                    yield str(_("· “{number}” is kept as typed: it cannot be read as a number to dial", number=number))
 
 
 def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | None, *, stale: bool = False) -> Response:
@@ -189,7 +196,7 @@ def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | Non
     )
     form = _inputs(visit, declared, record, sent)
     for call in ctx.each_hook("adapt_form", ctx=ctx, form=form, record=record):
-        _adapt(call)
+        _adapt(visit, call)
     errors = _errors(sent)
     sections, inputs = _sections(visit, declared, record, form, sent, errors)
     known = {i.name for i in inputs}
@@ -215,11 +222,12 @@ def _page(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | Non
     return page("records/form.html", model, crumbs=crumbs, status=status)
 
 
-def _adapt(call: Any) -> None:
+def _adapt(visit: Visit, call: Any) -> None:
     import logging
 
     try:
-        call()
+        with visit.context.reading():
+            call()
     except Exception:
         logging.getLogger("comptoir.web").exception("adapt_form failed; the form is shown without it")
 
@@ -230,6 +238,8 @@ def _adapt(call: Any) -> None:
 def _inputs(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | None) -> Form:
     grants = visit.context.actor.grants
     hidden, locked = declared.hidden_fields(grants), declared.locked_fields(grants)
+    if record.id is None:
+        hidden = hidden | {wire_name(c) for c in visit.registry.screens(declared).form.later}
     found: dict[str, Input] = {}
     for _module, section in sections_of(visit, declared):
         for column in section.fields:
@@ -247,7 +257,7 @@ def _inputs(visit: Visit, declared: DeclaredType, record: Record, sent: Sent | N
 
 def _current(declared: DeclaredType, record: Record, name: str) -> Any:
     described = declared.fields[name]
-    if described.kind is Kind.LINES and record.id is None:
+    if described.kind.lined and record.id is None:
         return []
     value = value_of(record, declared, name)
     if value is None and record.id is None and described.default is not None and not callable(described.default):
@@ -278,9 +288,15 @@ def _sections(
 ) -> tuple[tuple[FormSection, ...], list[FieldInput]]:
     wanted: dict[str, set[int]] = {}
     for item in form.inputs.values():
-        if item.declared.kind is Kind.REFERENCE and isinstance(item.value, int):
-            wanted.setdefault(str(item.declared.target), set()).add(item.value)
+        if (referred := item.declared.kind.refers_to(item.declared, item.value)) is not None:
+            wanted.setdefault(referred[0], set()).add(referred[1])
     names = titles(visit.context, wanted)
+    conditions = {
+        wire_name(column): when
+        for when in visit.registry.screens(declared).form.conditions
+        for column in when.fields
+        if wire_name(when.choice) in form.inputs
+    }
     flat: list[FieldInput] = []
     shown: list[FormSection] = []
     first = True
@@ -292,13 +308,19 @@ def _sections(
             if found is None or found.hidden or any(f.name == found.name for f in flat):
                 continue
             item = found
-            if item.declared.kind is Kind.LINES:
+            if item.declared.kind.lined:
                 lines.append(_line_set(visit, item, sent, errors))
                 continue
             made = _field_input(
                 visit, declared, record, item, names, sent, errors.get(item.name, ""), autofocus=first and not errors
             )
             first = False
+            if item.name in conditions:
+                when = conditions[item.name]
+                chosen = form.inputs[wire_name(when.choice)].value
+                made = replace(
+                    made, shown_by=wire_name(when.choice), shown_for=when.among, is_away=chosen not in when.among
+                )
             fields.append(made)
             flat.append(made)
         if fields or lines:
@@ -314,62 +336,58 @@ def _field_input(
     typed = sent.texts.get(item.name) if sent is not None else None
     value = typed if typed is not None else input_text(visit, described, item.value)
     display, search_url = "", ""
-    if described.kind is Kind.REFERENCE:
+    if described.target is not None:
         target = visit.registry.target_of(str(described.target))
         search_url = f"{target.url}/options" if target is not None else ""
         value = str(item.value) if isinstance(item.value, int) else ""
         display = names.get(str(described.target), {}).get(item.value, "") if item.value else (typed or "")
         if item.value and not display:
             display = "…"
-    options = tuple(item.options) or tuple(_options(visit, declared, record, described))
+    options = tuple(item.options) or tuple(_options(visit, declared, record, described, value))
     prefix = ""
-    if described.kind is Kind.MONEY:
-        own = item.name[: -len(described.name)] + (described.currency or "")
-        prefix = str(value_of(record, declared, own) or "") if own in declared.fields and record.id is not None else ""
+    if described.currency:
+        own = declared.currency_of(item.name)
+        prefix = str(value_of(record, declared, own) or "") if own is not None and record.id is not None else ""
         prefix = prefix or visit.formats.currency
     return FieldInput(
-        item.name, str(item.label), INPUTS.get(described.kind, "text"), value,
-        width=WIDTHS.get(described.kind, 6), required=item.required, readonly=item.read_only,
+        item.name, str(item.label), described.kind.input, value,
+        width=described.kind.width, required=item.required, readonly=item.read_only,
         hint=str(item.help), error=error, options=options, display=display, search_url=search_url, prefix=prefix,
-        suffix="%" if described.kind is Kind.PERCENT else "",
-        maximum_length=described.max_length or 0 if described.kind in TEXTUAL else 0, autofocus=autofocus and not item.read_only,
+        suffix="%" if described.kind.input == "percent" else "",
+        maximum_length=described.max_length or 0 if described.kind.textual else 0, autofocus=autofocus and not item.read_only,
     )  # fmt: skip
 
 
-def _options(visit: Visit, declared: DeclaredType, record: Record, described: Field) -> Iterator[Option]:
-    if described.kind is Kind.CHOICE:
-        if not described.required or described.default is None:
-            yield Option("", "")
-        for choice in described.choices:
-            yield Option(choice.value, str(choice.label))
-    elif described.kind is Kind.STAGE and declared.declaration.workflow is not None:
-        workflow = declared.declaration.workflow
+def _options(visit: Visit, declared: DeclaredType, record: Record, described: Field, held: str) -> Iterator[Option]:
+    """What a field may be chosen from, with what it holds though it is in no list any more."""
+    listed = declared.choices(visit.context, described, record)
+    if listed is None:
+        return
+    workflow = declared.declaration.workflow
+    if described.kind.staged and workflow is not None:
         reachable = None if record.id is None else {t.target for t in workflow.moves_from(visit.context, record)}
         here = getattr(record, workflow.field)
-        for stage in workflow.stages(visit.context, record):
-            if reachable is None or stage.name in reachable or stage.name == here:
-                yield Option(stage.name, str(stage.label))
+        listed = [c for c in listed if reachable is None or c.value in reachable or c.value == here]
+    elif not described.required or described.default is None:
+        yield Option("", "")
+    for choice in by_label(listed, described):
+        yield Option(choice.value, str(choice.label))
+    if held and described.kind.may_stay_unread and held not in {choice.value for choice in listed}:
+        yield Option(held, held)
+
+
+def by_label(listed: Sequence[Choice], described: Field) -> Sequence[Choice]:
+    """Choices as a field declares them; lists that every field of a kind shares in the order of their names."""
+    return listed if described.choices or described.kind.staged else sorted(listed, key=lambda c: fold(str(c.label)))
 
 
 def input_text(visit: Visit, described: Field, value: Any) -> str:
     """A value as its input takes it."""
-    if value is None:
-        return ""
-    match described.kind:
-        case Kind.BOOLEAN:
-            return "1" if value else ""
-        case Kind.DATE:
-            return str(value.isoformat())
-        case Kind.MOMENT:
-            return visit.formats.moment_input(value)
-        case _ if described.kind in NUMERIC and isinstance(value, int | Decimal):
-            return visit.formats.number_input(value)
-        case _:
-            return str(value)
+    return "" if value is None else described.kind.input_text(described, value, visit.formats)
 
 
 def _line_fields(line: type) -> Mapping[str, Field]:
-    return {n: f for n, f in fields_of(line).items() if not f.server and f.kind is not Kind.LINES}
+    return {n: f for n, f in fields_of(line).items() if not f.server and not f.kind.lined}
 
 
 def _line_set(visit: Visit, item: Input, sent: Sent | None, errors: Mapping[str, str]) -> LineSet:
@@ -397,17 +415,19 @@ def _line(
     made = []
     wide = max(
         fields,
-        key=lambda n: (fields[n].required and fields[n].kind is not Kind.CHOICE, -list(fields).index(n)),
+        key=lambda n: (fields[n].required and not fields[n].choices, -list(fields).index(n)),
         default="",
     )
     for own, described in fields.items():
-        options = tuple(Option(c.value, str(c.label)) for c in described.choices)
+        listed = described.kind.choices(described) or ()
+        empty = () if described.required or not listed else (Option("", ""),)
+        options = (*empty, *(Option(c.value, str(c.label)) for c in by_label(listed, described)))
         made.append(
             FieldInput(
-                f"{name}[{index}].{own}", str(described.label), INPUTS.get(described.kind, "text"), texts.get(own, ""),
+                f"{name}[{index}].{own}", str(described.label), described.kind.input, texts.get(own, ""),
                 width=min(12, width + (spare if own == wide else 0)), placeholder=str(described.label), options=options,
                 error=errors.get(f"{name}.{position}.{own}", "") if index != NEW_LINE else "",
-                maximum_length=described.max_length or 0,
+                maximum_length=described.max_length or 0 if described.kind.textual else 0,
             )
         )  # fmt: skip
     return LineInput(index, tuple(made), line_id)
@@ -420,20 +440,20 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     """Read the form; fields that are not on it, or that the reader may not change, are not touched."""
     form = _inputs(visit, declared, record, None)
     for call in visit.context.each_hook("adapt_form", ctx=visit.context, form=form, record=record):
-        _adapt(call)
+        _adapt(visit, call)
     sent = Sent()
     for name, item in form.inputs.items():
         if item.read_only or item.hidden:
             continue
-        if item.declared.kind is Kind.LINES:
-            sent.lines[name] = list(_sent_lines(visit, item, name, sent.violations))
+        if item.declared.kind.lined:
+            sent.lines[name] = list(_sent_lines(visit, item, name, sent))
             continue
         text = request.form.get(name, "")
-        if item.declared.kind is Kind.REFERENCE and not text and request.form.get(f"{name}.text", "").strip():
+        if item.declared.target is not None and not text and request.form.get(f"{name}.text", "").strip():
             text = request.form[f"{name}.text"].strip()
-        if item.declared.kind is not Kind.BOOLEAN and name not in request.form:
+        if item.declared.kind.input != "bool" and name not in request.form:
             continue
-        value, problem = _read(visit, item.declared, text, name)
+        value, problem = read_text(visit, item.declared, text, name, declared)
         sent.texts[name] = text
         if problem is not None:
             sent.violations.append(problem)
@@ -450,58 +470,20 @@ def _sent(visit: Visit, declared: DeclaredType, record: Record) -> Sent:
     return sent
 
 
-def _read(visit: Visit, described: Field, text: str, name: str) -> tuple[Any, RuleViolation | None]:
-    """The value that a text means, or what is wrong with it."""
-    stripped = text.strip()
-    if described.kind is Kind.BOOLEAN:
-        return bool(stripped), None
-    if not stripped:
-        return None, None
+def read_text(
+    visit: Visit, described: Field, text: str, name: str, declared: DeclaredType | None = None
+) -> tuple[Any, RuleViolation | None]:
+    """The value that a text means, or what is wrong with it; an empty box means no, every other empty input nothing."""
+    if not text.strip():
+        return (False if described.kind.input == "bool" else None), None
+    source = Named(visit.context, declared, visit.formats)
     try:
-        match described.kind:
-            case Kind.INTEGER:
-                number = visit.formats.parse_number(stripped)
-                if number != int(number):
-                    raise ValueError(stripped)
-                return int(number), None
-            case Kind.DECIMAL | Kind.MONEY | Kind.PERCENT:
-                return visit.formats.parse_number(stripped.removesuffix("%")), None
-            case Kind.DATE:
-                return dt.date.fromisoformat(stripped), None
-            case Kind.MOMENT:
-                return visit.formats.parse_moment(stripped), None
-            case Kind.REFERENCE:
-                return _reference(visit, described, stripped), None
-            case Kind.LONG_TEXT:
-                return text.replace("\r\n", "\n").strip("\n"), None
-            case _:
-                return stripped, None
-    except (ValueError, OverflowError):
-        messages: Mapping[Kind, Text] = {
-            Kind.INTEGER: _("Give a whole number."), Kind.DATE: _("Choose a day."), Kind.MOMENT: _("Choose a day and a time."),
-            Kind.REFERENCE: _("Choose one from the list."),
-        }  # fmt: skip
-        return None, RuleViolation("core.unreadable", messages.get(described.kind, _("Give a number.")), field=name)
+        return described.kind.read(described, text if described.multiline else text.strip(), source), None
+    except RuleViolation as refused:
+        return None, refused.at(name)
 
 
-def _reference(visit: Visit, described: Field, text: str) -> int:
-    """An id, or the one record whose title is exactly what was typed."""
-    if (spelled := id_of(text)) is not None:
-        return spelled
-    from comptoir.records.query import Query, run, where
-
-    target = visit.registry.target_of(str(described.target))
-    if target is None:
-        raise ValueError(text)
-    found = run(
-        visit.context, target, Query(where=where(target, target.title, "eq", text), fields=("id",), size=2), total=False
-    )
-    if len(found.rows) != 1:
-        raise ValueError(text)
-    return int(found.rows[0]["id"])
-
-
-def _sent_lines(visit: Visit, item: Input, name: str, violations: list[RuleViolation]) -> Iterator[dict[str, Any]]:
+def _sent_lines(visit: Visit, item: Input, name: str, sent: Sent) -> Iterator[dict[str, Any]]:
     """The lines in the order of the form; those in which nothing was typed are left out."""
     assert item.declared.line is not None
     fields = _line_fields(item.declared.line)
@@ -511,46 +493,37 @@ def _sent_lines(visit: Visit, item: Input, name: str, violations: list[RuleViola
     position = 0
     for index in indexes:
         texts = {own: request.form.get(f"{name}[{index}].{own}", "") for own in fields}
-        choices_only = all(not texts[own].strip() for own, f in fields.items() if f.kind is not Kind.CHOICE)
-        if index == NEW_LINE or choices_only:
+        choices_only = all(not texts[own].strip() for own, f in fields.items() if not f.choices)
+        if index == NEW_LINE:
+            continue
+        if choices_only:
+            sent.left_out += 1
             continue
         values: dict[str, Any] = {}
         for own, described in fields.items():
-            value, problem = _read(visit, described, texts[own], f"{name}.{position}.{own}")
+            value, problem = read_text(visit, described, texts[own], f"{name}.{position}.{own}")
             values[own] = value
             if problem is not None:
-                violations.append(problem)
-        yield {"id": request.form.get(f"{name}[{index}].id", ""), "texts": texts, "values": values}
+                sent.violations.append(problem)
+        line_id = request.form.get(f"{name}[{index}].id", "")
+        yield {"id": line_id, "texts": texts, "values": values, "is_touched": not line_id}
         position += 1
 
 
 def _apply(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) -> None:
+    values: dict[str, Any] = {}
     for name, value in sent.values.items():
-        module, dot, own = name.partition(".")
         described = declared.fields[name]
-        if value is None and (described.kind is Kind.STAGE or (record.id is None and described.default is not None)):
+        if value is None and (described.kind.never_null or (record.id is None and described.default is not None)):
             continue
-        if not dot:
-            if record.id is None or getattr(record, name) != value:
-                setattr(record, name, value)
-            continue
-        extension = declared.extension_of(module)
-        if extension is not None:
-            side = record.ext(extension)
-            if getattr(side, own) != value:
-                setattr(side, own, value)
+        values[name] = value
     for name, rows in sent.lines.items():
-        line: Any = declared.fields[name].line
-        held = {str(existing.id): existing for existing in getattr(record, name)}
-        made = []
+        held = {str(line.id): line for line in getattr(record, name)}
         for row in rows:
-            existing = held.get(row["id"]) or line()
-            for own, value in row["values"].items():
-                if getattr(existing, own, None) != value:
-                    setattr(existing, own, value)
-            made.append(existing)
-        if made != list(getattr(record, name)) or any(inspect(m).modified for m in made):
-            setattr(record, name, made)
+            line = held.get(row["id"])
+            row["is_touched"] = line is None or any(getattr(line, own) != value for own, value in row["values"].items())
+        values[name] = [{**row["values"], "id": row["id"]} for row in rows]
+    assign(visit.context, record, values)
 
 
 # -- somebody else was faster -------------------------------------------------------------------------------------------------
@@ -563,9 +536,9 @@ def _conflict(visit: Visit, declared: DeclaredType, record: Record, sent: Sent) 
     wanted: dict[str, set[int]] = {}
     for name in differing:
         described = declared.fields[name]
-        if described.kind is Kind.REFERENCE:
-            ids = {v for v in (sent.values[name], theirs[name]) if isinstance(v, int)}
-            wanted.setdefault(str(described.target), set()).update(ids)
+        for value in (sent.values[name], theirs[name]):
+            if (referred := described.kind.refers_to(described, value)) is not None:
+                wanted.setdefault(referred[0], set()).add(referred[1])
     cells = Cells(visit, declared, look_up_titles(visit, wanted))
     editor = look_up_titles(visit, {"core_user": {record.updated_by}} if record.updated_by else {})
     who = editor.get(("core_user", record.updated_by or 0), str(_("Somebody")))

@@ -7,12 +7,13 @@ from typing import Literal
 from flask import Blueprint, Response, request
 
 from comptoir.access.permissions import ADMINISTER
-from comptoir.i18n import _
-from comptoir.jobs import inspect
+from comptoir.errors import NotFound
+from comptoir.i18n import Text, _
+from comptoir.jobs import inspect, queued
 from comptoir.web import charts
 from comptoir.web.frame import page, redirect_with
 from comptoir.web.session import Visit, current_visit, requires
-from comptoir.web.view_models import Action, Choice, JobDetails, JobRow, JobRun, JobsPage, Module, Toast
+from comptoir.web.view_models import Action, Choice, JobDetails, JobRow, JobRun, JobsPage, Module, Toast, WorkRow
 
 pages = Blueprint("jobs", __name__)
 
@@ -22,6 +23,7 @@ TONES: dict[str, Mark] = {
     "paused": "off",
 }  # fmt: skip
 LOG_LINES = 200
+SHOWN_WORK = 50
 
 
 def _module(visit: Visit, name: str) -> Module:
@@ -54,7 +56,7 @@ def jobs() -> Response:
     wanted, chosen = request.args.get("show", ""), request.args.get("job", "")
     groups = {"running": {"running", "hanging"}, "failed": {"failing", "retrying", "late", "hanging"}}
     rows = tuple(_row(visit, s, chosen) for s in statuses if not wanted or s.state in groups.get(wanted, {s.state}))
-    beat = inspect.scheduler(ctx.system_session, now=ctx.now())
+    beat = inspect.scheduler(ctx.bookkeeping("jobs"), now=ctx.now())
     day = inspect.last_day(ctx)
     filters = tuple(
         Choice(f"{label} {count}", f"/settings/jobs{query}", wanted == name)
@@ -73,6 +75,8 @@ def jobs() -> Response:
         filters=filters,
         summary=str(_("Last 24 hours: {runs} runs, {done} well, {failed} failed", runs=day.runs, done=day.done, failed=day.failed)),
         details=_details(visit, found) if found is not None else None,
+        works=tuple(_work(visit, work) for work in queued.works(ctx, limit=SHOWN_WORK)),
+        works_summary=_works_summary(visit),
     )  # fmt: skip
     return page("admin/jobs.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Jobs")])
 
@@ -88,6 +92,42 @@ def _row(visit: Visit, status: inspect.JobStatus, chosen: str) -> JobRow:
         f"/settings/jobs?job={status.name}",
         f"/settings/jobs/{status.name}/run" if status.state not in {"paused", "running"} else "",
         status.name == chosen,
+    )  # fmt: skip
+
+
+def _works_summary(visit: Visit) -> str:
+    words: dict[queued.WorkState, Text] = {
+        "retrying": _("fail"),
+        "dead": _("given up"),
+        "running": _("run"),
+        "ending": _("end"),
+        "waiting": _("wait"),
+    }
+    counts = queued.work_counts(visit.context)
+    return ", ".join(f"{visit.formats.integer(counts[name])} {word}" for name, word in words.items() if counts[name])
+
+
+def _work(visit: Visit, work: queued.WorkStatus) -> WorkRow:
+    formats, base = visit.formats, f"/settings/jobs/work/{work.id}"
+    again, end = (
+        Action(str(label), f"{base}/{name}", icon, post=True)
+        for label, name, icon in ((_("Try now"), "retry", "refresh"), (_("Cancel"), "cancel", "x"))
+    )
+    states: dict[queued.WorkState, tuple[Mark, Text, tuple[Action, ...]]] = {
+        "waiting": ("off", _("Waits"), (end,)),
+        "running": ("run", _("Running"), (end,) if work.has_steps else ()),
+        "ending": ("run", _("Ends before its next step"), ()),
+        "retrying": ("warn", _("Try {number} failed", number=work.attempts), (again, end)),
+        "dead": ("bad", _("Given up"), (again, end)),
+    }
+    tone, state, actions = states[work.state]
+    if work.behind is not None and work.state == "waiting":
+        state = _("Waits for {number}", number=work.behind)
+    return WorkRow(
+        work.id, work.name, _module(visit, work.module), str(state), tone, work.progress,
+        formats.moment(work.failing_since) if work.failing_since is not None else "–",
+        formats.moment(work.next_try) if work.next_try is not None else "–",
+        work.error or "", actions,
     )  # fmt: skip
 
 
@@ -107,6 +147,8 @@ def _details(visit: Visit, status: inspect.JobStatus) -> JobDetails:
         (
             (str(_("Name")), status.name), (str(_("Schedule")), str(status.schedule)),
             (str(_("Next")), formats.moment(status.next_due) if status.next_due is not None else "–"),
+            *([(str(_("Done")), status.progress)] if status.progress else []),
+            *([(str(_("Failing since")), formats.moment(status.failing_since))] if status.failing_since else []),
         ),
         tuple(actions),
         problem=(last.error or "").splitlines()[0][:200] if last is not None and last.error else "",
@@ -120,6 +162,26 @@ def _details(visit: Visit, status: inspect.JobStatus) -> JobDetails:
     )  # fmt: skip
 
 
+@pages.post("/settings/jobs/work/<int:number>/<action>")
+@requires(ADMINISTER)
+def act_on_work(number: int, action: str) -> Response:
+    """Cancel work of the queue, or try it now."""
+    ctx = current_visit().context
+    if action == "cancel":
+        ending = queued.cancel(ctx, number) == "ending"
+        text = (
+            _("Work {number} ends before its next step", number=number)
+            if ending
+            else _("Work {number} is cancelled", number=number)
+        )
+    elif action == "retry":
+        queued.try_now(ctx, number)
+        text = _("Work {number} is tried now", number=number)
+    else:
+        raise NotFound(_("There is no such page."))
+    return redirect_with("/settings/jobs", Toast(str(text)))
+
+
 @pages.post("/settings/jobs/<name>/<action>")
 @requires(ADMINISTER)
 def act(name: str, action: str) -> Response:
@@ -128,9 +190,11 @@ def act(name: str, action: str) -> Response:
     deeds = {"run": inspect.run_now, "pause": inspect.pause, "resume": inspect.resume}
     if action in deeds:
         deeds[action](ctx, name)
+    job = ctx.registry.jobs.get(name)
+    title = str(job.title or name) if job is not None else name
     texts = {
-        "run": _("{name} starts now", name=name),
-        "pause": _("{name} is paused", name=name),
-        "resume": _("{name} goes on", name=name),
+        "run": _("{name} starts now", name=title),
+        "pause": _("{name} is paused", name=title),
+        "resume": _("{name} goes on", name=title),
     }
     return redirect_with(f"/settings/jobs?job={name}", Toast(str(texts.get(action, ""))))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from itertools import groupby
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
@@ -13,12 +12,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from flask import Response, request
 
 from comptoir.contributions import List, Screens
-from comptoir.db.fields import NUMERIC, Field, Kind
+from comptoir.db.fields import Field
 from comptoir.errors import NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _, ngettext
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import All, Compare, Query, aggregate, and_also, count, load_many, parse, run
 from comptoir.records.query.tree import comparisons
+from comptoir.records.query.values import format_value
 from comptoir.records.transfer.exporting import export_records
 from comptoir.records.write import archive, restore, save
 from comptoir.web.account import remember
@@ -50,6 +50,8 @@ from comptoir.web.view_models import (
 PARAMETERS = ("view", "columns", "group", "board", "back")
 SIZES = (25, 50, 80, 200)
 MAX_OPTIONS = 8
+MANY_OPTIONS = 50
+"""Of longer lists a filter offers only the values there are."""
 BULK_LIMIT = 500
 CHUNK = 2**16
 SPOOLED = 2**20
@@ -86,7 +88,7 @@ def visible_columns(visit: Visit, declared: DeclaredType, screens: Screens) -> t
         offered += [wire_name(c) for c in addition.columns]
         standard += [wire_name(c) for c in addition.columns]
     for name, field in declared.fields.items():
-        if name not in offered and field.kind not in (Kind.LINES, Kind.LONG_TEXT) and not name.startswith("name_key"):
+        if name not in offered and not (field.kind.lined or field.multiline) and not name.startswith("name_key"):
             offered.append(name)
     offered = [name for name in dict.fromkeys(offered) if name in declared.fields and name not in hidden]
     kept = visit.preferences.get("columns", {}).get(declared.name)
@@ -131,6 +133,7 @@ def show_list(declared: DeclaredType) -> Response:
     columns = _columns(cells, declared, shown, query, pairs)
     rows = tuple(_row(cells, declared, shown, row) for row in found.rows)
     label, plural = str(declared.declaration.label), str(declared.declaration.plural)
+    in_bin = ("archived", "only") in pairs
     model = ListPage(
         title=plural,
         url=declared.url,
@@ -146,11 +149,11 @@ def show_list(declared: DeclaredType) -> Response:
         query=query.text,
         search_hint=str(_("Type to filter: {fields}", fields=_searched(declared))),
         keep=tuple(
-            p for p in without(pairs, "q") if not p[0].startswith("filter") or not _in_panel(screens, declared, p[0])
+            p for p in without(pairs, "q") if not p[0].startswith("filter") or not in_panel(screens, declared, p[0])
         ),
         facets=tuple(facets_of(cells, declared, query, pairs)),
         filters_url=url_with(f"{declared.url}/filters", without(pairs)) if screens.list.facets else "",
-        in_panel=tuple(p for p in without(pairs) if _in_panel(screens, declared, p[0])),
+        in_panel=tuple(p for p in without(pairs) if in_panel(screens, declared, p[0])),
         group_choices=tuple(_group_choices(visit, declared, screens, group, pairs)),
         sort_choices=_sort_choices(declared, shown, query, pairs),
         views=views_of(declared, screens, "list", pairs),
@@ -168,6 +171,8 @@ def show_list(declared: DeclaredType) -> Response:
         empty=_empty(visit, declared, pairs, label=label, plural=plural),
         avatars=declared.name in FACES,
         export_url=url_with(f"{declared.url}/export", without(pairs, "sort", "page[size]", "group")),
+        bin_url=url_with(declared.url, without(pairs, "archived") + ([] if in_bin else [("archived", "only")])),
+        in_bin=in_bin,
     )
     actions = []
     if model.new_url:
@@ -181,11 +186,8 @@ def show_list(declared: DeclaredType) -> Response:
 def _with_fields(query: Query, declared: DeclaredType, shown: Sequence[str]) -> Query:
     wanted = list(shown)
     for name in shown:
-        field = declared.fields[name]
-        if field.kind is Kind.MONEY and field.currency:
-            currency = name[: -len(field.name)] + field.currency
-            if currency in declared.fields:
-                wanted.append(currency)
+        if (currency := declared.currency_of(name)) is not None:
+            wanted.append(currency)
     wanted += [name for name in ("kind", "archived_at") if name in declared.fields]
     return replace(query, fields=tuple(dict.fromkeys(wanted)))
 
@@ -199,7 +201,7 @@ def _columns(
         field = declared.fields[name]
         is_title = name == declared.title
         order = next((s for s in query.sort if s.lstrip("-") == field.path or s.lstrip("-") == name), "")
-        sortable = field.sortable and field.kind not in (Kind.LONG_TEXT, Kind.LINES)
+        sortable = field.sorts
         following = f"-{field.path}" if order and not order.startswith("-") else field.path
         prefix = name[: -len(field.name)]
         target = (following[0] + prefix + following[1:]) if following.startswith("-") else prefix + following
@@ -218,17 +220,16 @@ def _columns(
 
 def _phone_roles(declared: DeclaredType, shown: Sequence[str]) -> dict[str, Any]:
     """Which columns stand beside and under the name on a phone: text or reference, status or amount, then what is left."""
-    wishes = (
-        ("second", (Kind.REFERENCE, Kind.TEXT)),
-        ("value", (Kind.MONEY, Kind.STAGE, Kind.CHOICE)),
-        ("detail", (Kind.DATE, Kind.MOMENT, Kind.STAGE, Kind.CHOICE, Kind.TEXT, Kind.REFERENCE)),
-    )
     roles: dict[str, Any] = {}
-    for role, kinds in wishes:
-        fitting = [n for kind in kinds for n in shown if declared.fields[n].kind is kind and n not in roles]
-        fitting = [n for n in fitting if n not in (declared.title, "owner_id", "kind")]
+    for role in ("second", "value", "detail"):
+        fitting = [
+            (places[role], n)
+            for n in shown
+            if n not in roles and n not in (declared.title, "owner_id", "kind")
+            and role in (places := declared.fields[n].kind.phone_roles)
+        ]  # fmt: skip
         if fitting:
-            roles[fitting[0]] = role
+            roles[min(fitting, key=lambda pair: pair[0])[1]] = role
     return roles
 
 
@@ -269,30 +270,17 @@ def _sums(visit: Visit, declared: DeclaredType, query: Query, names: Sequence[st
     """Sums of columns over everything that the filters leave; money by currency, where there is more than one."""
     found: dict[str, Cell] = {}
     for name in names:
-        currency = _currency_of(declared, name)
-        rows = aggregate(visit.context, declared, query, group=currency, measures=[f"{name}:sum"])
+        currency = declared.currency_of(name)
+        rows = aggregate(visit.context, declared, query, group=[currency] if currency else [], measures=[f"{name}:sum"])
         found[name] = _sum_cell(visit, declared, name, rows)
     return found
 
 
-def _currency_of(declared: DeclaredType, name: str) -> list[str]:
-    """The field that says in which currency a column's sums are, where it has one."""
-    field = declared.fields[name]
-    currency = name[: -len(field.name)] + (field.currency or "")
-    return [currency] if field.kind is Kind.MONEY and currency in declared.fields else []
-
-
 def _sum_cell(visit: Visit, declared: DeclaredType, name: str, rows: Iterable[Mapping[str, Any]]) -> Cell:
-    parts = []
-    for row in rows:
-        value = row.get(f"{name}:sum")
-        if value is None:
-            continue
-        if declared.fields[name].kind is Kind.MONEY:
-            code = next((row[c] for c in _currency_of(declared, name)), None)
-            parts.append(visit.formats.money(value, code))
-        else:
-            parts.append(visit.formats.decimal(Decimal(value)))
+    field, cells = declared.fields[name], Cells(visit, declared, {})
+    currency = declared.currency_of(name)
+    sums = ((row.get(f"{name}:sum"), row.get(currency) if currency else None) for row in rows)
+    parts = [field.kind.cell(field, value, cells, code).text for value, code in sums if value is not None]
     return Cell(" + ".join(parts), "money") if parts else EMPTY
 
 
@@ -321,9 +309,8 @@ def _path(declared: DeclaredType, name: str) -> str:
 
 def _groupable(visit: Visit, declared: DeclaredType, screens: Screens) -> list[str]:
     hidden = declared.hidden_fields(visit.context.actor.grants)
-    kinds = (Kind.CHOICE, Kind.STAGE, Kind.REFERENCE, Kind.BOOLEAN, Kind.TEXT)
     names = [wire_name(c) for c in screens.list.facets]
-    return [n for n in names if n not in hidden and declared.fields[n].kind in kinds and declared.fields[n].sortable]
+    return [n for n in names if n not in hidden and declared.fields[n].kind.facet and declared.fields[n].sorts]
 
 
 def _group_of(visit: Visit, declared: DeclaredType, pairs: Pairs) -> str:
@@ -356,7 +343,7 @@ def _groups(
 ) -> Iterable[RowGroup]:  # fmt: skip
     """The rows of the page under the headings of their groups, each with the count and the totals of the whole group."""
     summed = _summed(screens, shown)
-    currencies = list(dict.fromkeys(c for name in summed for c in _currency_of(declared, name)))
+    currencies = list(dict.fromkeys(c for name in summed if (c := declared.currency_of(name))))
     measures = ["count", *(f"{name}:sum" for name in summed)]
     figures: dict[Any, list[dict[str, Any]]] = {}
     for row in aggregate(visit.context, declared, query, group=[group, *currencies], measures=measures):
@@ -365,7 +352,7 @@ def _groups(
     kept = [p for p in without(given_pairs()) if p[0] not in ("group", f"filter[{path}]", f"filter[{path}][in]")]
     for value, members in groupby(zip(found, rows, strict=True), key=lambda pair: pair[0].get(group)):
         of_group = figures.get(value, [])
-        only = (f"filter[{path}][is_null]", "true") if value is None else (f"filter[{path}]", str(value))
+        only = (f"filter[{path}][is_null]", "true") if value is None else (f"filter[{path}]", format_value(value))
         yield RowGroup(
             cells.cell(group, field, {group: value}).text or str(_("None")),
             visit.formats.integer(sum(int(row["count"]) for row in of_group)),
@@ -406,13 +393,16 @@ def _searched(declared: DeclaredType) -> str:
     return ", ".join(labels) or str(_("a name"))
 
 
-def _in_panel(screens: Screens, declared: DeclaredType, parameter: str) -> bool:
+def in_panel(screens: Screens, declared: DeclaredType, parameter: str) -> bool:
+    """Whether the panel of filters has an input for a parameter."""
     return any(parameter.startswith(f"filter[{declared.fields[wire_name(c)].path}]") for c in screens.list.facets)
 
 
-def facets_of(cells: Cells, declared: DeclaredType, query: Query, pairs: Pairs) -> Iterable[Facet]:
+def facets_of(cells: Cells, declared: DeclaredType, query: Query, pairs: Pairs, *, url: str = "") -> Iterable[Facet]:
+    """The filters in force, each with the address of the page (the list, without ``url``) where it is gone."""
+    url = url or declared.url
     if query.text:
-        yield Facet(str(_("Text")), query.text, url_with(declared.url, without(pairs, "q")))
+        yield Facet(str(_("Text")), query.text, url_with(url, without(pairs, "q")))
     operators = {
         "ne": _("not"), "lt": "<", "lte": "≤", "gt": ">", "gte": "≥", "contains": _("has"), "starts": _("begins with"),
         "nin": _("none of"),
@@ -433,9 +423,9 @@ def facets_of(cells: Cells, declared: DeclaredType, query: Query, pairs: Pairs) 
         if len(values) > 3:
             text = str(_("any of {count}", count=len(values)))
         sign = str(operators.get(asked.operator, ""))
-        yield Facet(label, f"{sign} {text}".strip(), url_with(declared.url, without(pairs, *parameters)))
+        yield Facet(label, f"{sign} {text}".strip(), url_with(url, without(pairs, *parameters)))
     if query.archived != "without":
-        yield Facet(str(_("Bin")), str(_("shown")), url_with(declared.url, without(pairs, "archived")))
+        yield Facet(str(_("Bin")), str(_("shown")), url_with(url, without(pairs, "archived")))
 
 
 def _shown_value(cells: Cells, declared: DeclaredType, wire: str | None, part: Compare, value: Any) -> str:
@@ -445,10 +435,9 @@ def _shown_value(cells: Cells, declared: DeclaredType, wire: str | None, part: C
     if wire is None or part.operator in {"within", "is_null", "contains", "starts"}:
         return str(value).replace("_", " ")
     field = declared.fields[wire]
-    if field.kind is Kind.REFERENCE and isinstance(value, int):
-        titles = look_up_titles(cells.visit, {str(field.target): [value]})
-        return titles.get((str(field.target), value), f"#{value}")
-    if isinstance(value, str) and field.kind in (Kind.DATE, Kind.MOMENT):
+    if (referred := field.kind.refers_to(field, value)) is not None:
+        return look_up_titles(cells.visit, {referred[0]: [referred[1]]}).get(referred, f"#{referred[1]}")
+    if isinstance(value, str) and field.kind.dated:
         return value.replace("_", " ")
     try:
         return cells.cell(wire, field, {wire: value}).text
@@ -491,7 +480,7 @@ def _filter_panel(
         field = declared.fields[name]
         prefix = name[: -len(field.name)]
         path = prefix + field.path
-        if field.kind in (Kind.DATE, Kind.MOMENT):
+        if field.kind.dated:
             given = {c.operator: c.value for c in comparisons(query.where) if c.path == path}
             yield FilterGroup(
                 str(field.label), "", "dates", from_name=f"filter[{path}][gte]", to_name=f"filter[{path}][lte]",
@@ -517,19 +506,15 @@ def _options(
             chosen |= {str(v) for v in values}
     counted = aggregate(visit.context, declared, _apart_from(path, query), group=[name], measures=["count"])
     counts = {str(row[name]): int(row["count"]) for row in counted if row.get(name) is not None}
-    if field.kind is Kind.CHOICE:
-        for choice in field.choices:
+    held = {str(row[name]): row[name] for row in counted}
+    listed = declared.choices(visit.context, field)
+    if listed is not None and len(listed) <= MANY_OPTIONS:
+        for choice in listed:
             yield FilterOption(
                 str(choice.label), choice.value, choice.value in chosen, visit.formats.integer(counts.get(choice.value, 0)),
                 choice.tone,
             )  # fmt: skip
-    elif field.kind is Kind.STAGE:
-        workflow = declared.declaration.workflow
-        for stage in workflow.stages(visit.context) if workflow is not None else ():
-            yield FilterOption(
-                str(stage.label), stage.name, stage.name in chosen, visit.formats.integer(counts.get(stage.name, 0))
-            )
-    elif field.kind is Kind.REFERENCE:
+    elif field.target is not None:
         top = sorted((k for k in counts if id_of(k) is not None), key=lambda k: -counts[k])[:MAX_OPTIONS]
         table = str(field.target)
         titles = look_up_titles(visit, {table: [i for k in {*top, *chosen} if (i := id_of(k)) is not None]})
@@ -539,9 +524,8 @@ def _options(
             )
     else:
         for value in sorted(counts, key=lambda k: -counts[k])[:MAX_OPTIONS]:
-            label = cells.cell(name, field, {name: value == "True" if field.kind is Kind.BOOLEAN else value}).text
-            sent = value.lower() if field.kind is Kind.BOOLEAN else value
-            yield FilterOption(label, sent, value in chosen, visit.formats.integer(counts[value]))
+            label = cells.cell(name, field, {name: held[value]}).text
+            yield FilterOption(label, format_value(held[value]), value in chosen, visit.formats.integer(counts[value]))
 
 
 def _sort_choices(declared: DeclaredType, shown: Sequence[str], query: Query, pairs: Pairs) -> tuple[Choice, ...]:
@@ -549,14 +533,12 @@ def _sort_choices(declared: DeclaredType, shown: Sequence[str], query: Query, pa
     current = query.sort[0] if query.sort else ""
     for name in shown:
         field = declared.fields[name]
-        if not field.sortable or field.kind in (Kind.LONG_TEXT, Kind.LINES):
+        if not field.sorts:
             continue
         path = name[: -len(field.name)] + field.path
         is_current = current.lstrip("-") == path
         descends = is_current and not current.startswith("-")
-        target = (
-            f"-{path}" if descends or (not is_current and field.kind in (*NUMERIC, Kind.DATE, Kind.MOMENT)) else path
-        )
+        target = f"-{path}" if descends or (not is_current and field.kind.newest_first) else path
         icon = ("ad" if current.startswith("-") else "au") if is_current else ""
         found.append(
             Choice(

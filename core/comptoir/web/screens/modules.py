@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from flask import Blueprint, Response, current_app, g, request
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 
+from comptoir.access.models import RolePermission, User, UserRole
 from comptoir.access.permissions import ADMINISTER
+from comptoir.access.roles import can_sign_in
 from comptoir.access.users import seats_taken
-from comptoir.contributions import Job, Report, Tab
+from comptoir.contributions import Job, Tab
 from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import Text, _, ngettext
 from comptoir.modules import life_cycle
 from comptoir.modules.crashes import bring_back
+from comptoir.modules.plan import Plan
 from comptoir.modules.plan import plan as plan_action
 from comptoir.modules.plan import states as module_states
 from comptoir.modules.uninstall import uninstall_modules
@@ -22,6 +25,7 @@ from comptoir.registry.discover import Available, dependants
 from comptoir.registry.models import QuarantineRow, State
 from comptoir.registry.registry import Registry, build_registry
 from comptoir.registry.trial import try_out
+from comptoir.reports import Report
 from comptoir.web.account import confirm_password, renewed_session
 from comptoir.web.frame import is_partial, page, part, redirect_with, settings_side
 from comptoir.web.screens.lists import url_with
@@ -55,10 +59,10 @@ def modules() -> Response:
     """Every module, installed or not."""
     visit, deployment = current_visit(), current_deployment()
     available = deployment.available()
-    states = module_states(visit.context.system_session)
+    states = module_states(visit.context.bookkeeping("modules"))
     registry = visit.registry
     # faults of hooks and migrations, which do not keep a module from being built
-    faults = {row.module: row.reason for row in visit.context.system_session.scalars(select(QuarantineRow))}
+    faults = {row.module: row.reason for row in visit.context.bookkeeping("modules").scalars(select(QuarantineRow))}
     rows = [
         _row(registry, available, states, name, faults.get(name, ""))
         for name in sorted({*available, *states}, key=lambda n: (n != "base", n))
@@ -72,7 +76,7 @@ def modules() -> Response:
         Choice(f"{_('On')} {on}", url_with("/settings/modules", [("show", "on")]), wanted == "on"),
         Choice(f"{_('Off')} {len(rows) - on}", url_with("/settings/modules", [("show", "off")]), wanted == "off"),
     )
-    seats, taken = deployment.settings.seats, seats_taken(visit.context.system_session)
+    seats, taken = deployment.settings.seats, seats_taken(visit.context.bookkeeping("modules"))
     entitled = deployment.settings.modules
     model = ModulesPage(
         tuple(r for r in kept if r.state in {"enabled", "paused", "quarantined"}),
@@ -126,6 +130,7 @@ def _row(
         locked=not switchable,
         back_url=f"/settings/modules/{name}/back" if fault is not None and fault.phase == "hook" else "",
         uninstall_url=f"/settings/modules/{name}/uninstall" if state is State.PAUSED and found is not None else "",
+        data_url=f"/settings/modules/{name}/data" if state is State.PAUSED and found is not None else "",
     )
 
 
@@ -190,16 +195,8 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
     because = {
         n: str(_("needs {name}", name=title) if n in needing else _("{name} needs it", name=title)) for n in others
     }
-    counts: list[tuple[str, str]] = []
-    for one, count in (
-        (_("tables dropped") if action == "uninstall" else _("tables created"), len(plan.tables)),
-        (_("tables kept"), len(plan.kept_tables)),
-        (_("records in them"), sum(plan.tables.values()) + sum(plan.kept_tables.values())),
-        (_("addresses"), len(plan.routes)),
-        (_("jobs"), len(plan.jobs)),
-    ):
-        if count:
-            counts.append((str(one), current_visit().formats.integer(count)))
+    integer = current_visit().formats.integer
+    counts = [(label, integer(count)) for label, count in _concerned(plan) if count]
     changes = (
         (str(_("Addresses")), plan.routes), (str(_("Jobs")), plan.jobs), (str(_("Permissions")), plan.permissions),
         (str(_("Tables")), tuple(f"{t}: {n}" for t, n in {**plan.tables, **plan.kept_tables}.items())),
@@ -209,6 +206,22 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
         text=str(TEXTS[action]), submit_label=label, also=tuple((Module(n, _title(n)), because[n]) for n in others),
         counts=tuple(counts[:4]), changes=changes, **common,
     )  # fmt: skip
+
+
+def _concerned(plan: Plan) -> list[tuple[str, int]]:
+    """Whom and what a switch concerns: the people whose roles hold something of the modules, and their records by type."""
+    session = current_visit().context.bookkeeping("modules")
+    held = or_(*(RolePermission.permission.startswith(f"{name}.", autoescape=True) for name in plan.modules))
+    people = session.scalar(
+        select(func.count(func.distinct(User.id)))
+        .join(UserRole, UserRole.user_id == User.id)
+        .join(RolePermission, RolePermission.role_id == UserRole.role_id)
+        .where(held, *can_sign_in())
+    )
+    known = current_deployment().registry_with_paused().by_table
+    rows = {**plan.kept_tables, **plan.tables}
+    kept = [(str(known[table].declaration.plural), count) for table, count in rows.items() if table in known]
+    return [(str(_("people work with it")), people or 0), *sorted(kept, key=lambda pair: -pair[1])]
 
 
 def routes_of(registry: Registry) -> Iterable[str]:

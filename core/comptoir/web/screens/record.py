@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Response, render_template, request
@@ -16,19 +17,17 @@ from comptoir.contributions import Action as Deed
 from comptoir.contributions import Fact as FactOf
 from comptoir.contributions import Panel
 from comptoir.contributions import Tab as TabOf
-from comptoir.db.fields import Kind, fields_of
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
-from comptoir.errors import NotFound, RuleViolation, RuleViolations
-from comptoir.i18n import Text, _
+from comptoir.errors import NotFound, RuleViolation
+from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, load, run
-from comptoir.records.write import archive, delete, move, restore, save
+from comptoir.records.write import archive, delete, restore
 from comptoir.values import Amount
 from comptoir.web.frame import is_partial, module_of, page, part, redirect_with
-from comptoir.web.ids import id_of
-from comptoir.web.screens import timeline
-from comptoir.web.screens.boards import undo_of
-from comptoir.web.screens.cells import Cells, Titles, look_up_titles, value_of, wanted_titles, wire_name
+from comptoir.web.screens import composing, moves, timeline
+from comptoir.web.screens.cells import Cells, Titles, look_up_titles, stored_value, value_of, wanted_titles, wire_name
 from comptoir.web.screens.forms import sections_of
 from comptoir.web.screens.lists import url_with
 from comptoir.web.session import Visit, current_visit
@@ -37,11 +36,8 @@ from comptoir.web.view_models import (
     Action,
     Cell,
     Column,
-    Composer,
     Fact,
-    FieldInput,
     MetaLine,
-    Option,
     Pair,
     PanelView,
     RecordPage,
@@ -54,7 +50,6 @@ from comptoir.web.view_models import (
 
 log = logging.getLogger("comptoir.web")
 TAB_ROWS = 50
-INTERACTION = "base.interaction"
 
 
 def show(declared: DeclaredType, record_id: int) -> Response:
@@ -64,9 +59,15 @@ def show(declared: DeclaredType, record_id: int) -> Response:
     the address says ``whole=1``.
     """
     visit = current_visit()
-    ctx = visit.context
-    record = load(ctx, declared.model, record_id)
-    ctx.require(declared.permission("read"))
+    record = load(visit.context, declared.model, record_id)
+    visit.context.require(declared.permission("read"))
+    return show_page(visit, declared, record)
+
+
+def show_page(
+    visit: Visit, declared: DeclaredType, record: Record, refused: composing.Refused | None = None
+) -> Response:
+    """The page of a loaded record, with what was refused in its composer."""
     base, title = f"{declared.url}/{record.id}", declared.title_of(record)
     whole = request.args.get("whole") == "1"
     happened = _happened(visit, declared, record) if whole else []
@@ -86,17 +87,22 @@ def show(declared: DeclaredType, record_id: int) -> Response:
         icon="" if declared.name == "base.contact" else declared.declaration.icon,
         actions=tuple(_deeds(visit, declared, record)),
         more=tuple(_more(visit, declared, record)),
+        steps=moves.steps(visit, declared, record),
+        version=record.version,
         facts=(*facts, *_added_facts(visit, declared, record)) if whole else facts,
         tabs=tabs,
         panels=(*own, *added),
         timeline=entries,
         timeline_next_url=_next_part(base, happened, entries),
-        composers=_composers(visit, declared, record) if declared.declaration.timeline else (),
+        composers=composing.composers(visit, declared, record, refused),
         archived=record.archived_at is not None,
         rest_url="" if whole else url_with(f"{base}/rest", where),
         whole_url=url_with(base, [*where, ("whole", "1")]),
     )  # fmt: skip
-    return page("records/record.html", model, crumbs=[(declared.declaration.plural, declared.url), title])
+    return page(
+        "records/record.html", model, crumbs=[(declared.declaration.plural, declared.url), title],
+        status=200 if refused is None else 422,
+    )  # fmt: skip
 
 
 def show_rest(declared: DeclaredType, record_id: int) -> Response:
@@ -132,15 +138,15 @@ def _titles(visit: Visit, declared: DeclaredType, record: Record, happened: Sequ
     """The titles of everything that the page mentions."""
     wanted: dict[str, set[int]] = {"core_user": timeline.people_of(happened)}
     hidden = declared.hidden_fields(visit.context.actor.grants)
-    for name, field in declared.references():
-        if name in hidden:
+    for name, field in declared.fields.items():
+        if name in hidden or not (field.target is not None or field.kind.points_anywhere):
             continue
-        value = value_of(record, declared, name)
-        if value:
-            wanted.setdefault(str(field.target), set()).add(value)
+        values = [value_of(record, declared, name)]
         for happening in happened:
             change = happening.entry.changes.get(name) if happening.entry is not None else None
-            wanted.setdefault(str(field.target), set()).update(v for v in change or () if isinstance(v, int))
+            values += [value for value in map(partial(stored_value, field), change or ()) if value is not None]
+        for referred in filter(None, (field.kind.refers_to(field, value) for value in values)):
+            wanted.setdefault(referred[0], set()).add(referred[1])
     return look_up_titles(visit, wanted)
 
 
@@ -148,7 +154,7 @@ def _status(cells: Cells, declared: DeclaredType, record: Record) -> Cell | None
     workflow = declared.declaration.workflow
     name = workflow.field if workflow is not None else "status"
     field = declared.fields.get(name)
-    if field is None or field.kind not in (Kind.STAGE, Kind.CHOICE):
+    if field is None or field.kind.look != "status":
         return None
     value = getattr(record, name)
     return cells.cell(name, field, {name: value}) if value else None
@@ -186,7 +192,7 @@ def _added_facts(visit: Visit, declared: DeclaredType, record: Record) -> Iterat
     for plugin, fact in registry.offered(FactOf, grants):
         if fact.model is not declared.model:
             continue
-        value = _guarded(plugin.name, lambda fact=fact: fact.value(visit.context, record))
+        value = _guarded(visit, plugin.name, lambda fact=fact: fact.value(visit.context, record))
         if value is None:
             continue
         tone: Any = fact.tone
@@ -213,10 +219,11 @@ def _figure(visit: Visit, value: Any) -> str:
             return str(value)
 
 
-def _guarded(plugin: str, call: Any) -> Any:
+def _guarded(visit: Visit, plugin: str, call: Any) -> Any:
     """A plugin's answer, or None when it raised: the page stays up and the log says why."""
     try:
-        return call()
+        with visit.context.reading():
+            return call()
     except Exception:
         log.exception("a part of the page by the module %s failed", plugin)
         return None
@@ -226,10 +233,8 @@ def _row_of(declared: DeclaredType, record: Record, names: Iterable[str]) -> dic
     """The values of a record that cells need for these fields, currencies included."""
     found: dict[str, Any] = {}
     for name in names:
-        field = declared.fields[name]
         found[name] = value_of(record, declared, name)
-        currency = name[: -len(field.name)] + (field.currency or "")
-        if field.kind is Kind.MONEY and currency in declared.fields:
+        if (currency := declared.currency_of(name)) is not None:
             found[currency] = value_of(record, declared, currency)
     return found
 
@@ -247,11 +252,11 @@ def _own_panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Reco
             field = declared.fields.get(name)
             if field is None or name in hidden or name == declared.title:
                 continue
-            if field.kind is Kind.LINES:
+            if field.kind.lined:
                 pairs.append(Pair(str(field.label), tuple(_line_cells(cells, declared, record, name))))
                 continue
             cell = cells.cell(name, field, _row_of(declared, record, (name,)))
-            if field.kind is Kind.LONG_TEXT and cell.text:
+            if field.multiline and cell.text:
                 cell = Cell(str(value_of(record, declared, name)))
             pairs.append(Pair(str(field.label), (cell,) if cell != EMPTY else ()))
         filled = tuple(pair for pair in pairs if pair.cells)
@@ -270,8 +275,9 @@ def _added_panels(visit: Visit, record: Record, declared: DeclaredType) -> Itera
 def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> PanelView:
     module = module_of(visit.registry, plugin_name)
     try:
-        values = panel.values(visit.context, record)
-        html = Markup(render_template(panel.template, record=record, formats=visit.formats, **values))  # noqa: S704
+        with visit.context.reading():
+            values = panel.values(visit.context, record)
+            html = Markup(render_template(panel.template, record=record, formats=visit.formats, **values))  # noqa: S704
     except Exception:
         log.exception("the panel %s failed", panel.name)
         return PanelView(
@@ -284,18 +290,18 @@ def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> Pane
 def _line_cells(cells: Cells, declared: DeclaredType, record: Record, name: str) -> Iterator[Cell]:
     field = declared.fields[name]
     assert field.line is not None
-    described = {n: f for n, f in fields_of(field.line).items() if not f.server and f.kind is not Kind.LINES}
-    label = next((n for n, f in described.items() if f.kind is Kind.CHOICE), "")
+    described = {n: f for n, f in fields_of(field.line).items() if not f.server and not f.kind.lined}
+    label = next((n for n, f in described.items() if f.choices), "")
     for line in getattr(record, name):
         values = {n: getattr(line, n) for n in described}
         note = str(described[label].label_of(values[label])) if label else ""
         shown = [cells.cell(n, f, values) for n, f in described.items() if n != label and values[n] not in (None, "")]
         if not shown:
             continue
-        if shown[0].kind in ("phone", "email"):
-            yield dataclasses.replace(shown[0], note=note)
+        if len(shown) == 1 and shown[0].note:
+            yield shown[0]
         else:
-            yield Cell(", ".join(c.text for c in shown), note=note)
+            yield dataclasses.replace(shown[0], text=", ".join(c.text for c in shown), note=note)
 
 
 def _tabs(
@@ -349,7 +355,8 @@ def _tab_panel(visit: Visit, record: Record, chosen: tuple[str, TabOf]) -> tuple
     actions: tuple[Action, ...] = ()
     if ctx.may(target.permission("create")):
         label = str(_("New {label}", label=str(target.declaration.label).lower()))
-        actions = (Action(label, url_with(f"{target.url}/new", [(reference, str(record.id))]), "plus", tone="quiet"),)
+        begins = [(reference, str(record.id)), *tab.given.items()]
+        actions = (Action(label, url_with(f"{target.url}/new", begins), "plus", tone="quiet"),)
     return (
         PanelView(
             str(tab.label), table=table, width="full", count=visit.formats.integer(total), actions=actions,
@@ -363,11 +370,7 @@ def related_table(
 ) -> tuple[Table, int]:
     """A table of the newest records that point at one."""
     wanted = [*names]
-    for name in names:
-        field = target.fields[name]
-        currency = name[: -len(field.name)] + (field.currency or "")
-        if field.kind is Kind.MONEY and currency in target.fields:
-            wanted.append(currency)
+    wanted += [currency for name in names if (currency := target.currency_of(name)) is not None]
     query = Query(
         where=Compare(target.fields[reference].path, "eq", record_id), sort=("-created_at",), fields=tuple(dict.fromkeys(wanted)),
         size=TAB_ROWS,
@@ -398,23 +401,11 @@ def _deeds(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Act
     for line_field in ("phones", "emails"):
         lines = getattr(record, line_field, None) if line_field in declared.fields else None
         if lines and line_field == "phones":
-            yield Action(str(_("Call")), f"tel:{lines[0].number}", "phone")
+            dialled = next((line.number for line in lines if any(c.isdigit() for c in line.number)), None)
+            if dialled is not None:
+                yield Action(str(_("Call")), f"tel:{dialled}", "phone")
         if lines and line_field == "emails":
             yield Action(str(_("Mail")), f"mailto:{lines[0].address}", "mail")
-    workflow = declared.declaration.workflow
-    if workflow is not None and record.archived_at is None and ctx.may(declared.permission("write"), record):
-        stages = {s.name: s for s in workflow.stages(ctx, record)}
-        for transition in workflow.moves_from(ctx, record):
-            if transition.asks or (transition.permission is not None and not ctx.may(transition.permission, record)):
-                continue
-            target = stages.get(transition.target)
-            if target is None or not (target.closes or len(stages) <= 4):
-                continue
-            icon = ("check" if target.won is not False else "x") if target.closes else "ar"
-            yield Action(
-                str(transition.label), f"{base}/move", icon, post=True,
-                fields=(("transition", transition.name), ("version", str(record.version))),
-            )  # fmt: skip
     for plugin_name, deed in _contributed(visit, declared, record):
         del plugin_name
         yield Action(str(deed.label), f"{base}/actions/{deed.name}", deed.icon, post=True, tone="primary")
@@ -426,7 +417,9 @@ def _contributed(visit: Visit, declared: DeclaredType, record: Record) -> Iterat
     for plugin, deed in visit.registry.contributions(Deed):
         if deed.on is not declared.model or not visit.context.may(deed.permission, record):
             continue
-        if deed.shown is not None and not _guarded(plugin.name, lambda deed=deed: deed.shown(visit.context, record)):
+        if deed.shown is not None and not _guarded(
+            visit, plugin.name, lambda deed=deed: deed.shown(visit.context, record)
+        ):
             continue
         yield plugin.name, deed
 
@@ -475,18 +468,6 @@ def remove(declared: DeclaredType, record_id: int) -> Response:
     return redirect_with(declared.url, Toast(str(_("{title} deleted", title=title))))
 
 
-def move_record(declared: DeclaredType, record_id: int) -> Response:
-    """Take a record through a transition."""
-    visit = current_visit()
-    record = load(visit.context, declared.model, record_id)
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    before = getattr(record, workflow.field)
-    values = {n: request.form[n] for n in request.form if n in declared.fields and n != workflow.field}
-    move(visit.context, record, request.form.get("transition", ""), values)
-    return redirect_with(f"{declared.url}/{record_id}", undo_of(visit, declared, record, before))
-
-
 def act(declared: DeclaredType, record_id: int, name: str) -> Response:
     """Do what a plugin's button does, and go where it leads."""
     visit = current_visit()
@@ -500,7 +481,9 @@ def act(declared: DeclaredType, record_id: int, name: str) -> Response:
             if isinstance(found, Record):
                 ctx.session.flush()
                 target = f"{ctx.registry.record_type(type(found)).url}/{found.id}"
-            return redirect_with(target, Toast(str(_("Done: {deed}", deed=deed.label))))
+            said = deed.said(ctx, record, found) if deed.said is not None else _("“{deed}” is done", deed=deed.label)
+            undo = f"{declared.url}/{record_id}/actions/{deed.undo}" if deed.undo else ""
+            return redirect_with(target, Toast(str(said), undo))
     raise NotFound(_("There is no action {name} here.", name=name[:60]))
 
 
@@ -534,67 +517,3 @@ def more_timeline(declared: DeclaredType, record_id: int) -> Response:
     if request.headers.get("HX-Request") != "true":
         return redirect_with(base)
     return part("records/_timeline.html", model)
-
-
-def _contact_of(declared: DeclaredType, record: Record) -> int | None:
-    """The contact in whose history a note about this record belongs."""
-    if declared.name == "base.contact":
-        return record.id
-    reference = declared.declaration.contact
-    return getattr(record, reference, None) if reference is not None else None
-
-
-def _composers(visit: Visit, declared: DeclaredType, record: Record) -> tuple[Composer, ...]:
-    interaction = visit.registry.record_types.get(INTERACTION)
-    if interaction is None or _contact_of(declared, record) is None:
-        return ()
-    if not visit.context.may(interaction.permission("create")):
-        return ()
-    url = f"{declared.url}/{record.id}/notes"
-
-    def direction(key: str) -> FieldInput:
-        options = (Option("in", str(_("From them"))), Option("out", str(_("From us"))))
-        return FieldInput("direction", str(_("Direction")), "choice", "out", 6, options=options, key=f"{key}-direction")
-
-    def minutes(key: str) -> FieldInput:
-        return FieldInput("minutes", str(_("Minutes")), "number", width=6, key=f"{key}-minutes")
-
-    def composer(kind: str, label: Text, icon: str, hint: Text, deed: Text, *fields: FieldInput) -> Composer:
-        return Composer(kind, str(label), icon, f"{url}?kind={kind}", str(hint), str(deed), fields)
-
-    return (
-        composer("note", _("Note"), "note", _("What should the next person know?"), _("Save note")),
-        composer("call", _("Call"), "phone", _("What was said?"), _("Save call"), direction("call"), minutes("call")),
-        composer("mail", _("Mail"), "mail", _("What was written?"), _("Save mail"), direction("mail")),
-        composer("meeting", _("Meeting"), "users", _("What came of it?"), _("Save meeting"), minutes("meeting")),
-    )
-
-
-def add_note(declared: DeclaredType, record_id: int) -> Response:
-    """Write a note, call, mail or meeting onto the timeline."""
-    visit = current_visit()
-    ctx = visit.context
-    record = load(ctx, declared.model, record_id)
-    interaction = ctx.registry.record_types.get(INTERACTION)
-    contact_id = _contact_of(declared, record)
-    if interaction is None or contact_id is None:
-        raise NotFound(_("Nothing can be noted here."))
-    body = request.form.get("body", "").replace("\r\n", "\n").strip()
-    target = f"{declared.url}/{record_id}"
-    if not body:
-        return redirect_with(target, Toast(str(_("Write something first.")), tone="bad"))
-    note: Any = interaction.model()
-    note.contact_id, note.kind, note.body = contact_id, request.args.get("kind", "note"), body
-    note.subject = body.splitlines()[0][:120]
-    note.direction = request.form.get("direction", "none")
-    note.happened_at = ctx.now()
-    if (minutes := id_of(request.form.get("minutes", "")[:6])) is not None:
-        note.minutes = minutes
-    if declared.name != "base.contact":
-        note.about_type, note.about_id = declared.name, record_id
-    try:
-        with ctx.unit_of_work.savepoint():
-            save(ctx, [note])
-    except (RuleViolation, RuleViolations) as refused:
-        return redirect_with(target, Toast(str(refused), tone="bad"))
-    return redirect_with(target, Toast(str(_("Noted"))))

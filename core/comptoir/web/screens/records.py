@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Query, parse, run
-from comptoir.web.screens import boards, forms, lists, record
+from comptoir.web.screens import boards, composing, forms, lists, moves, record
 from comptoir.web.session import current_visit
 
 CANDIDATES = 12
@@ -45,10 +46,18 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
     add("/<int:record_id>/restore", "restore", record.bring_back, "write", "POST")
     add("/<int:record_id>/delete", "delete", record.remove, "delete", "POST")
     add("/<int:record_id>/timeline", "timeline", record.more_timeline, "read")
-    add("/<int:record_id>/notes", "note", record.add_note, "read", "POST")
+    add(
+        "/<int:record_id>/compose/<name>",
+        "compose",
+        partial(composing.compose, show_page=record.show_page),
+        "read",
+        "POST",
+    )
     add("/<int:record_id>/actions/<name>", "action", record.act, "read", "POST")
     if declared.declaration.workflow is not None:
-        add("/<int:record_id>/move", "move", record.move_record, "write", "POST")
+        add("/<int:record_id>/move", "move-form", moves.show, "write")
+        add("/<int:record_id>/move", "move", moves.take, "write", "POST")
+        add("/<int:record_id>/move/undo", "move-undo", moves.undo, "write", "POST")
         add("/board", "board", boards.show, "read")
         add("/board/move", "board-move", boards.move_card, "write", "POST")
 

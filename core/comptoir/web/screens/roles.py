@@ -47,7 +47,7 @@ SCOPED = ("read", "write", "delete")
 @requires(ADMINISTER)
 def roles() -> Response:
     """Every role with the number of its holders."""
-    session = current_visit().context.system_session
+    session = current_visit().context.bookkeeping("roles")
     rows = tuple(
         Row(str(role.id), role.name, f"{BASE}/{role.id}", (
             Cell(role.name, "title", url=f"{BASE}/{role.id}"), Cell(role.description), Cell(str(count), "number"),
@@ -83,12 +83,12 @@ def remove(role_id: int) -> Response:
     """Delete a role and take it from its holders."""
     role = _role(role_id)
     name = role.name
-    delete_role(current_visit().context.system_session, role)
+    delete_role(current_visit().context.bookkeeping("roles"), role)
     return redirect_with(BASE, Toast(str(_("The role {name} is deleted", name=name))))
 
 
 def _role(role_id: int) -> Role:
-    role = current_visit().context.system_session.get(Role, role_id)
+    role = current_visit().context.bookkeeping("roles").get(Role, role_id)
     if role is None:
         raise NotFound(_("There is no role {id}.", id=role_id))
     return role
@@ -96,12 +96,12 @@ def _role(role_id: int) -> Role:
 
 def _editor(role: Role | None) -> Response:
     visit = current_visit()
-    ctx, session = visit.context, visit.context.system_session
+    ctx, session = visit.context, visit.context.bookkeeping("roles")
     trouble: RuleViolation | None = None
     wanted = {name[6:]: scope for name, scope in request.form.items() if name.startswith("scope.")}
     if request.method == "POST":
         try:
-            with ctx.unit_of_work.savepoint():
+            with ctx.savepoint():
                 _save(role, wanted)
             return redirect_with(
                 BASE, Toast(str(_("The role {name} is saved", name=request.form.get("name", "").strip())))
@@ -167,7 +167,7 @@ def _groups(registry: Registry, held: dict[str, str]) -> list[PermissionGroup]:
 
 def _save(role: Role | None, wanted: dict[str, str]) -> None:
     ctx = current_visit().context
-    session, known = ctx.system_session, ctx.registry.permissions
+    session, known = ctx.bookkeeping("roles"), ctx.registry.permissions
     name, description = request.form.get("name", ""), request.form.get("description", "")[:500]
     given = {permission: scope for permission, scope in wanted.items() if scope and permission in known}
     if role is None:

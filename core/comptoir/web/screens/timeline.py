@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from comptoir.db.fields import Kind
 from comptoir.db.record import Record
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.history import Entry, history_of
 from comptoir.records.query import All, Compare, Query, run
+from comptoir.values import RecordRef
 from comptoir.web.screens.cells import Cells, shown_change
 from comptoir.web.session import Visit
 from comptoir.web.view_models import TimelineEntry
@@ -43,13 +43,13 @@ def happenings(
 ) -> list[Happening]:
     """The newest things that happened with a record, or those before a moment."""
     found: list[Happening] = []
-    for related, reference, moment in _related_types(visit, declared):
+    for related, where_found, moment in _related_types(visit, declared, record):
         wanted = [
             n
             for n in ("kind", "direction", "body", "minutes", related.title, moment, "owner_id")
             if n in related.fields
         ]
-        where: list[Any] = [Compare(related.fields[reference].path, "eq", record.id)]
+        where: list[Any] = [*where_found]
         if before is not None:
             where.append(Compare(moment, "lt", before))
         query = Query(where=All(tuple(where)), sort=(f"-{moment}",), fields=tuple(wanted), size=PART)
@@ -64,17 +64,22 @@ def happenings(
     return found
 
 
-def _related_types(visit: Visit, declared: DeclaredType) -> Iterable[tuple[DeclaredType, str, str]]:
-    """The record types that appear in this one's history, the reference that leads here and the time to sort by."""
+def _related_types(
+    visit: Visit, declared: DeclaredType, record: Record
+) -> Iterator[tuple[DeclaredType, tuple[Compare, ...], str]]:
+    """The record types that appear in this one's history, which of their records do, and the time to sort by."""
     grants = visit.context.actor.grants
     for related in visit.registry.record_types.values():
         reference = related.declaration.contact
         if reference is None or grants.scope(related.permission("read")) is None:
             continue
         field = related.fields.get(reference)
-        if field is not None and field.kind is Kind.REFERENCE and field.target == declared.table.name:
-            moment = "happened_at" if "happened_at" in related.fields else "created_at"
-            yield related, reference, moment
+        moment = "happened_at" if "happened_at" in related.fields else "created_at"
+        if field is not None and field.target == declared.table.name:
+            yield related, (Compare(field.path, "eq", record.id),), moment
+            continue
+        for name in (name for name, own in related.fields.items() if own.kind.points_anywhere):
+            yield related, (Compare(name, "eq", RecordRef(declared.name, record.id)),), moment
 
 
 def entries(visit: Visit, cells: Cells, found: Sequence[Happening]) -> tuple[TimelineEntry, ...]:

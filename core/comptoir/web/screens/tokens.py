@@ -31,9 +31,9 @@ def make() -> Response:
     try:
         if not name or not name.isprintable():
             raise RuleViolation("core.required", _("Give the token a name that says what uses it."), field="name")
-        with visit.context.unit_of_work.savepoint():
+        with visit.context.savepoint():
             plain, _row = create_token(
-                visit.context.system_session, visit.user, name, scopes, visit.context.now(),
+                visit.context.bookkeeping("tokens"), visit.user, name, scopes, visit.context.now(),
                 known=visit.registry.permissions,
             )  # fmt: skip
     except RuleViolation as refused:
@@ -45,7 +45,7 @@ def make() -> Response:
 def end(token_id: int) -> Response:
     """End one of one's tokens for good."""
     visit = current_visit()
-    row = revoke_token(visit.context.system_session, token_id, user=visit.user)
+    row = revoke_token(visit.context.bookkeeping("tokens"), token_id, user=visit.user)
     return redirect_with(BASE, Toast(str(_("{name} no longer works", name=row.name or row.prefix))))
 
 
@@ -60,7 +60,7 @@ def _page(refused: RuleViolation | None = None, plain: str = "") -> Response:
             formats.moment(row.created_at), formats.moment(row.last_used_at) if row.last_used_at else "",
             f"{BASE}/{row.id}/revoke",
         )
-        for row, _user in list_tokens(visit.context.system_session, visit.user)
+        for row, _user in list_tokens(visit.context.bookkeeping("tokens"), visit.user)
         if not row.revoked and (row.expires_at is None or row.expires_at > now)
     )  # fmt: skip
     title = str(_("API tokens"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from typing import Any
 
@@ -11,8 +12,10 @@ from sqlalchemy import select
 from comptoir.access.models import Role, Team, User, UserRole
 from comptoir.access.permissions import ADMINISTER
 from comptoir.access.roles import grant_role, list_roles, revoke_role, roles_of
+from comptoir.access.sessions import last_seen
 from comptoir.access.teams import set_main_team
 from comptoir.access.users import (
+    ACCOUNTS,
     add_user,
     disable_user,
     enable_user,
@@ -24,7 +27,8 @@ from comptoir.access.users import (
 )
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
-from comptoir.i18n import LANGUAGES, _
+from comptoir.i18n import LANGUAGES, Text, _
+from comptoir.web.account import tokens_revoked
 from comptoir.web.frame import page, redirect_with, settings_side
 from comptoir.web.ids import id_of
 from comptoir.web.session import current_visit, requires
@@ -54,14 +58,14 @@ BASE = "/settings/users"
 def users() -> Response:
     """Everybody who can sign in, with roles and team."""
     visit = current_visit()
-    session, formats = visit.context.system_session, visit.formats
+    session, formats = visit.context.bookkeeping("users"), visit.formats
     everyone, text = request.args.get("show") == "all", request.args.get("q", "").strip()
     held: dict[int, list[str]] = defaultdict(list)
     for user_id, name in session.execute(
         select(UserRole.user_id, Role.name).join(Role, Role.id == UserRole.role_id).order_by(Role.name)
     ):
         held[user_id].append(name)
-    teams = dict(session.execute(select(Team.id, Team.name)).all())
+    teams, seen = dict(session.execute(select(Team.id, Team.name)).all()), last_seen(session)
     found = [
         u for u in list_users(session)
         if (everyone or u.active) and (not text or fold(text) in fold(f"{u.name} {u.email or ''}"))
@@ -73,7 +77,7 @@ def users() -> Response:
             Cell("", "tags", tags=tuple(held[u.id])),
             Cell(teams.get(u.team_id or 0, "")),
             Cell(str(_("Active") if u.active else _("Disabled")), "status", tone="ok" if u.active else "off"),
-            Cell(formats.moment(u.last_seen_at) if u.last_seen_at else "", "moment"),
+            Cell(formats.moment(seen[u.id]) if u.id in seen else "", "moment"),
         ))
         for u in found
     )  # fmt: skip
@@ -93,6 +97,11 @@ def users() -> Response:
                 actions=[Action(str(_("New user")), f"{BASE}/new", "plus", tone="primary", key="N")])  # fmt: skip
 
 
+def _latest(*moments: dt.datetime | None) -> dt.datetime | None:
+    """The last of those that are known: a session tells more exactly than the user, but it ends."""
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
 @pages.route(f"{BASE}/new", methods=["GET", "POST"])
 @requires(ADMINISTER)
 def new_user() -> Response:
@@ -104,7 +113,7 @@ def new_user() -> Response:
 @requires(ADMINISTER)
 def edit_user(user_id: int) -> Response:
     """One user: name, address, roles, team, password."""
-    user = current_visit().context.system_session.get(User, user_id)
+    user = current_visit().context.bookkeeping("users").get(User, user_id)
     if user is None:
         raise NotFound(_("There is no user {id}.", id=user_id))
     return _form(user)
@@ -112,14 +121,17 @@ def edit_user(user_id: int) -> Response:
 
 def _form(user: User | None) -> Response:
     visit = current_visit()
-    ctx, session = visit.context, visit.context.system_session
+    ctx, session = visit.context, visit.context.bookkeeping("users")
     trouble: RuleViolation | None = None
     if request.method == "POST":
         try:
-            with ctx.unit_of_work.savepoint():
-                saved = _save(user)
+            with ctx.savepoint():
+                saved, revoked = _save(user)
                 name = saved.name
-            return redirect_with(BASE, Toast(str(_("{name} is saved", name=name))))
+            told: list[Text] = [_("{name} is saved", name=name)]
+            if revoked:
+                told.append(tokens_revoked(revoked))
+            return redirect_with(BASE, Toast(". ".join(map(str, told))))
         except RuleViolation as refused:
             trouble = refused
     roles = [role for role, _count in list_roles(session)]
@@ -142,7 +154,7 @@ def _form(user: User | None) -> Response:
               options=tuple(Option(c, n) for c, n in LANGUAGES.items())),
         FieldInput("active", str(_("May sign in")), "bool", "1" if (user is None or user.active) else "", 4),
         field("password", _("New password") if user else _("Password"), "password", autocomplete="new-password",
-              required=user is None, hint=str(_("At least ten characters. Empty keeps the old one.") if user else _("At least ten characters."))),
+              required=user is None, hint=str(_("At least ten characters. Empty keeps the old one; a new one ends their sessions and API tokens.") if user else _("At least ten characters."))),
     ))  # fmt: skip
     permitted = FormSection(str(_("Roles")), (
         FieldInput("roles", str(_("Holds")), "many", width=12,
@@ -160,19 +172,21 @@ def _form(user: User | None) -> Response:
     )
 
 
-def _save(user: User | None) -> User:
+def _save(user: User | None) -> tuple[User, int]:
+    """The user as the form has them, and how many tokens a new password ended."""
     ctx = current_visit().context
-    session, now, form = ctx.system_session, ctx.now(), request.form
+    session, now, form = ctx.bookkeeping("users"), ctx.now(), request.form
     wanted = {id_ for text in form.getlist("roles") if (id_ := id_of(text)) is not None}
     roles = {role.id: role for role, _count in list_roles(session)}
     team_id = id_of(form.get("team_id", ""))
     team = session.get(Team, team_id) if team_id is not None else None
     if user is None:
-        return add_user(
+        added = add_user(
             session, name=form.get("name", ""), email=form.get("email"), now=now, password=form.get("password") or "",
             roles=[roles[i] for i in wanted if i in roles], team=team, language=form.get("language", "en"),
             seats=ctx.settings.seats, created_by=ctx.actor.id,
         )  # fmt: skip
+        return added, 0
     user.updated_at, user.updated_by = now, ctx.actor.id
     rename_user(user, form.get("name", ""))
     if form.get("language") in LANGUAGES:
@@ -182,6 +196,7 @@ def _save(user: User | None) -> User:
     previous = user.team_id
     if (team.id if team is not None else None) != previous:
         user.team_id = team.id if team is not None else None
+        session.write([user], ACCOUNTS)
         set_main_team(session, user, previous=previous)
     held = {role.id: role for role in roles_of(session, user)}
     for role_id in wanted - held.keys():
@@ -189,10 +204,12 @@ def _save(user: User | None) -> User:
             grant_role(session, user, roles[role_id])
     for role_id in held.keys() - wanted:
         revoke_role(session, user, held[role_id])
+    session.write([user], ACCOUNTS)
     if user.active and not form.get("active"):
         disable_user(session, user, now)
     elif not user.active and form.get("active"):
         enable_user(session, user, now, seats=ctx.settings.seats)
-    if form.get("password"):
-        set_password(session, user, form["password"], now, seats=ctx.settings.seats)
-    return user
+    revoked = (
+        set_password(session, user, form["password"], now, seats=ctx.settings.seats) if form.get("password") else 0
+    )
+    return user, revoked

@@ -45,7 +45,8 @@ def collect_points(ctx: Context, changes: Sequence[Change]) -> None:
 def expire_points(ctx: Context) -> None:
     """Empty the balances that were idle for a year."""
     idle = LoyaltyContact.idle_since < ctx.today() - IDLE
-    ctx.session.execute(update(LoyaltyContact).where(idle).values(points=0, tier="basic"))
+    with ctx.bulk("points that were idle for a year"):
+        ctx.session.execute(update(LoyaltyContact).where(idle).values(points=0, tier="basic"))
 
 
 def balance(ctx: Context, contact: Contact) -> Mapping[str, Any]:

@@ -1,65 +1,88 @@
 // The board: drag, and its twin on the keyboard.  The server answers with the board as it now stands.
 import htmx from "../vendor/htmx.js";
-import { csrfToken, each, isBusyElsewhere, isTyping } from "./page.js";
-import { openDialog } from "./dialogs.js";
+import { each, isBusyElsewhere, isTyping } from "./page.js";
+import { fetchDialog } from "./dialogs.js";
+import { placeBeside } from "./popovers.js";
+import { send as post, toastOf } from "./send.js";
 import { showToast } from "./toasts.js";
 
 const board = () => document.getElementById("board");
 const lanes = () => [...board().querySelectorAll("[data-lane]")];
-const lost = document.getElementById("lost");
+const menu = document.getElementById("move-menu");
 let backHome;
 
-async function send(fields) {
-  const focused = fields.get("record");
-  const answer = await fetch(board().dataset.board, {
-    method: "POST", body: fields, headers: { "HX-Request": "true", "X-CSRF-Token": csrfToken() } });
-  const text = await answer.text();
-  if (answer.redirected) { location.href = answer.url; return; }
-  if (answer.headers.get("HX-Refresh")) { location.reload(); return; }
-  const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("board");
-  if (fresh) {
-    board().replaceWith(fresh);
-    htmx.process(fresh);
-    prepare(fresh);
-    fresh.querySelector(`[data-card="${CSS.escape(focused)}"]`)?.focus();
-  } else backHome?.();
-  const trigger = answer.headers.get("HX-Trigger");
-  const toast = trigger?.startsWith("{") ? JSON.parse(trigger).toast : null;
-  if (toast) showToast(toast);
+function goHome() {
+  backHome?.();
   backHome = undefined;
 }
 
-function move(card, to) {
-  const target = lanes().find((lane) => lane.dataset.lane === to);
+/** Asks for a move; the answer is the board, or the form of what the move asks for. */
+async function send(fields, dialog) {
+  const focused = fields.get("record");
+  const answer = await post(board().dataset.board, fields, { "HX-Request": "true" });
+  if (!answer) { goHome(); return; }
+  if (answer.redirected) { location.href = answer.url; return; }
+  if (answer.headers.get("HX-Refresh")) { location.reload(); return; }
+  const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = found.getElementById("board"), form = found.getElementById("move-form");
+  const toast = toastOf(answer);
+  if (toast) showToast(toast);
+  if (form && dialog?.open) {
+    dialog.querySelector("form").replaceWith(form);
+    form.querySelector("[aria-invalid=true]")?.focus();
+    return;
+  }
+  if (fresh) {
+    backHome = undefined;
+    board().replaceWith(fresh);
+    htmx.process(fresh);
+    prepare(fresh);
+  } else goHome();
+  dialog?.close();
+  board().querySelector(`[data-card="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function fieldsOf(card, to) {
   const fields = new URLSearchParams(new URL(location.href).searchParams);
   for (const [name, value] of Object.entries({ record: card.dataset.card, version: card.dataset.version, to })) fields.set(name, value);
-  if (target?.dataset.asks !== undefined && lost) {
-    const form = lost.querySelector("form");
-    for (const name of ["record", "version", "to"]) form.elements.namedItem(name).value = fields.get(name);
-    lost.querySelector("[data-lost-name]").textContent = card.getAttribute("aria-label");
-    openDialog(lost);
-  } else send(fields);
+  return fields;
+}
+
+async function move(card, to) {
+  const fields = fieldsOf(card, to);
+  if (lanes().find((lane) => lane.dataset.lane === to)?.dataset.asks === undefined) { send(fields); return; }
+  const dialog = await fetchDialog(`${card.dataset.url}/move?to=${encodeURIComponent(to)}`, "dlg--narrow");
+  if (!dialog) { showToast({ text: document.body.dataset.offline, tone: "bad" }); goHome(); return; }
+  dialog.addEventListener("close", goHome);
+  dialog.addEventListener("submit", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    for (const [name, value] of new FormData(event.target)) if (name !== "next" && name !== "csrf_token") fields.set(name, value);
+    send(fields, dialog);
+  });
 }
 
 const mayMove = (card, to) => card.dataset.moves.split(" ").includes(to);
 
-lost?.addEventListener("close", () => { backHome?.(); backHome = undefined; });
-lost?.querySelector("form").addEventListener("submit", (event) => {
+// One menu serves every card -------------------------------------------------------------------------------------
+
+let chosen;
+
+document.addEventListener("click", (event) => {
+  const opener = event.target instanceof Element ? event.target.closest("[data-move-card]") : null;
+  if (!opener || !menu) return;
   event.preventDefault();
-  const fields = new URLSearchParams(new FormData(event.target));
-  const undo = backHome;
-  backHome = undefined;
-  lost.close();
-  backHome = undo;
-  send(fields);
+  chosen = opener.closest("[data-card]");
+  for (const button of menu.querySelectorAll("button")) button.hidden = !mayMove(chosen, button.value);
+  menu.showPopover();
+  placeBeside(menu, opener);
+  menu.querySelector("button:not([hidden])")?.focus();
 });
 
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (form.dataset.moveMenu === undefined || !event.submitter) return;
+menu?.addEventListener("submit", (event) => {
   event.preventDefault();
-  form.hidePopover?.();
-  move(form.closest("[data-card]"), event.submitter.value);
+  menu.hidePopover();
+  move(chosen, event.submitter.value);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -88,7 +111,7 @@ async function prepare(element) {
   for (const list of element.querySelectorAll("[data-lane-list]")) {
     Sortable.create(list, {
       group: { name: "board", put: (to, from, card) => to === from || mayMove(card, to.el.closest("[data-lane]").dataset.lane) },
-      draggable: "[data-card]", animation: 120, delay: 150, delayOnTouchOnly: true, sort: false, filter: ".deal__menu, .pop", preventOnFilter: false,
+      draggable: "[data-card]", animation: 120, delay: 150, delayOnTouchOnly: true, sort: false, filter: ".deal__menu", preventOnFilter: false,
       onStart: ({ item }) => {
         if (!bar) return;
         bar.hidden = false;

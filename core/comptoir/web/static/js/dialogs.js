@@ -1,4 +1,5 @@
 // Native dialogs: opening, closing, asking before a deed, and pages that open as a dialog.
+import { announce } from "./page.js";
 
 export function openDialog(dialog) {
   if (!dialog.open) dialog.showModal();
@@ -36,16 +37,30 @@ function question(text, label, danger) {
   });
 }
 
-async function openPage(link) {
-  const answer = await fetch(link.href, { headers: { "HX-Request": "true" } });
-  if (!answer.ok) { location.href = link.href; return; }
+/** Shows what the server sent as a dialog, which is gone once it is closed. */
+export function showDialog(html, look = "dlg--narrow") {
   const dialog = document.createElement("dialog");
-  dialog.className = "dlg dlg--wide";
-  dialog.setAttribute("aria-labelledby", "plan-t");
-  dialog.innerHTML = await answer.text();
+  const opener = document.activeElement;
+  dialog.className = `dlg ${look}`;
+  dialog.innerHTML = html;
+  const heading = dialog.querySelector("h2[id]");
+  if (heading) dialog.setAttribute("aria-labelledby", heading.id);
   document.body.append(dialog);
-  dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+  dialog.addEventListener("close", () => { dialog.remove(); opener?.focus?.(); });
   dialog.showModal();
+  announce();
+  return dialog;
+}
+
+/** Fetches a part and shows it as a dialog; null when it cannot be had. */
+export async function fetchDialog(address, look) {
+  const answer = await fetch(address, { headers: { "HX-Request": "true" } }).catch(() => null);
+  return answer?.ok ? showDialog(await answer.text(), look) : null;
+}
+
+async function openPage(link) {
+  link.focus();
+  if (!await fetchDialog(link.href, link.dataset.dialogLink || "dlg--wide")) location.href = link.href;
 }
 
 document.addEventListener("click", (event) => {
@@ -78,5 +93,5 @@ document.addEventListener("submit", async (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === " " && event.target instanceof Element && event.target.matches("a[role=switch]")) { event.preventDefault(); event.target.click(); }
+  if (event.key === " " && event.target instanceof Element && event.target.matches("a[role=switch], a[role=button]")) { event.preventDefault(); event.target.click(); }
 });

@@ -1,5 +1,8 @@
-// Forms: errors to walk, repeatable lines, references to search, drafts that survive, Ctrl Enter.
-import { each } from "./page.js";
+// Forms: errors to walk, sending that loses nothing, repeatable lines, references to search, Ctrl Enter.
+import { announce, each } from "./page.js";
+import { forget, keep, newLine } from "./drafts.js";
+import { send, toastOf } from "./send.js";
+import { showToast } from "./toasts.js";
 
 // Errors -----------------------------------------------------------------------------------------------------
 
@@ -38,11 +41,49 @@ document.addEventListener("click", (event) => {
     else if (field) field.value = take.dataset.value;
   }
 });
+
+// Sending ----------------------------------------------------------------------------------------------------
+
+/** Puts what the server says about a form in the form's place. */
+function show(form, html) {
+  const id = form.dataset.swap ?? "main";
+  const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(id);
+  if (!fresh) return;
+  document.getElementById(id).replaceWith(fresh);
+  announce();
+  (fresh.querySelector("[data-errors]") ?? fresh.querySelector("[aria-invalid=true]"))?.focus();
+}
+
+async function sendKept(form, button) {
+  keep(form);
+  button?.classList.add("is-busy");
+  const answer = await send(form.action, new FormData(form, button), { "Comptoir-Form": "true" });
+  button?.classList.remove("is-busy");
+  if (!answer) return;
+  const toast = toastOf(answer);
+  if (toast) showToast(toast);
+  if (answer.ok) forget(form);
+  const next = answer.headers.get("Comptoir-Location");
+  if (next) go(next);
+  else if (answer.headers.get("Content-Type")?.startsWith("text/html")) show(form, await answer.text());
+}
+
+function go(address) {
+  const there = new URL(address, location.href);
+  // the address of this very page would only be scrolled to its top
+  if (there.href === location.href) location.reload();
+  // the way back leads past a form that is done with
+  else location.replace(there.href);
+}
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.dataset.form === undefined || event.defaultPrevented) return;
   const button = event.submitter ?? form.querySelector("button:not([type=button])");
-  setTimeout(() => button?.classList.add("is-busy"), 150);
+  if (form.dataset.keep !== undefined) {
+    event.preventDefault();
+    if (!button?.classList.contains("is-busy")) sendKept(form, button);
+  } else setTimeout(() => button?.classList.add("is-busy"), 150);
 });
 addEventListener("pageshow", () => document.querySelectorAll(".is-busy").forEach((b) => b.classList.remove("is-busy")));
 
@@ -64,14 +105,9 @@ document.addEventListener("click", (event) => {
   const adder = target?.closest("[data-add-line]");
   if (adder) {
     const set = adder.closest("[data-lines]");
-    const line = set.querySelector("[data-line-template]").content.firstElementChild.cloneNode(true);
-    const index = `new${Date.now().toString(36)}${added++}`;
-    for (const field of line.querySelectorAll("[name], [id]")) {
-      if (field.name) field.name = field.name.replace("__new__", index);
-      if (field.id) field.id = field.id.replace("__new__", index);
-    }
-    set.querySelector("[data-line-list]").append(line);
-    line.querySelector("input:not([type=hidden]), select")?.focus();
+    const line = newLine(set, `new${Date.now().toString(36)}${added++}`);
+    announce();
+    (line.querySelector("input:not([type=hidden])") ?? line.querySelector("select"))?.focus();
   }
   const remover = target?.closest("[data-remove-line]");
   if (remover) {
@@ -81,6 +117,17 @@ document.addEventListener("click", (event) => {
     set.dispatchEvent(new Event("input", { bubbles: true }));
   }
 });
+
+// Fields that depend on a choice ------------------------------------------------------------------------------
+
+function followChoices(form) {
+  for (const box of form.querySelectorAll("[data-when]")) {
+    const choice = form.elements.namedItem(box.dataset.when);
+    if (choice) box.hidden = !box.dataset.among.split(" ").includes(choice.value);
+  }
+}
+document.addEventListener("change", (event) => { if (event.target.form) followChoices(event.target.form); });
+each("form:has([data-when])", "depends", followChoices);
 
 // References -------------------------------------------------------------------------------------------------
 
@@ -151,43 +198,6 @@ each("[data-combo]", "ready", (box) => {
   input.addEventListener("blur", () => { close(); if (!input.value) chosenText = hidden.value = ""; });
 });
 
-// Drafts -----------------------------------------------------------------------------------------------------
-
-each("form[data-draft]", "kept", (form) => {
-  const key = `draft:${form.dataset.draft}`;
-  const secret = (name) => name === "csrf_token" || name === "version" || name === "password";
-  const state = form.querySelector("[data-form-state]");
-  const pristine = new URLSearchParams(new FormData(form)).toString();
-  let timer;
-  const failed = form.querySelector("[data-errors]") !== null;
-  const kept = localStorage.getItem(key);
-  if (kept && !failed) {
-    let restored = false;
-    for (const [name, value] of new URLSearchParams(kept)) {
-      const field = form.elements.namedItem(name);
-      if (field instanceof HTMLInputElement && field.type === "checkbox") continue;
-      if (field && "value" in field && field.value !== value && field.type !== "file") { field.value = value; restored = true; }
-    }
-    if (restored && state) {
-      const drop = document.createElement("button");
-      drop.type = "button";
-      drop.className = "link";
-      drop.textContent = form.dataset.draftDrop;
-      drop.addEventListener("click", () => { localStorage.removeItem(key); location.reload(); });
-      state.replaceChildren(`${form.dataset.draftNote} `, drop);
-    }
-  }
-  form.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const now = new URLSearchParams([...new FormData(form)].filter(([name, value]) => typeof value === "string" && !secret(name)));
-      localStorage.setItem(key, now.toString());
-    }, 1000);
-  });
-  form.addEventListener("submit", () => { clearTimeout(timer); localStorage.removeItem(key); });
-  addEventListener("beforeunload", () => { if (new URLSearchParams(new FormData(form)).toString() === pristine) localStorage.removeItem(key); });
-});
-
 // Composer ---------------------------------------------------------------------------------------------------
 
 each("[data-composer]", "ready", (box) => {
@@ -199,6 +209,8 @@ each("[data-composer]", "ready", (box) => {
       document.getElementById(other.getAttribute("aria-controls")).hidden = other !== tab;
     }
   };
+  const restored = box.querySelector("[role=tabpanel]:has(form[data-restored])");
+  if (restored) show(document.getElementById(restored.getAttribute("aria-labelledby")));
   tabs.forEach((tab, number) => {
     tab.addEventListener("click", () => show(tab));
     tab.addEventListener("keydown", (event) => {
@@ -206,5 +218,17 @@ each("[data-composer]", "ready", (box) => {
       if (step) { const next = tabs.at((number + step) % tabs.length); show(next); next.focus(); }
     });
   });
+});
+document.addEventListener("click", (event) => {
+  const way = event.target instanceof Element ? event.target.closest("[data-compose]") : null;
+  if (!way) return;
+  event.preventDefault();
+  const field = document.querySelector("#composer [role=tabpanel]:not([hidden]) textarea, #composer textarea");
+  field?.scrollIntoView({ block: "center" });
+  field?.focus({ preventScroll: true });
+});
+each(".stages__l", "placed", (list) => {
+  const here = list.querySelector("[aria-current]");
+  if (here) list.scrollLeft = here.offsetLeft - list.offsetLeft - 12;
 });
 each("textarea[data-grow]", "grows", (area) => area.addEventListener("input", () => { area.rows = Math.min(12, Math.max(2, area.value.split("\n").length + 1)); }));

@@ -1,6 +1,7 @@
 // Places native popovers beside the button that opens them, and walks their entries with the arrow keys.
 
-function place(popover, button) {
+/** Puts an open popover beside a button, where there is room. */
+export function placeBeside(popover, button) {
   const gap = 4;
   const anchor = button.getBoundingClientRect();
   const box = popover.getBoundingClientRect();
@@ -18,7 +19,7 @@ document.addEventListener("toggle", (event) => {
   const popover = event.target;
   if (!(popover instanceof HTMLElement) || !popover.matches(".pop[popover]") || event.newState !== "open") return;
   const button = document.querySelector(`[popovertarget="${popover.id}"]`);
-  if (button && !popover.matches(".sheet")) place(popover, button);
+  if (button && !popover.matches(".sheet")) placeBeside(popover, button);
   popover.querySelector("[autofocus], .mi.is-on, a.mi, button.mi")?.focus({ preventScroll: true });
 }, true);
 

@@ -49,6 +49,7 @@ class OrderLine(Line):
     product: Mapped[str] = text(_("Product"), required=True)
     quantity: Mapped[int] = integer(_("Quantity"), minimum=1, maximum=10_000, default=1, required=True)
     price: Mapped[Decimal | None] = money(_("Price"))
+    cost: Mapped[Decimal | None] = money(_("Cost"), read="shop.order.see_margin")
 
 
 class Order(Record):
@@ -67,6 +68,7 @@ class Order(Record):
     paid_at: Mapped[dt.datetime | None] = moment(_("Paid"))
     reason: Mapped[str | None] = text(_("Reason"))
     margin: Mapped[Decimal | None] = money(_("Margin"), read="shop.order.see_margin")
+    commission: Mapped[Decimal | None] = money(_("Commission"), read="shop.order.see_margin", server=True)
     checked: Mapped[bool] = boolean(_("Checked"), write="shop.order.check")
     lines: Mapped[list[OrderLine]] = lines(_("Lines"), "OrderLine")
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from comptoir.toolkit import Action, Base, Context, Contribution, Manifest, Permission, RuleViolation, _, hookimpl, save
+from comptoir.toolkit import (
+    Action,
+    Base,
+    Change,
+    Context,
+    Contribution,
+    Manifest,
+    Permission,
+    Rules,
+    RuleViolation,
+    _,
+    hookimpl,
+    save,
+)
 from comptoir_shop import models
 
 manifest = Manifest(_("Shop"))
@@ -38,6 +51,14 @@ ACTIONS = (
 )
 
 
+def follow_amounts(ctx: Context, changes: Sequence[Change]) -> None:
+    """The commission follows from the amount, whoever changes that."""
+    for change in changes:
+        if isinstance(change.record, models.Order) and change.touches("amount"):
+            change.record.commission = change.record.amount and change.record.amount / 10
+
+
 @hookimpl
 def contribute() -> list[Contribution | type[Base]]:
-    return [models.Order, models.OrderLine, models.ShopContact, *PERMISSIONS, *ACTIONS]
+    commission = Rules(models.Order, prepare=follow_amounts)
+    return [models.Order, models.OrderLine, models.ShopContact, *PERMISSIONS, *ACTIONS, commission]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from comptoir import toolkit as types
+from comptoir import toolkit
 
 revision = "loyalty_0001"
 down_revision = None
@@ -30,31 +30,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "loyalty_reward",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        *toolkit.record_columns("loyalty_reward"),
         sa.Column("reason", sa.String(length=255), nullable=False),
         sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("points", sa.BigInteger(), nullable=False),
         sa.Column("given_on", sa.Date(), nullable=True),
-        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("created_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("updated_at", types.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("updated_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("archived_at", types.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("custom", types.Json(none_as_null=True), nullable=False),
-        sa.Column("search_key", sa.Text(), nullable=False),
-        sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("team_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(
             ["contact_id"], ["base_contact.id"], name=op.f("fk_loyalty_reward_contact_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["core_user.id"], name=op.f("fk_loyalty_reward_owner_id"), ondelete="SET NULL"
-        ),
-        sa.ForeignKeyConstraint(
-            ["team_id"], ["core_team.id"], name=op.f("fk_loyalty_reward_team_id"), ondelete="SET NULL"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_loyalty_reward")),
     )
     with op.batch_alter_table("loyalty_reward", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_loyalty_reward_archived_at"), ["archived_at"], unique=False)

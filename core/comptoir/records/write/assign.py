@@ -1,0 +1,107 @@
+"""Values from outside — form, API, import, transition, sync — put into a record: the only setter of what a person sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from comptoir.db.fields import Field, fields_of
+from comptoir.db.gate import KEPT
+from comptoir.db.record import Record
+from comptoir.errors import RuleViolation, RuleViolations
+from comptoir.i18n import _
+from comptoir.records.declared import DeclaredType
+from comptoir.records.validate import reader_of
+
+if TYPE_CHECKING:
+    from comptoir.context import Context
+
+
+def assign(ctx: Context, record: Record, values: Mapping[str, Any]) -> None:
+    """Set values of Python types by wire name; nothing is written before `save`, and what does not differ stays untouched.
+
+    An extension's fields are ``sales.credit_limit`` or ``sales: {"credit_limit": …}``.  Lines are a list of their values,
+    each kept in the row that it names by ``id``, else in the row at its place; ``phones.0.number`` sets one value of one line.
+    Raises `RuleViolations` for fields that are not there and for those that the server keeps.
+    """
+    declared: DeclaredType = ctx.registry.record_type(type(record))
+    flat = dict(_flattened(declared, values))
+    if refused := [violation for name in flat for violation in _not_settable(declared, name)]:
+        raise RuleViolations(refused)
+    for name, value in flat.items():
+        head, dot, rest = name.partition(".")
+        field = declared.fields.get(head)
+        if field is not None and field.kind.lined:
+            if dot:
+                place, _dot, inner = rest.partition(".")
+                _set(_line_at(record, head, field, int(place)), inner, value)
+            else:
+                _set_lines(record, head, field, value)
+        elif dot:
+            extension = declared.extension_of(head)
+            assert extension is not None
+            _set(record.ext(extension), rest, value)
+        else:
+            _set(record, name, value)
+
+
+def _flattened(declared: DeclaredType, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and declared.extension_of(name) is not None:
+            yield from ((f"{name}.{inner}", inner_value) for inner, inner_value in value.items())
+        else:
+            yield name, value
+
+
+def _not_settable(declared: DeclaredType, name: str) -> Iterator[RuleViolation]:
+    field = declared.fields.get(name) or _field_of_line(declared, name)
+    if field is None and name not in KEPT:
+        yield RuleViolation("core.unknown_field", _("There is no field {name} here.", name=name[:60]), field=name)
+    elif field is None or field.server or name in KEPT:
+        yield RuleViolation(
+            "core.read_only",
+            _("{label} is kept by the server; leave it out.", label=field.label if field is not None else name),
+            field=name,
+        )
+
+
+def _field_of_line(declared: DeclaredType, name: str) -> Field | None:
+    """The field of one line: ``phones.0.number``."""
+    head, _dot, rest = name.partition(".")
+    place, dot, inner = rest.partition(".")
+    lines = declared.fields.get(head)
+    if lines is None or lines.line is None or not dot or not (place.isascii() and place.isdigit()):
+        return None
+    return fields_of(lines.line).get(inner)
+
+
+def _line_at(record: Record, name: str, field: Field, place: int) -> Any:
+    lines = getattr(record, name)
+    model: Any = field.line
+    while len(lines) <= place:
+        lines.append(model())
+    return lines[place]
+
+
+def _set_lines(record: Record, name: str, field: Field, wanted: Sequence[Mapping[str, Any]]) -> None:
+    """Make a record's lines equal the wanted ones; those that are named, or keep their place, keep their row."""
+    model: Any = field.line
+    held = list(getattr(record, name))
+    by_id = {str(line.id): line for line in held if line.id is not None}
+    named = any("id" in values for values in wanted)
+    made = []
+    for place, values in enumerate(wanted):
+        line = by_id.get(str(values.get("id"))) if named else held[place] if place < len(held) else None
+        if line is None:
+            line = model()
+        standard = model()
+        for inner in fields_of(model):
+            _set(line, inner, values[inner] if inner in values else getattr(standard, inner))
+        made.append(line)
+    if made != held:
+        getattr(record, name)[:] = made
+
+
+def _set(row: Any, name: str, value: Any) -> None:
+    if reader_of(row)(name) != value:
+        setattr(row, name, value)
