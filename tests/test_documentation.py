@@ -19,9 +19,9 @@ from comptoir.hookspecs import ALL_THEMES
 from comptoir_sales.models import Deal, Lead
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-FAMILIES = ("contribute_", "prepare_", "check_", "on_", "after_", "choose_", "narrow_", "forbid_", "adapt_")
-# They act for a module as a whole, or extend the application object, and are documented one by one.
-OTHERS = {"seed_module", "seed_demo", "configure_app", "export_personal_data", "erase_personal_data"}
+FAMILIES = ("prepare_", "check_", "on_", "after_", "choose_", "narrow_", "forbid_", "adapt_")
+# They act for a module as a whole, and are documented one by one.
+OTHERS = {"contribute", "seed_module", "seed_demo", "export_personal_data", "erase_personal_data"}
 
 
 def load_generator() -> ModuleType:
@@ -87,7 +87,7 @@ def test_the_example_of_a_hook_uses_what_there_is(name: str, hook: Any) -> None:
 
 @pytest.mark.parametrize(
     "name, hook",
-    [pair for pair in HOOKS if pair[0].startswith("contribute_")],
+    [pair for pair in HOOKS if pair[0] == "contribute"],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_example_of_a_contribution_runs(name: str, hook: Any) -> None:
@@ -122,3 +122,49 @@ def test_what_the_toolkit_offers_is_documented() -> None:
 def test_the_toolkit_is_sorted_and_complete() -> None:
     assert len(set(comptoir.toolkit.__all__)) == len(comptoir.toolkit.__all__)
     assert [name for name in comptoir.toolkit.__all__ if not hasattr(comptoir.toolkit, name)] == []
+
+
+# -- nothing that nobody uses -----------------------------------------------------------------------------------------
+
+ROOT = DOCS.parent
+FIRST_PARTY = [
+    *(ROOT / "core/comptoir/base").rglob("*.py"),
+    *(ROOT / "core/comptoir/registry").rglob("*.py"),
+    *ROOT.glob("plugins/*/comptoir_*/**/*.py"),
+    *ROOT.glob("tests/core/*/deployed/**/*.py"),
+]
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [page for page in DOCS.rglob("*.md") if page.name not in ("hooks.md", "toolkit.md")]
+USES = [path.read_text() for path in FIRST_PARTY] + [
+    "\n".join(block for block in PYTHON.findall(page.read_text()) if "import" in block) for page in PAGES
+]
+"""What is written on the toolkit: our own plugins, those that tests deploy, and those that the documentation builds."""
+TESTS = [
+    path.read_text()
+    for path in (*ROOT.glob("tests/**/*.py"), *ROOT.glob("plugins/*/tests/*.py"))
+    if path != Path(__file__).resolve()
+] + [block for page in PAGES for block in PYTHON.findall(page.read_text()) if "def test_" in block or "assert" in block]
+RULES = {"prepare_records", "check_records", "on_records_saved", "check_deletion", "on_records_deleted",
+         "check_transition", "on_transition"}  # fmt: skip
+"""Hooks that `Rules` stand on: they are tested wherever rules are."""
+
+
+def implements(source: str, hook: str) -> bool:
+    return re.search(rf"@hookimpl(\(.*\))?\n\s*def {hook}\(", source) is not None
+
+
+@pytest.mark.parametrize("name, hook", HOOKS, ids=[name for name, _hook in HOOKS])
+def test_a_hook_is_used_by_somebody_of_us(name: str, hook: object) -> None:
+    assert any(implements(source, name) for source in USES), "give it a use of our own, or remove it"
+
+
+@pytest.mark.parametrize("name, hook", HOOKS, ids=[name for name, _hook in HOOKS])
+def test_a_hook_is_tested(name: str, hook: object) -> None:
+    assert name in RULES or any(re.search(rf"(?:\b|_){name}(?:\b|_)", source) for source in TESTS)
+
+
+@pytest.mark.parametrize("name", comptoir.toolkit.__all__)
+def test_a_name_of_the_toolkit_is_used_by_somebody_of_us(name: str) -> None:
+    assert any(re.search(rf"(?:\btoolkit\.|(?<![\w\"'.])){re.escape(name)}(?!\w)", source) for source in USES), (
+        "give it a use of our own, or remove it"
+    )

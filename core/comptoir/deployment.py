@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from comptoir.i18n import _
 from comptoir.jobs.outbox import deliver_later
 from comptoir.registry.discover import Available, discover_plugins
 from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
-from comptoir.registry.registry import Registry, build_registry
+from comptoir.registry.registry import Quarantined, Registry, build_registry
+from comptoir.registry.schema import outdated
 from comptoir.settings import Settings, load_settings
 
 log = logging.getLogger("comptoir")
@@ -119,8 +120,10 @@ class Deployment:
                 if self._registry is not None and not force and self._registry.generation == number:
                     return False
                 enabled = session.scalars(select(ModuleRow.name).where(ModuleRow.state == State.ENABLED)).all()
+                crashed = session.scalars(select(QuarantineRow).where(QuarantineRow.set_aside.is_(True))).all()
+                aside = {row.module: Quarantined(row.module, row.phase, row.reason) for row in crashed}
             try:
-                built = build_registry(self.available(), enabled, generation=number)
+                built = self._built(enabled, number, aside)
             except Exception as error:
                 if self._registry is None:
                     raise
@@ -131,6 +134,17 @@ class Deployment:
             self._registry = built
             self._report(built)
             return True
+
+    def _built(self, enabled: Sequence[str], number: int, aside: Mapping[str, Quarantined]) -> Registry:
+        """The registry of a generation, without plugins that crashed too often or whose tables are of another version."""
+        available = self.available()
+        built = build_registry(available, enabled, generation=number, set_aside=aside)
+        with self.engine.connect() as connection:
+            others = [plugin for plugin in built.plugins.values() if plugin.name != "base"]
+            found = {name: Quarantined(name, "migration", str(reason)) for name, reason in outdated(connection, others)}
+        if not found:
+            return built
+        return build_registry(available, enabled, generation=number, set_aside={**found, **aside})
 
     def registry_with_paused(self) -> Registry:
         """A registry that knows the paused modules too, for reading and exporting what they keep; it serves no request."""

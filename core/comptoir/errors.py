@@ -114,6 +114,18 @@ class Unavailable(ComptoirError):
     code = "core.unavailable"
 
 
+class PluginFailed(ComptoirError):
+    """A plugin's code crashed at this request; all else works."""
+
+    code = "core.module_failed"
+
+
+class SetAside(Unavailable):
+    """A module does not run for now, and what belongs to it waits until it is mended."""
+
+    code = "core.module_set_aside"
+
+
 class WriteRefused(ComptoirError):
     """Code changed records past the one write path; nothing of it was kept."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from comptoir import kinds
 from comptoir.access.guard import me as reader_id
 from comptoir.access.models import Team, User
@@ -10,7 +13,9 @@ from comptoir.contributions import (
     Action,
     Backoff,
     Board,
+    Command,
     Composer,
+    Contribution,
     DeferredWork,
     Fact,
     Form,
@@ -20,9 +25,12 @@ from comptoir.contributions import (
     Manifest,
     MenuItem,
     Panel,
+    Parameter,
     Permission,
     Progress,
     RoleTemplate,
+    Route,
+    Rules,
     Saved,
     ScreenAddition,
     Screens,
@@ -31,6 +39,7 @@ from comptoir.contributions import (
     Steps,
     Tab,
     Tile,
+    View,
     When,
 )
 from comptoir.db.base import Base
@@ -73,15 +82,11 @@ from comptoir.db.record import (
     extends,
     record_name,
 )
-from comptoir.db.types import Json, MoneyType, RecordRefType, UtcDateTime, average, fold
+from comptoir.db.types import Json, MoneyType, RecordRefType, UtcDateTime, fold
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import (
-    ComptoirError,
-    ConfigurationError,
-    Conflict,
     NotAllowed,
     NotFound,
-    PluginError,
     RuleViolation,
     RuleViolations,
     WriteRefused,
@@ -94,7 +99,22 @@ from comptoir.jobs.queue import Recoverable
 from comptoir.kinds import country_code
 from comptoir.records.changes import Change, changes_of, of_type
 from comptoir.records.history import history_of
-from comptoir.records.query import All, Any_, Compare, Filter, Not, Query, aggregate, and_also, titles, to_pairs, where
+from comptoir.records.query import (
+    All,
+    Any_,
+    Compare,
+    Filter,
+    Not,
+    Query,
+    aggregate,
+    and_also,
+    count,
+    load,
+    run,
+    titles,
+    to_pairs,
+    where,
+)
 from comptoir.records.write import archive, assign, delete, move, restore, save
 from comptoir.registry.people import give_role
 from comptoir.reports import (
@@ -119,8 +139,22 @@ from comptoir.reports import (
     named_period,
     run_pivot,
 )
-from comptoir.schedules import Cron, Daily, Every, Monthly, Schedule, Weekly
-from comptoir.values import Amount, FieldChange, RecordRef
+from comptoir.schedules import Daily, Every, Monthly, Weekly
+from comptoir.values import Amount, RecordRef
+
+if TYPE_CHECKING:
+    from comptoir.web.session import Visit
+    from comptoir.web.views import PublicVisit, page, part, redirect
+
+PAGES = {"Visit": "session", "PublicVisit": "views", "page": "views", "part": "views", "redirect": "views"}
+"""What is imported from `comptoir.web` at its first use: work and commands, which show no page, start sooner without it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PAGES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"comptoir.web.{PAGES[name]}"), name)
+
 
 # declaring: tables, fields, stages
 __all__ = [
@@ -186,18 +220,20 @@ __all__ += [
     "and_also",
     "archive",
     "assign",
-    "average",
     "changes_of",
+    "count",
     "country_code",
     "defer",
     "delete",
     "fold",
     "give_role",
     "history_of",
+    "load",
     "move",
     "of_type",
     "reader_id",
     "restore",
+    "run",
     "save",
     "titles",
     "to_pairs",
@@ -209,8 +245,9 @@ __all__ += [
     "Action",
     "Backoff",
     "Board",
+    "Command",
     "Composer",
-    "Cron",
+    "Contribution",
     "Daily",
     "DeferredWork",
     "Every",
@@ -223,14 +260,16 @@ __all__ += [
     "MenuItem",
     "Monthly",
     "Panel",
+    "Parameter",
     "Permission",
     "Progress",
     "Report",
     "ReportColumn",
     "ReportResult",
     "RoleTemplate",
+    "Route",
+    "Rules",
     "Saved",
-    "Schedule",
     "ScreenAddition",
     "Screens",
     "Section",
@@ -238,10 +277,21 @@ __all__ += [
     "Steps",
     "Tab",
     "Tile",
+    "View",
     "Weekly",
     "When",
     "hookimpl",
     "hookspec",
+]
+
+# pages
+__all__ += [
+    "Formats",
+    "PublicVisit",
+    "Visit",
+    "page",
+    "part",
+    "redirect",
 ]
 
 # reporting: groupings, measures, pivots
@@ -269,14 +319,8 @@ __all__ += [
 __all__ += [
     "LANGUAGES",
     "Amount",
-    "ComptoirError",
-    "ConfigurationError",
-    "Conflict",
-    "FieldChange",
-    "Formats",
     "NotAllowed",
     "NotFound",
-    "PluginError",
     "RecordRef",
     "Recoverable",
     "RuleViolation",

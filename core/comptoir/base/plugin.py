@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from comptoir.base import models, screens, services
-from comptoir.toolkit import (
-    Action,
-    Base,
-    Change,
-    Composer,
-    Context,
-    Fact,
-    Manifest,
-    MenuItem,
-    RoleTemplate,
-    Screens,
-    Tab,
-    Tile,
-    _,
-    hookimpl,
-)
+from comptoir.base.models import Appointment, Contact, Interaction, Task
+from comptoir.toolkit import Base, Context, Contribution, Manifest, RoleTemplate, Rules, _, hookimpl
 
 manifest = Manifest(
     _("Base"),
@@ -49,57 +33,27 @@ EMPLOYEE = {
 }
 
 
-@hookimpl
-def contribute_models() -> list[type[Base]]:
-    return list(models.ALL)
+ROLES = (
+    RoleTemplate("base.administrator", _("Administrator"), {"core.admin": "all"}, _("Everything, everywhere.")),
+    RoleTemplate(
+        "base.employee",
+        _("Employee"),
+        EMPLOYEE,
+        _("Sees all contacts, edits those of their team, keeps their own tasks."),
+    ),
+)
+
+RULES = (
+    Rules(Contact, prepare=services.prepare_contacts, check=services.contact_violations),
+    Rules(Interaction, prepare=services.prepare_interactions, saved=services.announce_interactions),
+    Rules(Task, prepare=services.prepare_tasks),
+    Rules(Appointment, prepare=services.prepare_appointments, check=services.appointment_violations),
+)
 
 
 @hookimpl
-def contribute_roles() -> list[RoleTemplate]:
-    return [
-        RoleTemplate("base.administrator", _("Administrator"), {"core.admin": "all"}, _("Everything, everywhere.")),
-        RoleTemplate(
-            "base.employee",
-            _("Employee"),
-            EMPLOYEE,
-            _("Sees all contacts, edits those of their team, keeps their own tasks."),
-        ),
-    ]
-
-
-@hookimpl
-def contribute_screens() -> list[Screens]:
-    return list(screens.SCREENS)
-
-
-@hookimpl
-def contribute_menu() -> list[MenuItem]:
-    return list(screens.MENU)
-
-
-@hookimpl
-def contribute_facts() -> list[Fact]:
-    return list(screens.FACTS)
-
-
-@hookimpl
-def contribute_tabs() -> list[Tab]:
-    return list(screens.TABS)
-
-
-@hookimpl
-def contribute_composers() -> list[Composer]:
-    return list(screens.COMPOSERS)
-
-
-@hookimpl
-def contribute_actions() -> list[Action]:
-    return list(screens.ACTIONS)
-
-
-@hookimpl
-def contribute_tiles() -> list[Tile]:
-    return list(screens.TILES)
+def contribute() -> list[Contribution | type[Base]]:
+    return [*models.ALL, *ROLES, *screens.ALL, *RULES]
 
 
 @hookimpl
@@ -107,21 +61,3 @@ def seed_demo(ctx: Context) -> None:
     from comptoir.base import demo  # needed once, and large
 
     demo.create_contacts(ctx)
-
-
-@hookimpl
-def prepare_records(ctx: Context, changes: Sequence[Change]) -> None:
-    services.prepare_contacts(ctx, changes)
-    services.prepare_interactions(ctx, changes)
-    services.prepare_tasks(ctx, changes)
-    services.prepare_appointments(ctx, changes)
-
-
-@hookimpl
-def check_records(ctx: Context, changes: Sequence[Change]) -> None:
-    services.check_changes(ctx, changes)
-
-
-@hookimpl
-def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
-    services.announce_interactions(ctx, changes)

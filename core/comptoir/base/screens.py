@@ -428,3 +428,6 @@ TILES = (Tile("base.due_today", _("Due today"), "base.task.read", "base/due_toda
 
 def _moment_of(interaction: Interaction | None) -> Any:
     return interaction.happened_at if interaction is not None else None
+
+
+ALL = (*SCREENS, *MENU, *FACTS, *TABS, *COMPOSERS, *ACTIONS, *TILES)

@@ -22,7 +22,6 @@ from comptoir.toolkit import (
     Context,
     RecordRef,
     RuleViolation,
-    RuleViolations,
     _,
     changes_of,
     country_code,
@@ -30,17 +29,6 @@ from comptoir.toolkit import (
     of_type,
     save,
 )
-
-
-def check_changes(ctx: Context, changes: Sequence[Change]) -> None:
-    """Refuse what breaks a rule of this module, everything at once."""
-    violations = [
-        *contact_violations(ctx, changes),
-        *appointment_violations(changes),
-    ]
-    if violations:
-        raise RuleViolations(violations)
-
 
 # -- contacts ---------------------------------------------------------------------------------------------------------
 
@@ -322,7 +310,7 @@ def prepare_appointments(ctx: Context, changes: Sequence[Change]) -> None:
             appointment.ends_at = starts_at + dt.timedelta(hours=1)
 
 
-def appointment_violations(changes: Sequence[Change]) -> Iterator[RuleViolation]:
+def appointment_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """An appointment ends after it starts."""
     for appointment, change in changes_of(changes, Appointment):
         if change.touches("starts_at", "ends_at") and _ends_early(appointment):

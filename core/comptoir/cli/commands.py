@@ -44,7 +44,9 @@ class Commands(click.Group):
         """The names for the help page; a deployment that cannot be opened adds none."""
         present = [name for name, (module, _name) in COMMANDS.items() if util.find_spec(f"comptoir.cli.{module}")]
         try:
-            plugins = [p.name for p, _command in _registry(ctx).contributions("contribute_commands")]
+            from comptoir.contributions import Command
+
+            plugins = [p.name for p, _command in _registry(ctx).contributions(Command)]
         except Exception:  # noqa: BLE001 - the help page is shown without a deployment too
             plugins = []
         return present + sorted(set(plugins) - set(present))
@@ -75,6 +77,7 @@ def _registry(ctx: click.Context) -> Registry:
 
 def _plugin_group(ctx: click.Context, name: str) -> click.Command | None:
     """The commands of a plugin; None for a name that no installed plugin has, so that click suggests what was meant."""
+    from comptoir.contributions import Command
     from comptoir.registry.discover import discover_plugins
 
     if name not in discover_plugins():
@@ -84,7 +87,7 @@ def _plugin_group(ctx: click.Context, name: str) -> click.Command | None:
         raise PluginError(name, registry.quarantined[name].reason)
     if name not in registry.plugins:
         raise NotFound(_("The module {name} is not enabled. Enable it with: comptoir modules enable {name}", name=name))
-    commands = {c.name: c for c in registry.plugins[name].contributions.get("contribute_commands", ())}
+    commands = {str(c.command.name): c.command for c in registry.plugins[name].of(Command)}
     if not commands:
         raise NotFound(_("The module {name} has no commands.", name=name))
     return click.Group(name, commands=commands, help=str(registry.plugins[name].manifest.summary))

@@ -56,6 +56,7 @@ def list_(terminal: Terminal, as_json: bool) -> None:
 @pass_terminal
 def show(terminal: Terminal, name: str, as_json: bool) -> None:
     """All that a module brings: tables, routes, jobs, permissions, roles."""
+    from comptoir.contributions import RoleTemplate
     from comptoir.registry.discover import dependants
     from comptoir.registry.registry import build_registry
 
@@ -74,7 +75,7 @@ def show(terminal: Terminal, name: str, as_json: bool) -> None:
             "tables": list(plugin.tables),
             "record_types": [d.name for d in registry.record_types.values() if d.module == name],
             "permissions": [p for p in registry.permissions if p.startswith(f"{name}.")],
-            "roles": [str(t.label) for p, t in registry.contributions("contribute_roles") if p.name == name],
+            "roles": [str(t.label) for p, t in registry.contributions(RoleTemplate) if p.name == name],
             "jobs": [job for job in registry.jobs if job.startswith(f"{name}.")],
             "routes": [f"{' '.join(r.methods)} {r.path}" for r in routes_of(deployment, registry) if r.module == name],
         }

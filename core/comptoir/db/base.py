@@ -20,7 +20,7 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """A table; which plugin owns it is decided by the registry from ``contribute_models``."""
+    """A table; which plugin owns it is decided by the registry from what it contributes."""
 
     metadata = MetaData(naming_convention=NAMING)
     __visible__: ClassVar[Any] = None

@@ -92,7 +92,8 @@ def add_shared_columns(connection: Connection, tables: Iterable[str], shared: Se
 
     operations = Operations(MigrationContext.configure(connection))
     inspector = sa.inspect(connection)
-    for table in sorted(record_tables().intersection(tables)):
+    present = set(inspector.get_table_names())  # a table that no migration makes is for `table_fault` to name
+    for table in sorted(record_tables().intersection(tables) & present):
         held = {column["name"] for column in inspector.get_columns(table)}
         for column in (column for since in shared for column in since()):
             if column.name not in held:

@@ -5,7 +5,7 @@ Reading a theme module is enough to know what a plugin can do there.  Names say 
 ========================= ============ ======================= =============================
 family                    called       result                  an exception …
 ========================= ============ ======================= =============================
-``contribute_*``          once, build  lists, concatenated     refuses the plugin, build goes on
+``contribute``            once, build  values of any kind      refuses the plugin, build goes on
 ``prepare_*``             in the tx    none (may modify)       rolls the transaction back
 ``check_*``               in the tx    none (must not modify)  ``RuleViolation`` is gathered and shown
 ``on_*``                  in the tx    none                    rolls the transaction back

@@ -38,11 +38,3 @@ def on_login(ctx: Context, user: User) -> None:
 
     Example: ``services.start_shift(ctx, user)``
     """
-
-
-@hookspec
-def on_login_refused(ctx: Context, identifier: str, reason: str) -> None:
-    """A sign-in was refused; ``reason`` is a code and never contains the secret.
-
-    Example: ``services.count_attempt(ctx, identifier)``
-    """

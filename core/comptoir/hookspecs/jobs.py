@@ -1,4 +1,4 @@
-"""Scheduled work (declared with ``contribute_jobs``)."""
+"""Scheduled work, which is contributed as a `Job`."""
 
 from __future__ import annotations
 

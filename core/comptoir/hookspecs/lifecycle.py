@@ -1,4 +1,4 @@
-"""A module's life in a deployment: enabled, paused, resumed, uninstalled.
+"""A module's life in a deployment: filled when it is first enabled, and resumed after a pause.
 
 All of these run inside the one transaction that also raises the generation, after the plugin's migrations and before any
 worker swaps to the new application.
@@ -31,32 +31,8 @@ def seed_demo(ctx: Context) -> None:
 
 
 @hookspec
-def on_module_enabled(ctx: Context, name: str) -> None:
-    """Called on every enabled plugin after the module ``name`` was enabled.
-
-    Example: ``if name == "catalog": services.link_products(ctx)``
-    """
-
-
-@hookspec
-def on_module_paused(ctx: Context, name: str) -> None:
-    """Called on every enabled plugin, ``name`` included, before it falls silent.  Data stays.
-
-    Example: ``if name == "erp_sync": services.park_queue(ctx)``
-    """
-
-
-@hookspec
 def on_module_resumed(ctx: Context, name: str) -> None:
     """Called on every enabled plugin, ``name`` included, after it speaks again.
 
     Example: ``if name == "sales": services.recount_idle(ctx)``
-    """
-
-
-@hookspec
-def check_module_removal(ctx: Context, name: str) -> None:
-    """Called before the tables of ``name`` are dropped.  Raise `RuleViolation` to refuse.
-
-    Example: ``raise RuleViolation("accounting_bridge.books_open", _("Close the year first."))``
     """

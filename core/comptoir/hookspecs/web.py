@@ -1,4 +1,4 @@
-"""Pages.  Prefer ``contribute_*``; these hooks are for what cannot be declared."""
+"""Pages.  Prefer contributions; these hooks are for what cannot be declared."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from comptoir.hookspecs.marker import hookspec
 
 if TYPE_CHECKING:
-    from flask import Flask
-
     from comptoir.context import Context
     from comptoir.db.record import Record
 
@@ -26,12 +24,4 @@ def adapt_form(ctx: Context, form: Any, record: Record) -> None:
     """Adjust a record form for this user: hide, require, preset, restrict choices.
 
     Example: ``form.inputs["discount"].read_only = not services.may_discount(ctx)``
-    """
-
-
-@hookspec
-def configure_app(app: Flask) -> None:
-    """The one escape hatch: touch the Flask application while it is built.  No stability promised.
-
-    Example: ``app.jinja_env.globals["shop_name"] = "Kwadraat"``
     """

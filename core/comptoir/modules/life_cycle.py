@@ -11,6 +11,7 @@ from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
 from comptoir.access.security_log import MODULE_CHANGED, record_event
 from comptoir.context import Context, unrestricted
+from comptoir.contributions import RoleTemplate
 from comptoir.db.migrations import pending, schema_change, upgrade
 from comptoir.db.outages import outage_of
 from comptoir.deployment import Deployment
@@ -23,6 +24,7 @@ from comptoir.modules.schema import change_schema, core_unit, raise_generation, 
 from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
 from comptoir.registry.plugin import readable
 from comptoir.registry.registry import Registry, build_registry
+from comptoir.registry.schema import table_fault
 
 
 def initialise(deployment: Deployment) -> None:
@@ -41,7 +43,7 @@ def initialise(deployment: Deployment) -> None:
             _record_state(ctx, "base", State.ENABLED)
             raise_access_stamp(session)
             _seed(ctx, "base")
-            copy_templates(session, [t for _plugin, t in registry.contributions("contribute_roles")])
+            copy_templates(session, [t for _plugin, t in registry.contributions(RoleTemplate)])
 
     change_schema(deployment, registry, system_actor("comptoir init"), begin, before=create)
     deployment.refresh(force=True)
@@ -109,20 +111,22 @@ def _migrate_and_seed(
     if progress is not None:
         progress(_("Enabling {name}", name=name))
 
+    def migrate(connection: Connection) -> None:
+        upgrade(connection, unit_of(registry, name))
+        if (fault := table_fault(connection, registry.plugins[name])) is not None:
+            raise PluginError(name, fault)
+
     def enable(ctx: Context) -> None:
         session = unrestricted(ctx, "modules")
         _record_state(ctx, name, State.ENABLED)
         if was is None:
-            copy_templates(session, [t for p, t in registry.contributions("contribute_roles") if p.name == name])
+            copy_templates(session, [t for p, t in registry.contributions(RoleTemplate) if p.name == name])
             _seed(ctx, name)
         raise_access_stamp(session)
-        registry.hooks.on_module_enabled(ctx=ctx, name=name)
         raise_generation(session)
 
     try:
-        change_schema(
-            deployment, registry, actor, enable, before=lambda connection: upgrade(connection, unit_of(registry, name))
-        )
+        change_schema(deployment, registry, actor, enable, before=migrate)
     except ComptoirError:
         raise
     except Exception as error:
@@ -143,7 +147,6 @@ def pause_modules(
     def silence(outer: Context) -> None:
         ctx = outer.as_system(f"pause {', '.join(made.modules)}")
         for name in made.modules:
-            ctx.hooks.on_module_paused(ctx=ctx, name=name)
             _record_state(ctx, name, State.PAUSED, by=outer.actor)
         raise_generation(ctx.session)
 

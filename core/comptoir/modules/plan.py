@@ -11,15 +11,28 @@ from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role
+from comptoir.contributions import Contribution, MenuItem, Panel, RoleTemplate, Tab, Tile
 from comptoir.db.base import Base
 from comptoir.db.migrations import pending
 from comptoir.deployment import Deployment
 from comptoir.errors import NotFound, PluginError, RuleViolation
-from comptoir.i18n import _, ngettext
+from comptoir.i18n import Text, _, ngettext
 from comptoir.modules.schema import unit_of
 from comptoir.registry.discover import dependants, with_requirements
 from comptoir.registry.models import ModuleRow, State
 from comptoir.registry.registry import Registry, build_registry
+from comptoir.registry.schema import missing_migration
+from comptoir.registry.trial import try_out
+from comptoir.reports import Report
+
+SHOWN: tuple[tuple[Text, type[Contribution]], ...] = (
+    (_("menu entries"), MenuItem),
+    (_("tabs"), Tab),
+    (_("panels"), Panel),
+    (_("tiles"), Tile),
+    (_("reports"), Report),
+)
+"""What a plan counts among what appears or goes."""
 
 RouteTable = Callable[[Registry], Iterable[str]]
 """Every route of a generation as text; the web layer knows it and callers pass it in."""
@@ -113,11 +126,16 @@ def plan(
             after_states[name] = State.PAUSED if action == "pause" else State.ENABLED
             if action == "uninstall":
                 del after_states[name]
+        if action in ("enable", "resume"):
+            for name in modules:
+                if name in available:
+                    try_out(available[name])
         before = build_registry(available, [n for n, s in current.items() if s is State.ENABLED])
         after = build_registry(available, [n for n, s in after_states.items() if s is State.ENABLED])
         with_module = build_registry(available, [*current, *modules])
         if action in ("enable", "resume"):
             _refuse_broken(after, modules)
+            _refuse_tableless(after, modules)
         small, large = (before, after) if action in ("enable", "resume") else (after, with_module)
         tables: dict[str, int] = {}
         kept: dict[str, int] = {}
@@ -146,14 +164,7 @@ def plan(
             permissions=tuple(sorted(set(large.permissions) - set(small.permissions))),
             roles=_roles(session, action, modules, after, current),
             screens={
-                str(label): sum(1 for _x in large.contributions(hook)) - sum(1 for _x in small.contributions(hook))
-                for label, hook in (
-                    (_("menu entries"), "contribute_menu"),
-                    (_("tabs"), "contribute_tabs"),
-                    (_("panels"), "contribute_panels"),
-                    (_("tiles"), "contribute_tiles"),
-                    (_("reports"), "contribute_reports"),
-                )
+                str(label): len(large.contributions(kind)) - len(small.contributions(kind)) for label, kind in SHOWN
             },
             files=(str(export_path(deployment, modules[0])),) if action == "uninstall" and modules else (),
         )
@@ -164,7 +175,7 @@ def _roles(
 ) -> tuple[str, ...]:
     if action == "enable":
         fresh = [name for name in modules if name not in current]
-        return tuple(str(t.label) for p, t in after.contributions("contribute_roles") if p.name in fresh)
+        return tuple(str(t.label) for p, t in after.contributions(RoleTemplate) if p.name in fresh)
     if action == "uninstall":
         found: list[str] = []
         for name in modules:
@@ -247,6 +258,12 @@ def _refuse_broken(registry: Registry, names: Iterable[str]) -> None:
         fault = registry.quarantined.get(name)
         if fault is not None:
             raise PluginError(name, fault.reason)
+
+
+def _refuse_tableless(registry: Registry, names: Iterable[str]) -> None:
+    for name in names:
+        if (fault := missing_migration(registry.plugins[name])) is not None:
+            raise PluginError(name, fault)
 
 
 def current_states(deployment: Deployment) -> dict[str, State]:

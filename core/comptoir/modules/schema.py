@@ -17,6 +17,7 @@ from comptoir.db.gate import RecordSession
 from comptoir.db.migrations import Unit, schema_change
 from comptoir.deployment import Deployment
 from comptoir.edge import perform
+from comptoir.registry import schema
 from comptoir.registry.models import Generation
 from comptoir.registry.registry import Registry
 
@@ -31,8 +32,7 @@ def core_unit() -> Unit:
 
 def unit_of(registry: Registry, name: str) -> Unit:
     """The schema of an enabled plugin."""
-    plugin = registry.plugins[name]
-    return Unit(name, plugin.folder / "migrations", frozenset(plugin.tables))
+    return schema.unit_of(registry.plugins[name])
 
 
 class _JoinedUnit:

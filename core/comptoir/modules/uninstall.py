@@ -56,8 +56,6 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
         session = unrestricted(ctx, "modules")
         connection = session.connection()
         exported = export_module(connection, registry, name, export_path(deployment, name), deployment.clock())
-        for outcome in ctx.each_hook("check_module_removal", ctx=ctx, name=name):
-            outcome()
         record_event(session, MODULE_CHANGED, about=name, state="uninstalled", export=exported.name)
         _forget(session, registry, name, types)
         raise_generation(session)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from comptoir.db.base import Base
 from comptoir.db.fields import Id
-from comptoir.db.types import UtcDateTime
+from comptoir.db.types import Json, UtcDateTime
 
 
 class State(StrEnum):
@@ -64,6 +64,10 @@ class QuarantineRow(Base):
     phase: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(Text)
     at: Mapped[dt.datetime] = mapped_column(UtcDateTime())
+    crashes: Mapped[list[str]] = mapped_column(Json(), default=list)
+    """The moments of its latest crashes, in ISO 8601."""
+    set_aside: Mapped[bool] = mapped_column(default=False)
+    """Whether it is out of the generations to come until an administrator brings it back."""
 
 
 class DemoRecord(Base):

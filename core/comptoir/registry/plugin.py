@@ -5,44 +5,26 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
-from sqlalchemy import Table
 from sqlalchemy.orm import configure_mappers
 
 from comptoir import __version__, hookspecs
-from comptoir.contributions import SCOPES, Manifest
+from comptoir.contributions import Contribution, Manifest
+from comptoir.contributions.models import extension_clashes, model_faults
 from comptoir.db.base import Base
-from comptoir.db.fields import fields_of
-from comptoir.db.record import Extension, Line, Record, RecordType, Through, record_name
 from comptoir.errors import PluginError
-from comptoir.hookspecs import contribute
 from comptoir.hookspecs.marker import PROJECT
-from comptoir.i18n import _, add_catalogue
+from comptoir.i18n import Text, _, add_catalogue
 from comptoir.registry.discover import Available, fits
 
-CONTRIBUTE = tuple(name for name in vars(contribute) if name.startswith("contribute_"))
-"""The names of all contribution hooks."""
-
-NAMED = {
-    "contribute_permissions",
-    "contribute_roles",
-    "contribute_menu",
-    "contribute_facts",
-    "contribute_tabs",
-    "contribute_composers",
-    "contribute_panels",
-    "contribute_tiles",
-    "contribute_reports",
-    "contribute_jobs",
-    "contribute_deferred_work",
-}
-"""Contributions whose ``name`` must begin with the plugin's own."""
+C = TypeVar("C", bound=Contribution)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +34,7 @@ class Plugin:
     available: Available
     modules: tuple[ModuleType, ...]
     manifest: Manifest
-    contributions: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    contributions: Sequence[Contribution | type[Base]] = ()
     hook_modules: tuple[ModuleType, ...] = ()
 
     @property
@@ -68,7 +50,11 @@ class Plugin:
     @property
     def models(self) -> Sequence[type[Base]]:
         """Every mapped class of the plugin."""
-        return self.contributions.get("contribute_models", ())
+        return [value for value in self.contributions if isinstance(value, type)]
+
+    def of(self, kind: type[C]) -> list[C]:
+        """What it contributes of one kind."""
+        return [value for value in self.contributions if isinstance(value, kind)]
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -99,10 +85,8 @@ def load_plugin(available: Available, active: Iterable[str], needed_hooks: Seque
     ``needed_hooks`` are the specifications of the plugins that it needs: it may implement them like the core's.
     """
     name = available.name
-    try:
+    with _refusing(name, lambda reason: _("It cannot be imported: {reason}", reason=reason)):
         module = importlib.import_module(available.target)
-    except Exception as error:
-        raise PluginError(name, _("It cannot be imported: {reason}", reason=readable(error))) from error
     manifest = getattr(module, "manifest", None)
     if not isinstance(manifest, Manifest):
         raise PluginError(name, _("Its plugin module has no manifest. Add: manifest = Manifest(title=…)"))
@@ -111,25 +95,36 @@ def load_plugin(available: Available, active: Iterable[str], needed_hooks: Seque
             name, _("It needs core {wanted}; this is {version}.", wanted=manifest.core, version=__version__)
         )
     package = available.target.rpartition(".")[0]
-    modules = [module]
-    for other in sorted(active):
-        glue = f"{package}.with_{other}"
-        if package and other != name and importlib.util.find_spec(glue) is not None:
-            try:
-                modules.append(importlib.import_module(glue))
-            except Exception as error:
-                raise PluginError(
-                    name, _("{glue} cannot be imported: {reason}", glue=glue, reason=readable(error))
-                ) from error
-    own_hooks: list[ModuleType] = []
-    if package and importlib.util.find_spec(f"{package}.hooks") is not None:
-        own_hooks.append(importlib.import_module(f"{package}.hooks"))
+    modules = [module, *(_imported(name, f"{package}.with_{other}") for other in _glued(package, name, active))]
+    own_hooks = [_imported(name, f"{package}.hooks")] if package and _exists(f"{package}.hooks") else []
     _configure_mappers(name, package or available.target)
-    plugin = Plugin(
-        available, tuple(modules), manifest, _collect(name, modules, [*needed_hooks, *own_hooks]), tuple(own_hooks)
-    )
-    add_catalogue(plugin.folder / "translations")
-    return plugin
+    contributions = _collect(name, modules, [*needed_hooks, *own_hooks])
+    add_catalogue(Path(str(module.__file__)).parent / "translations")
+    return Plugin(available, tuple(modules), manifest, contributions, tuple(own_hooks))
+
+
+@contextmanager
+def _refusing(name: str, sentence: Callable[[str], Text]) -> Iterator[None]:
+    """Whatever the plugin's code raises refuses the plugin, `sys.exit` included: it never ends the process that tried."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(name, sentence(readable(error))) from error
+
+
+def _glued(package: str, name: str, active: Iterable[str]) -> list[str]:
+    return [other for other in sorted(active) if package and other != name and _exists(f"{package}.with_{other}")]
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _imported(name: str, module: str) -> ModuleType:
+    with _refusing(name, lambda reason: _("{glue} cannot be imported: {reason}", glue=module, reason=reason)):
+        return importlib.import_module(module)
 
 
 def _configure_mappers(name: str, package: str) -> None:
@@ -144,11 +139,12 @@ def _configure_mappers(name: str, package: str) -> None:
         raise PluginError(name, _("Its models do not fit together: {reason}", reason=readable(error))) from error
 
 
-def _collect(name: str, modules: Sequence[ModuleType], more_hooks: Sequence[ModuleType]) -> dict[str, list[Any]]:
+def _collect(
+    name: str, modules: Sequence[ModuleType], more_hooks: Sequence[ModuleType]
+) -> tuple[Contribution | type[Base], ...]:
     manager = new_hook_relay()
     for hooks in more_hooks:
         manager.add_hookspecs(hooks)
-    found: dict[str, list[Any]] = {}
     try:
         for position, module in enumerate(modules):
             manager.register(module, name=f"{name}/{position}")
@@ -158,20 +154,41 @@ def _collect(name: str, modules: Sequence[ModuleType], more_hooks: Sequence[Modu
         ) from error
     for unknown in _unknown_hooks(manager):
         raise PluginError(name, _("There is no hook {hook}. Look it up in the hook reference.", hook=unknown))
-    for hook in CONTRIBUTE:
-        found[hook] = []
-        for implementation in getattr(manager.hook, hook).get_hookimpls():
-            try:
-                answer = implementation.function()
-            except Exception as error:
-                raise PluginError(name, _("{hook} raised {reason}", hook=hook, reason=readable(error))) from error
-            if not isinstance(answer, list | tuple):
-                raise PluginError(name, _("{hook} must return a list.", hook=hook))
-            found[hook].extend(answer)
-    _check_names(name, found)
-    _check_models(name, found["contribute_models"])
-    _check_values(name, found)
-    return found
+    found: list[Any] = []
+    for implementation in manager.hook.contribute.get_hookimpls():
+        with _refusing(name, lambda reason: _("contribute raised {reason}", reason=reason)):
+            answer = implementation.function()
+        if not isinstance(answer, list | tuple):
+            raise PluginError(name, _("contribute must return a list."))
+        found += answer
+    with _refusing(name, lambda reason: _("A contribution cannot be checked: {reason}", reason=reason)):
+        fault = next(_faults(name, found), None)
+    if fault is not None:
+        raise PluginError(name, fault)
+    return tuple(found)
+
+
+def _faults(name: str, found: Sequence[Any]) -> Iterator[Text]:
+    """What is wrong with the contributions of a plugin, in their order."""
+    seen: set[tuple[type, Hashable]] = set()
+    for value in found:
+        if isinstance(value, type) and issubclass(value, Base):
+            yield from model_faults(name, value)
+        elif isinstance(value, Contribution):
+            yield from value.faults(name)
+            key = (type(value), value.only_once)
+            if key[1] is not None and key in seen:
+                yield _("{kind}: {label} is given twice.", kind=type(value).__name__, label=_shown(value.only_once))
+            seen.add(key)
+        else:
+            yield _("contribute returned {value}, which is neither a model nor a contribution.", value=repr(value)[:80])
+    yield from extension_clashes([value for value in found if isinstance(value, type)])
+
+
+def _shown(key: Hashable) -> str:
+    """What stands twice, as its author knows it."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return " ".join(part.__name__ if isinstance(part, type) else str(part) for part in parts)
 
 
 def _hook_reason(error: Exception) -> str:
@@ -187,140 +204,3 @@ def _unknown_hooks(manager: pluggy.PluginManager) -> list[str]:
         if any(not implementation.optionalhook for implementation in caller.get_hookimpls()):
             unknown.append(hook_name)
     return unknown
-
-
-def _check_names(name: str, found: Mapping[str, Sequence[Any]]) -> None:
-    for hook in CONTRIBUTE:
-        seen: set[str] = set()
-        for value in found[hook]:
-            label = getattr(value, "name", None)
-            if hook not in NAMED or label is None:
-                continue
-            if not label.startswith(f"{name}."):
-                raise PluginError(
-                    name, _("{hook}: the name {label} must begin with “{name}.”", hook=hook, label=label, name=name)
-                )
-            if label in seen:
-                raise PluginError(name, _("{hook}: the name {label} is given twice.", hook=hook, label=label))
-            seen.add(label)
-    for template in found["contribute_roles"]:
-        for permission, scope in template.permissions.items():
-            if scope not in SCOPES:
-                raise PluginError(
-                    name,
-                    _(
-                        "The role {role} grants {permission} with scope {scope}; use own, team or all.",
-                        role=template.name,
-                        permission=permission,
-                        scope=scope,
-                    ),
-                )
-
-
-def _check_models(name: str, models: Sequence[Any]) -> None:
-    for model in models:
-        if not (isinstance(model, type) and issubclass(model, Base)):
-            raise PluginError(name, _("contribute_models returned {value}, which is no model.", value=repr(model)[:80]))
-        table = model.__table__
-        assert isinstance(table, Table)
-        if name != "base" and not table.name.startswith(f"{name}_"):
-            raise PluginError(name, _("The table {table} must begin with “{name}_”.", table=table.name, name=name))
-        for constraint in table.foreign_keys:
-            if constraint.ondelete is None:
-                raise PluginError(
-                    name,
-                    _(
-                        "{column} does not say what happens when the row it points at goes: give ondelete.",
-                        column=f"{table.name}.{constraint.parent.name}",
-                    ),
-                )
-        if issubclass(model, Record):
-            _check_record(name, model)
-        elif issubclass(model, Extension):
-            _check_extension(name, model)
-        elif issubclass(model, Line):
-            if getattr(model, "__parent__", None) not in table.c:
-                raise PluginError(name, _("{model}: set __parent__ to the column of its record.", model=model.__name__))
-        elif model.__visible__ is None:
-            raise PluginError(
-                name,
-                _(
-                    "{model} declares no access rule. Set __visible__ to Public() or Through(column).",
-                    model=model.__name__,
-                ),
-            )
-
-
-def _check_record(name: str, model: type[Record]) -> None:
-    declared = getattr(model, "__record__", None)
-    if not isinstance(declared, RecordType):
-        raise PluginError(name, _("{model} has no __record__ declaration.", model=model.__name__))
-    if record_name(model).partition(".")[0] not in (name, "base"):
-        raise PluginError(name, _("{model} lies outside the plugin's own package.", model=model.__name__))
-    if isinstance(declared.visible, Through) and declared.visible.column not in model.__table__.c:
-        raise PluginError(
-            name,
-            _(
-                "{model} is visible through {column}, which it does not have.",
-                model=model.__name__,
-                column=declared.visible.column,
-            ),
-        )
-    if not any(described.title for described in fields_of(model).values()):
-        raise PluginError(name, _("{model} has no title field. Give one field title=True.", model=model.__name__))
-
-
-def _check_extension(name: str, model: type[Extension[Any]]) -> None:
-    try:
-        target = model.extended()
-    except TypeError as error:
-        raise PluginError(name, str(error)) from error
-    if not issubclass(target, Record):
-        raise PluginError(name, _("{model} extends something that is no record.", model=model.__name__))
-    if [column.name for column in model.__table__.primary_key] != ["record_id"]:
-        raise PluginError(name, _("{model} needs: record_id: Mapped[int] = extends(…)", model=model.__name__))
-    for described in fields_of(model).values():
-        if described.required and described.default is None:
-            raise PluginError(
-                name,
-                _(
-                    "{model}.{field} is required, but most records have no row. Give it a default.",
-                    model=model.__name__,
-                    field=described.name,
-                ),
-            )
-
-
-def _check_values(name: str, found: Mapping[str, Sequence[Any]]) -> None:
-    for screens in found["contribute_screens"]:
-        if record_name(screens.model).partition(".")[0] != name:
-            raise PluginError(
-                name,
-                _(
-                    "It contributes screens for {model}, which is not its own. Use contribute_screen_additions.",
-                    model=record_name(screens.model),
-                ),
-            )
-    for tab in found["contribute_tabs"]:
-        column = tab.reference.property.columns[0]
-        described = column.info.get("field")
-        if described is None or described.target is None:
-            raise PluginError(
-                name, _("The tab {tab} hangs on {column}, which is no reference.", tab=tab.name, column=column.name)
-            )
-        if described.target != tab.on.__tablename__:
-            raise PluginError(
-                name,
-                _(
-                    "The tab {tab} stands on {on}, but {column} points at {target}.",
-                    tab=tab.name,
-                    on=record_name(tab.on),
-                    column=column.name,
-                    target=described.target,
-                ),
-            )
-    for panel in found["contribute_panels"]:
-        if not panel.template.startswith(f"{name}/"):
-            raise PluginError(
-                name, _("The template {template} must lie in {name}/.", template=panel.template, name=name)
-            )

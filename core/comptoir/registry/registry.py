@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 from sqlalchemy import Table
 
 from comptoir.access.models import Team, User
+from comptoir.access.permissions import Grants
 from comptoir.contributions import (
     ACTIONS,
+    Contribution,
     DeferredWork,
     Job,
     List,
     Permission,
+    Rules,
     ScreenAddition,
     Screens,
     Section,
@@ -31,6 +34,9 @@ from comptoir.records.declared import DeclaredType
 from comptoir.registry import people
 from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
+from comptoir.registry.rules import Followed, Guard
+
+C = TypeVar("C", bound=Contribution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +59,18 @@ class Registry:
         generation: int = 0,
         available: Mapping[str, Available] | None = None,
         quarantined: Sequence[Quarantined] = (),
+        guards: Sequence[Guard] = (),
     ) -> None:
         self.generation = generation
         self.available = dict(available or {})
         self.plugins: Mapping[str, Plugin] = {plugin.name: plugin for plugin in plugins}
         self.quarantined: Mapping[str, Quarantined] = {fault.name: fault for fault in quarantined}
-        self.manager = self._relay(plugins)
+        self.manager = self._relay(plugins, guards)
         self.hooks = self.manager.hook
         self._policies: dict[Any, Any] = {}
 
     @staticmethod
-    def _relay(plugins: Sequence[Plugin]) -> pluggy.PluginManager:
+    def _relay(plugins: Sequence[Plugin], guards: Sequence[Guard]) -> pluggy.PluginManager:
         manager = new_hook_relay()
         for plugin in plugins:
             for hooks in plugin.hook_modules:
@@ -71,14 +78,21 @@ class Registry:
         for plugin in reversed(plugins):  # pluggy calls the last registered first: base speaks before its dependants
             for position, module in reversed(list(enumerate(plugin.modules))):
                 manager.register(module, name=plugin.name if position == 0 else f"{plugin.name}/{position}")
+            if rules := plugin.of(Rules):
+                manager.register(Followed(rules), name=f"{plugin.name}/rules")
+        for guard in guards:
+            manager.register(guard, name=f"{guard.name}/guard")
         manager.register(people, name="core")
         return manager
 
-    def contributions(self, hook: str) -> Iterator[tuple[Plugin, Any]]:
-        """Every contributed value of a hook with the plugin that brought it, in dependency order."""
-        for plugin in self.plugins.values():
-            for value in plugin.contributions.get(hook, ()):
-                yield plugin, value
+    def contributions(self, kind: type[C]) -> list[tuple[Plugin, C]]:
+        """Every contribution of a kind with the plugin that brought it, in dependency order."""
+        return [(plugin, value) for plugin in self.plugins.values() for value in plugin.of(kind)]
+
+    def offered(self, kind: type[C], grants: Grants) -> list[tuple[Plugin, C]]:
+        """The contributions of a kind that somebody with these rights sees, in the order in which they are shown."""
+        shown = [(plugin, value) for plugin, value in self.contributions(kind) if value.is_for(grants)]
+        return sorted(shown, key=lambda pair: getattr(pair[1], "order", 0))
 
     # -- record types ---------------------------------------------------------------------------------------------------
 
@@ -146,7 +160,7 @@ class Registry:
             for action, verb in ACTIONS:
                 name = declared.permission(action)
                 found[name] = Permission(name, _("{verb} {plural}", verb=verb, plural=declared.declaration.plural))
-        for _plugin, permission in self.contributions("contribute_permissions"):
+        for _plugin, permission in self.contributions(Permission):
             found[permission.name] = permission
         return found
 
@@ -159,13 +173,13 @@ class Registry:
 
     @cached_property
     def _screens(self) -> Mapping[type[Record], Screens]:
-        return {screens.model: screens for _plugin, screens in self.contributions("contribute_screens")}
+        return {screens.model: screens for _plugin, screens in self.contributions(Screens)}
 
     @cached_property
     def additions(self) -> Mapping[type[Record], Sequence[tuple[str, ScreenAddition]]]:
         """What plugins add to the screens of each record type, with the plugin's name."""
         found: dict[type[Record], list[tuple[str, ScreenAddition]]] = {}
-        for plugin, addition in self.contributions("contribute_screen_additions"):
+        for plugin, addition in self.contributions(ScreenAddition):
             found.setdefault(addition.model, []).append((plugin.name, addition))
         return found
 
@@ -187,21 +201,30 @@ class Registry:
     @cached_property
     def jobs(self) -> Mapping[str, Job]:
         """Scheduled jobs by name."""
-        return {
-            job.name: job for job in (*people.JOBS, *(job for _plugin, job in self.contributions("contribute_jobs")))
-        }
+        return {job.name: job for job in (*people.JOBS, *(job for _plugin, job in self.contributions(Job)))}
 
     @cached_property
     def deferred_work(self) -> Mapping[str, DeferredWork]:
         """Deferred work by name."""
-        return {work.name: work for _plugin, work in self.contributions("contribute_deferred_work")}
+        return {work.name: work for _plugin, work in self.contributions(DeferredWork)}
 
 
-def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *, generation: int = 0) -> Registry:
-    """Load the enabled plugins in the order of their needs; what fails is set aside with its reason, the rest is built."""
+def build_registry(
+    available: Mapping[str, Available],
+    enabled: Iterable[str],
+    *,
+    generation: int = 0,
+    set_aside: Mapping[str, Quarantined] | None = None,
+) -> Registry:
+    """Load the enabled plugins in the order of their needs; what fails is set aside with its reason, the rest is built.
+
+    ``set_aside`` are enabled plugins that do not run although they load: what their indispensable rules guard is refused.
+    """
     names = list(dict.fromkeys(["base", *enabled]))
     faults: list[Quarantined] = []
     plugins: list[Plugin] = []
+    guards: list[Guard] = []
+    aside = set_aside or {}
     missing = str(_("Its distribution is not installed. Install it, or pause the module."))
     faults += [Quarantined(name, "import", missing) for name in names if name not in available]
     ordered = [name for name in in_order(available, names) if name in names]
@@ -212,6 +235,12 @@ def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *
             hooks = [module for other in plugins if other.name in needed for module in other.hook_modules]
             plugin = load_plugin(available[name], [n for n in ordered if n != name], hooks)
             _check_clashes(plugin, plugins)
+            if name in aside:
+                faults.append(aside[name])
+                guards += [
+                    Guard(plugin, rules) for rules in [[r for r in plugin.of(Rules) if r.indispensable]] if rules
+                ]
+                continue
         except PluginError as error:
             if name == "base":
                 raise
@@ -220,7 +249,7 @@ def build_registry(available: Mapping[str, Available], enabled: Iterable[str], *
         plugins.append(plugin)
     while True:
         try:
-            return Registry(plugins, generation=generation, available=available, quarantined=faults)
+            return Registry(plugins, generation=generation, available=available, quarantined=faults, guards=guards)
         except (pluggy.PluginValidationError, ValueError) as error:
             culprit = plugins.pop()
             faults.append(Quarantined(culprit.name, "build", readable(error)))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from comptoir.contributions.contribution import NamedContribution
 from comptoir.i18n import Text
 from comptoir.records.query.tree import Filter
 from comptoir.reports.dimensions import Column, Dimension
@@ -43,7 +44,7 @@ class ReportResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedContribution):
     """Figures of one record type on the reports page: a chart, a table, the records behind each row, an export.
 
     The first of ``rows`` groups until the reader chooses another, or any field of the type; ``columns`` are offered beside

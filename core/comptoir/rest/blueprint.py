@@ -50,6 +50,7 @@ def create_blueprint(deployment: Deployment, registry: Registry) -> Blueprint:
 
     for position, route in enumerate([*table, security_route(), _document_route(registry, table)]):
         rule = route.path.replace("{id}", "<record:record_id>").replace("{action}", "<name>")
+        rule = rule.replace("{", "<").replace("}", ">")
         blueprint.add_url_rule(rule, f"r{position}", _view(desk, route), methods=[route.method])
     return blueprint
 

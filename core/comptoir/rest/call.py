@@ -14,6 +14,7 @@ from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.edge import perform
 from comptoir.errors import Overtaken, PreconditionFailed, PreconditionRequired, RuleViolation
 from comptoir.i18n import _, current_language, speaking
+from comptoir.modules.crashes import plugin_failure
 from comptoir.rest import idempotency
 from comptoir.rest.authentication import Callers
 from comptoir.rest.problems import problem_of
@@ -140,7 +141,7 @@ class Desk:
             )
         except Exception as error:  # noqa: BLE001 - the last resort, which logs what nobody foresaw
             with speaking(language):
-                return problem_of(error).response()
+                return problem_of(plugin_failure(self.deployment, self.registry, error) or error).response()
 
 
 def _respond(call: Call, handler: Handler, values: Mapping[str, Any]) -> Response:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from comptoir import __version__
 from comptoir.access.permissions import ADMINISTER
+from comptoir.contributions import Route as Contributed
 from comptoir.db.fields import Field
 from comptoir.db.workflow import Workflow
 from comptoir.kinds import MAX_ID
 from comptoir.records.declared import DeclaredType
 from comptoir.rest.bulk import LIMIT, OPERATIONS
+from comptoir.rest.contributed import describe
 from comptoir.rest.problems import MEDIA_TYPE, TITLES
 from comptoir.rest.represent import PLAIN
 from comptoir.rest.resources import HISTORY_LIMIT, Resource
@@ -42,11 +45,9 @@ def build_document(registry: Registry, table: Iterable[Route], grants: Grants | 
     schemas: Json = {"Problem": _problem_schema(), "Reference": _reference_schema(), "PageOfHistory": _history_schema()}
     seen: set[str] = set()
     for route in table:
-        assert route.resource is not None
-        declared = route.resource.declared
-        if declared.name not in seen:
-            seen.add(declared.name)
-            schemas.update(_schemas_of(declared, grants))
+        if route.resource is not None and route.resource.declared.name not in seen:
+            seen.add(route.resource.declared.name)
+            schemas.update(_schemas_of(route.resource.declared, grants))
         item = paths.setdefault(route.path, {})
         if "{" in route.path and "parameters" not in item:
             item["parameters"] = _path_parameters(route)
@@ -278,14 +279,18 @@ def _shared_parameters() -> Json:
 
 
 def _path_parameters(route: Route) -> list[Json]:
-    assert route.resource is not None
-    found = [
+    found: list[Json] = [
         {
             "name": "id", "in": "path", "required": True,
             "schema": {"type": "integer", "minimum": 1, "maximum": MAX_ID}, "description": "The number of the record.",
         }
     ]  # fmt: skip
+    if route.contributed is not None:
+        parts = [name for name in re.findall(r"\{(\w+)\}", route.path) if name != "id"]
+        texts = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parts]
+        return [*(found if "{id}" in route.path else ()), *texts]
     if "{action}" in route.path:
+        assert route.resource is not None
         names = action_names(route.resource)
         schema: Json = {"type": "string", "enum": names} if names is not None else {"type": "string"}
         found.append({"name": "action", "in": "path", "required": True, "schema": schema, "description": "What to do."})
@@ -379,7 +384,17 @@ def _shared(*names: str) -> list[Json]:
     return [_ref("parameters", name) for name in names]
 
 
+def _contributed(route: Route, contributed: Contributed) -> Json:
+    found = describe(contributed, route.module)
+    found["operationId"] = f"{route.module}.{route.method.lower()}{re.sub('[^a-z0-9]+', '_', contributed.path)}"
+    statuses = (400, 401, 403, 404, 413, 415, 422, 500, 503)
+    found["responses"] |= {str(status): _ref("responses", f"Problem{status}") for status in statuses}
+    return found
+
+
 def _operation(route: Route, grants: Grants | None) -> Json:
+    if route.contributed is not None:
+        return _contributed(route, route.contributed)
     assert route.resource is not None
     declared = route.resource.declared
     label, plural = str(declared.declaration.label), str(declared.declaration.plural)

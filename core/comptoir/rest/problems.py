@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from comptoir.db.outages import refusal_of
-from comptoir.errors import ComptoirError, Conflict, RuleViolation, RuleViolations
+from comptoir.errors import ComptoirError, Conflict, PluginFailed, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.rest.wire import dump
 
@@ -86,7 +86,9 @@ def problem_of(error: BaseException) -> Problem:
             headers = {"WWW-Authenticate": 'Bearer realm="comptoir"'} if error.status == 401 else {}
             return Problem(error.status, error.code, str(error), headers=headers)
         case ComptoirError() if error.status == 503:
-            return _unavailable(str(error))
+            return _unavailable(str(error), error.code)
+        case PluginFailed():
+            return Problem(error.status, error.code, str(error))
         case HTTPException():
             return _http_problem(error)
         case DBAPIError() | StatementError() | PoolTimeout():
@@ -115,8 +117,8 @@ def _http_problem(error: HTTPException) -> Problem:
     return Problem(status, "core.http", str(detail), headers=headers)
 
 
-def _unavailable(detail: Text) -> Problem:
-    return Problem(503, "core.unavailable", str(detail), headers={"Retry-After": str(RETRY_SECONDS)})
+def _unavailable(detail: Text, code: str = "core.unavailable") -> Problem:
+    return Problem(503, code, str(detail), headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def _database_problem(error: Exception) -> Problem:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from comptoir.contributions import Action
+from comptoir.contributions import Route as Contributed
 from comptoir.rest.bulk import run_bulk
 from comptoir.rest.call import Answer
+from comptoir.rest.contributed import IN_QUERY, answer_contributed
 from comptoir.rest.resources import Resource
 
 if TYPE_CHECKING:
@@ -31,29 +34,48 @@ class Route:
     """None where being signed in suffices."""
     public: bool
     kind: str
-    """What it does: list, create, read, update, delete, bulk, aggregate, pivot, transitions, history, act, document."""
+    """What it does: list, create, read, update, delete, bulk, aggregate, pivot, transitions, history, act, contributed or
+    document."""
     handler: Callable[..., Answer]
     resource: Resource | None = None
+    contributed: Contributed | None = None
+    """What a plugin said of an address of its own."""
 
     @property
     def body(self) -> str:
         """Whether a JSON body is read: required, optional or none."""
-        if self.kind == "act":
-            return "optional"
+        if self.kind in ("act", "contributed"):
+            return "none" if self.method in IN_QUERY else "optional"
         return "required" if self.method in ("POST", "PATCH") else "none"
 
 
 def resources(registry: Registry) -> list[Resource]:
     """One resource per record type, with the actions that plugins contribute to it."""
     actions: dict[Any, dict[str, Any]] = {}
-    for _plugin, action in registry.contributions("contribute_actions"):
+    for _plugin, action in registry.contributions(Action):
         actions.setdefault(action.on, {})[action.name] = action
     return [Resource(declared, actions.get(declared.model, {})) for declared in registry.record_types.values()]
 
 
 def routes(registry: Registry) -> list[Route]:
-    """Every operation on the records of this generation, in the order of the record types."""
-    return [route for resource in resources(registry) for route in _of(resource)]
+    """Every operation of this generation: those on records, in the order of the record types, then those that plugins add."""
+    of_records = [route for resource in resources(registry) for route in _of(resource)]
+    contributed = (_contributed(plugin.name, route) for plugin, route in registry.contributions(Contributed))
+    taken = {(route.method, route.path) for route in of_records}
+    return of_records + [route for route in contributed if (route.method, route.path) not in taken]
+
+
+def _contributed(module: str, contributed: Contributed) -> Route:
+    return Route(
+        contributed.method,
+        f"{PREFIX}/{module}{contributed.path}",
+        module,
+        contributed.permission,
+        False,
+        "contributed",
+        partial(answer_contributed, contributed=contributed),
+        contributed=contributed,
+    )
 
 
 def _of(resource: Resource) -> Iterator[Route]:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from comptoir.access.users import add_user
 from comptoir.context import Context
 from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import enable_modules, initialise
-from comptoir.registry.discover import Available, discover_plugins
+from comptoir.registry.discover import Available, discover_plugins, with_requirements
 from comptoir.settings import Settings, settings_from
 from comptoir.testing.postgres import fresh_database, template_database
 
@@ -83,6 +84,8 @@ def copied_deployment(
         made = Deployment(test_settings(url, folder, **overrides), clock=lambda: START, discover=discover)
         try:
             initialise(made)
+            for name in with_requirements(discover(), modules):
+                import_module(discover()[name].target)  # one's own plugin need not be tried apart
             if modules:
                 enable_modules(made, modules)
         finally:

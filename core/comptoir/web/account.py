@@ -215,9 +215,6 @@ def _as_system(reason: str, work: Callable[[Context], T], *, write: bool = True)
 
 
 def _refused(email: str, refusal: Refusal) -> Response:
-    _as_system(
-        "sign-in refused", lambda ctx: ctx.hooks.on_login_refused(ctx=ctx, identifier=email, reason=refusal.code)
-    )
     answer = _sign_in_page(refusal.message, email, 429 if refusal.wait is not None else 422)
     if refusal.wait is not None:
         answer.headers["Retry-After"] = str(int(refusal.wait.total_seconds()) + 1)

@@ -13,9 +13,11 @@ from werkzeug.routing import Rule
 
 from comptoir.access.passwords import prepare_hashes
 from comptoir.deployment import Deployment
+from comptoir.errors import SetAside
 from comptoir.i18n import _, ngettext
 from comptoir.registry.registry import Registry
 from comptoir.rest import create_blueprint
+from comptoir.rest.routes import PREFIX
 from comptoir.web import account, charts, faults, filters, security
 from comptoir.web.cell_html import cell_writer, icon_writer, rows_writer
 from comptoir.web.delivery import install_compression, serve_static
@@ -38,6 +40,7 @@ from comptoir.web.screens import (
 from comptoir.web.screens import security as security_screen
 from comptoir.web.session import Actors, in_visit, install_sign_in, is_write, masked_form_token
 from comptoir.web.themes import COMPILED, StaticFiles, load_theme, template_loader
+from comptoir.web.views import add_views
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,8 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
         app.register_blueprint(screen.pages)
     for declared in registry.record_types.values():
         records.add_record_type(app, declared)
-    for plugin, blueprint in registry.contributions("contribute_views"):
-        app.register_blueprint(blueprint, url_prefix=f"/{plugin.name}")
+    add_views(app, registry)
+    _answer_for_absent(app, registry)
 
     @app.after_request
     def forget_toast(response: Response) -> Response:
@@ -156,7 +159,25 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
 
     app.after_request(heard)
     app.register_blueprint(create_blueprint(deployment, registry))
-    registry.hooks.configure_app(app=app)
     # the first sign-in need not wait for the hash that stands in for unknown users
     Thread(target=prepare_hashes, daemon=True).start()
     return app
+
+
+def _answer_for_absent(app: Flask, registry: Registry) -> None:
+    """Below the addresses of a module that is on but does not run: that it is set aside, instead of that it is not there."""
+
+    def set_aside(name: str) -> Callable[..., Response]:
+        def view(**_path: str) -> Response:
+            raise SetAside(
+                _("The module {name} is set aside for now. Administrators see why on the modules page.", name=name)
+            )
+
+        return view
+
+    for name in registry.quarantined:
+        for_page, for_program = set_aside(name), set_aside(name)
+        for_program.checks_credentials = True  # type: ignore[attr-defined]  # so that no visit is opened around it
+        for prefix, view in ((f"/{name}", for_page), (f"{PREFIX}/{name}", for_program)):
+            for rule in (prefix, f"{prefix}/<path:path>"):
+                app.add_url_rule(rule, f"set_aside:{rule}", view, methods=["GET", "POST", "PATCH", "PUT", "DELETE"])

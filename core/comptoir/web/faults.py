@@ -15,9 +15,7 @@ from werkzeug.exceptions import NotFound as NoRoute
 from comptoir.db.outages import refusal_of
 from comptoir.errors import ComptoirError, NotFound, SignInRequired
 from comptoir.i18n import Text, _, speaking
-from comptoir.modules.life_cycle import quarantine
-from comptoir.registry.blame import plugin_to_blame
-from comptoir.registry.plugin import readable
+from comptoir.modules.crashes import plugin_failure
 from comptoir.rest.problems import problem_of
 from comptoir.web.frame import frame, is_kept_form, is_partial, toast_value
 from comptoir.web.session import in_visit, preferred_language
@@ -80,21 +78,18 @@ def install_errors(app: Flask) -> None:
         return found
 
     @app.errorhandler(Exception)
-    def failed(error: Exception) -> Response:
+    def crashed(error: Exception) -> Response:
         known = as_comptoir_error(error)
-        culprit = _report_plugin(app, error) if known is None else None
         if is_api(request):
             return problem_of(error).response()
         if known is not None:
             return answer(app, known)
+        state = app.extensions["comptoir"]
+        failed = plugin_failure(state.deployment, state.registry, error)
         number = uuid.uuid4().hex[:8].upper()
         log.error("error %s at %s %s", number, request.method, request.path, exc_info=error)
-        shown = ComptoirError(
+        shown = failed or ComptoirError(
             _("It is logged under the number below. Try again; if it stays, tell your administrator.")
-            if culprit is None
-            else _(
-                "The module {name} failed at this. All else works; the reason stands on the modules page.", name=culprit
-            )
         )
         return answer(app, shown, number=number)
 
@@ -117,19 +112,6 @@ def _paused_module(app: Flask) -> NotFound | None:
         ),
         code="core.module_paused",
     )
-
-
-def _report_plugin(app: Flask, error: Exception) -> str | None:
-    """The title of the plugin whose code failed, after its fault was noted for the modules page."""
-    state = app.extensions["comptoir"]
-    name = plugin_to_blame(state.registry, error)
-    if name is None:
-        return None
-    try:
-        quarantine(state.deployment, name, "hook", readable(error))
-    except DBAPIError:
-        log.warning("the fault of %s could not be noted", name)
-    return str(state.registry.plugins[name].manifest.title)
 
 
 def is_api(incoming: Request) -> bool:

@@ -13,6 +13,7 @@ from comptoir.access.permissions import ADMINISTER
 from comptoir.contributions import MenuItem
 from comptoir.i18n import Text, _
 from comptoir.registry.registry import Registry
+from comptoir.reports import Report
 from comptoir.web.session import Visit, current_deployment, current_registry, current_visit, preferred_language
 from comptoir.web.view_models import Action, Banner, Crumb, Module, NavGroup, NavItem, Shell, Toast, UserView
 
@@ -140,12 +141,13 @@ def frame(
 def navigation(registry: Registry, visit: Visit) -> tuple[NavGroup, ...]:
     """The rail's groups with the entries whose permission the user holds."""
     grants = visit.context.actor.grants
-    items = [item for _plugin, item in registry.contributions("contribute_menu") if grants.scope(item.permission)]
-    modules = {item.name: plugin.name for plugin, item in registry.contributions("contribute_menu")}
+    offered = registry.offered(MenuItem, grants)
+    items = [item for _plugin, item in offered]
+    modules = {item.name: plugin.name for plugin, item in offered}
     here = _longest_match([item.path for item in items] + ["/", "/reports"])
 
     def entry(item: MenuItem) -> NavItem:
-        children = tuple(entry(child) for child in _sorted(items) if child.parent == item.name)
+        children = tuple(entry(child) for child in items if child.parent == item.name)
         is_open = item.path == here or any(c.current or c.open for c in children)
         return NavItem(
             str(item.label), item.path, item.icon, current=item.path == here, open=is_open and bool(children),
@@ -154,20 +156,14 @@ def navigation(registry: Registry, visit: Visit) -> tuple[NavGroup, ...]:
 
     found = []
     for name, label in GROUPS:
-        entries = [entry(item) for item in _sorted(items) if item.group == name and item.parent is None]
+        entries = [entry(item) for item in items if item.group == name and item.parent is None]
         if name == "today":
             entries.insert(0, NavItem(str(_("Dashboard")), "/", "home", current=here == "/"))
-        if name == "insight" and any(
-            grants.scope(r.permission) for _p, r in registry.contributions("contribute_reports")
-        ):
+        if name == "insight" and registry.offered(Report, grants):
             entries.append(NavItem(str(_("Reports")), "/reports", "table", current=here == "/reports"))
         if entries:
             found.append(NavGroup(str(label), tuple(entries)))
     return tuple(found)
-
-
-def _sorted(items: Iterable[MenuItem]) -> list[MenuItem]:
-    return sorted(items, key=lambda item: item.order)
 
 
 def _longest_match(paths: Iterable[str]) -> str:

@@ -716,6 +716,7 @@ class ModuleRow:
     locked: bool = False
     update: str = ""
     uninstall_url: str = ""
+    back_url: str = ""
     data_url: str = ""
     """Where an administrator reads and exports what a module keeps while it is paused."""
 

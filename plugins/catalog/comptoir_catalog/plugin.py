@@ -2,60 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from comptoir.toolkit import (
-    Base,
-    Change,
-    Context,
-    Manifest,
-    MenuItem,
-    Permission,
-    RoleTemplate,
-    Screens,
-    _,
-    hookimpl,
-)
-from comptoir_catalog import models, screens, services
+from comptoir.toolkit import Base, Context, Contribution, Manifest, Permission, RoleTemplate, Rules, _, hookimpl
+from comptoir_catalog import models, rest, screens, services, views
+from comptoir_catalog.models import PriceList, Product
 
 manifest = Manifest(_("Catalogue"), _("Products, units and price lists."), category="sales", icon="box")
 
+RIGHTS = (
+    Permission("catalog.product.see_cost", _("See and edit what products cost")),
+    RoleTemplate(
+        "catalog.keeper",
+        _("Catalogue keeper"),
+        {
+            f"catalog.{record}.{action}": "all"
+            for record in ("product", "price_list")
+            for action in ("read", "create", "write", "delete")
+        }
+        | {"catalog.product.see_cost": "all"},
+        _("Keeps products and price lists."),
+    ),
+)
 
-@hookimpl
-def contribute_models() -> list[type[Base]]:
-    return list(models.ALL)
-
-
-@hookimpl
-def contribute_permissions() -> list[Permission]:
-    return [Permission("catalog.product.see_cost", _("See and edit what products cost"))]
-
-
-@hookimpl
-def contribute_roles() -> list[RoleTemplate]:
-    return [
-        RoleTemplate(
-            "catalog.keeper",
-            _("Catalogue keeper"),
-            {
-                f"catalog.{record}.{action}": "all"
-                for record in ("product", "price_list")
-                for action in ("read", "create", "write", "delete")
-            }
-            | {"catalog.product.see_cost": "all"},
-            _("Keeps products and price lists."),
-        ),
-    ]
+RULES = (
+    Rules(Product, prepare=services.prepare_products, check=services.currency_violations),
+    Rules(PriceList, prepare=services.prepare_price_lists, check=services.price_list_violations),
+)
 
 
 @hookimpl
-def contribute_screens() -> list[Screens]:
-    return list(screens.SCREENS)
+def contribute() -> list[Contribution | type[Base]]:
+    return [*models.ALL, *RIGHTS, *screens.ALL, *views.VIEWS, *rest.ROUTES, *RULES]
 
 
 @hookimpl
-def contribute_menu() -> list[MenuItem]:
-    return list(screens.MENU)
+def choose_home(ctx: Context) -> str | None:
+    return services.home_of(ctx)
 
 
 @hookimpl
@@ -63,13 +44,3 @@ def seed_demo(ctx: Context) -> None:
     from comptoir_catalog import demo  # needed once, and large
 
     demo.create_products(ctx)
-
-
-@hookimpl
-def prepare_records(ctx: Context, changes: Sequence[Change]) -> None:
-    services.prepare_changes(ctx, changes)
-
-
-@hookimpl
-def check_records(ctx: Context, changes: Sequence[Change]) -> None:
-    services.check_changes(ctx, changes)

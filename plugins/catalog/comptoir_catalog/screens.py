@@ -77,3 +77,5 @@ MENU = (
         order=10,
     ),
 )
+
+ALL = (*SCREENS, *MENU)

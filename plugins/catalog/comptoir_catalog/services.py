@@ -16,7 +16,6 @@ from comptoir.toolkit import (
     Context,
     NotFound,
     RuleViolation,
-    RuleViolations,
     _,
     changes_of,
 )
@@ -82,35 +81,38 @@ def _holds(first: dt.date | None, last: dt.date | None, day: dt.date) -> bool:
     return (first is None or first <= day) and (last is None or day <= last)
 
 
-def prepare_changes(ctx: Context, changes: Sequence[Change]) -> None:
+def home_of(ctx: Context) -> str | None:
+    """Whoever keeps products and sees no contacts begins with the products."""
+    return "/catalog/products" if ctx.may("catalog.product.write") and not ctx.may("base.contact.read") else None
+
+
+def prepare_products(ctx: Context, changes: Sequence[Change]) -> None:
     """Prices are in the deployment's currency unless they say otherwise; an empty code is no code."""
     for product, _change in changes_of(changes, Product):
         product.code = (product.code.strip() or None) if isinstance(product.code, str) else product.code
         if not product.currency and (product.price is not None or product.cost is not None):
             product.currency = ctx.settings.currency
+
+
+def prepare_price_lists(ctx: Context, changes: Sequence[Change]) -> None:
+    """A price list is in the deployment's currency unless it says otherwise."""
     for price_list, _change in changes_of(changes, PriceList):
         price_list.currency = price_list.currency or ctx.settings.currency
 
 
-def check_changes(ctx: Context, changes: Sequence[Change]) -> None:
-    """Refuse what breaks a rule of this module, everything at once."""
-    violations = [*currency_violations(changes), *price_list_violations(changes)]
-    if violations:
-        raise RuleViolations(violations)
-
-
-def currency_violations(changes: Sequence[Change]) -> Iterator[RuleViolation]:
+def currency_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """Currencies have three letters."""
     for change in changes:
-        currency = getattr(change.record, "currency", None) if isinstance(change.record, Product | PriceList) else None
+        currency = getattr(change.record, "currency", None)
         if change.touches("currency") and currency and not is_currency(currency):
             yield RuleViolation(
                 "catalog.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency"
             )
 
 
-def price_list_violations(changes: Sequence[Change]) -> Iterator[RuleViolation]:
-    """A list and its lines end after they begin; on no day has a product two prices for one quantity."""
+def price_list_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
+    """Its currency; a list and its lines end after they begin; on no day has a product two prices for one quantity."""
+    yield from currency_violations(ctx, changes)
     for price_list, change in changes_of(changes, PriceList):
         if _ends_early(price_list.valid_from, price_list.valid_until):
             yield _backwards("valid_until")

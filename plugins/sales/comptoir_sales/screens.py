@@ -17,6 +17,7 @@ from comptoir.toolkit import (
     List,
     MenuItem,
     Panel,
+    Record,
     Saved,
     Screens,
     Section,
@@ -282,3 +283,11 @@ ACTIONS = (
         said=lambda ctx, lead, found: _("{lead} waits again. Its deal is in the bin.", lead=lead.name),
     ),
 )
+
+ALL = (*SCREENS, *MENU, *FACTS, *TABS, *PANELS, *ACTIONS)
+
+
+def explain_amount(form: Any, record: Record) -> None:
+    """Say on the form of a new deal what becomes of an empty value."""
+    if isinstance(record, Deal) and record.id is None and "amount" in form.inputs:
+        form.inputs["amount"].help = _("Left empty, it is the list price of the product.")

@@ -18,7 +18,6 @@ from comptoir.toolkit import (
     Context,
     Record,
     RuleViolation,
-    RuleViolations,
     Stage,
     Text,
     Transition,
@@ -27,7 +26,6 @@ from comptoir.toolkit import (
     changes_of,
     fold,
     move,
-    of_type,
     save,
 )
 from comptoir_catalog.models import Product
@@ -41,20 +39,6 @@ TAKE_BACK = Transition("take_back", _("Take the conversion back"), WORKING.name)
 AT_ONCE = dt.timedelta(seconds=5)
 """How far apart the contact and the deal of one conversion are made."""
 CERTAIN, HOPELESS = Decimal(100), Decimal(0)
-
-
-def prepare_changes(ctx: Context, changes: Sequence[Change]) -> None:
-    """Fill in what follows from the rest, before anything is checked."""
-    prepare_stages(ctx, changes)
-    prepare_leads(ctx, changes)
-    prepare_deals(ctx, changes)
-
-
-def check_changes(ctx: Context, changes: Sequence[Change]) -> None:
-    """Refuse what breaks a rule of this module, everything at once."""
-    violations = [*stage_violations(ctx, changes), *lead_violations(changes), *deal_violations(ctx, changes)]
-    if violations:
-        raise RuleViolations(violations)
 
 
 # -- pipelines and stages ---------------------------------------------------------------------------------------------
@@ -157,19 +141,22 @@ def deals_at(ctx: Context, pipeline_id: int | None, code: str | None) -> int:
     return ctx.bookkeeping("stages of pipelines").scalar(query) or 0
 
 
-def check_stage_deletion(ctx: Context, records: Sequence[Record]) -> None:
+def stages_in_use(ctx: Context, stages: Sequence[PipelineStage]) -> Iterator[RuleViolation]:
     """A stage where deals stand cannot go."""
-    for stage in records:
-        if isinstance(stage, PipelineStage) and deals_at(ctx, stage.pipeline_id, stage.code):
-            raise RuleViolation("sales.stage_in_use", _("Deals stand at “{stage}”. Move them first.", stage=stage.name))
+    for stage in stages:
+        if deals_at(ctx, stage.pipeline_id, stage.code):
+            yield RuleViolation("sales.stage_in_use", _("Deals stand at “{stage}”. Move them first.", stage=stage.name))
+
+
+def follow_stages(ctx: Context, changes: Sequence[Change]) -> None:
+    """Later questions for stages read the new rows."""
+    DEALS.forget(ctx)
 
 
 def follow_pipelines(ctx: Context, changes: Sequence[Change]) -> None:
     """One pipeline is the default; later questions for stages read the new rows."""
-    pipelines = list(changes_of(changes, Pipeline))
-    if pipelines or any(of_type(changes, PipelineStage)):
-        DEALS.forget(ctx)
-    for pipeline, change in pipelines:
+    DEALS.forget(ctx)
+    for pipeline, change in changes_of(changes, Pipeline):
         if pipeline.is_default and change.touches("is_default"):
             others = select(Pipeline).where(Pipeline.id != pipeline.id, Pipeline.is_default.is_(True))
             for other in ctx.session.scalars(others).all():
@@ -340,6 +327,13 @@ def deal_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVio
             )
 
 
+def owner_of_customer(ctx: Context, record: Record) -> int | None:
+    """A lead or deal that nobody in person creates (a job, a form, a mail) goes to who looks after its customer."""
+    if not ctx.actor.is_system or not isinstance(record, Lead | Deal) or record.contact_id is None:
+        return None
+    return ctx.session.scalar(select(Contact.owner_id).where(Contact.id == record.contact_id))
+
+
 def open_deals_of(ctx: Context, contact: Contact, *, limit: int = 10) -> Sequence[Deal]:
     """A customer's open deals, the most advanced first."""
     query = (
@@ -379,7 +373,7 @@ def prepare_leads(ctx: Context, changes: Sequence[Change]) -> None:
             lead.currency = ctx.settings.currency
 
 
-def lead_violations(changes: Sequence[Change]) -> Iterator[RuleViolation]:
+def lead_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """A lead begins as new or in progress; its currency has three letters."""
     for lead, change in changes_of(changes, Lead):
         if change.touches("currency") and lead.currency and not is_currency(lead.currency):

@@ -21,7 +21,7 @@ def counts(deployment: Deployment) -> list[int]:
         return [ctx.session.scalar(select(func.count()).select_from(model)) or 0 for model in MODELS]
 
 
-def test_the_demonstration_leaves_nothing_behind(deployment: Deployment) -> None:
+def test_what_seed_demo_creates_leaves_nothing_behind(deployment: Deployment) -> None:
     before = counts(deployment)
     load_demo(deployment)
     contacts, users, products, leads, deals = counts(deployment)

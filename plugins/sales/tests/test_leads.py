@@ -11,9 +11,9 @@ from comptoir.context import Context
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.testing.platform import Clock, Stage
 from comptoir.toolkit import move, save
+from comptoir_sales import rights
 from comptoir_sales.jobs import find_idle_deals
 from comptoir_sales.models import Deal, Lead
-from comptoir_sales.plugin import contribute_roles
 from comptoir_sales.services import convert_lead, take_conversion_back, what_became_of
 
 pytestmark = pytest.mark.modules("catalog", "sales")
@@ -98,7 +98,7 @@ def test_a_new_rest_gives_a_new_task(ctx: Context, stage: Stage, clock: Clock) -
 
 
 def test_an_agent_works_with_the_role_that_sales_brings(stage: Stage) -> None:
-    agent_role = next(role for role in contribute_roles() if role.name == "sales.agent")
+    agent_role = next(role for role in rights.ROLES if role.name == "sales.agent")
     agent = stage.user("Radu", grants=dict(agent_role.permissions))
     with stage.acting(agent) as acting:
         contact = Contact(name="Mega Fruct SRL", phones=[ContactPhone(number="0744 123 456")])

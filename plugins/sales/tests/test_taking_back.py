@@ -12,10 +12,10 @@ from comptoir.records.write.undo import take_back
 from comptoir.testing.platform import Clock, Stage
 from comptoir.toolkit import move, save
 from comptoir_sales.models import Deal, LostReason
-from comptoir_sales.plugin import contribute_roles
+from comptoir_sales.rights import ROLES
 
 pytestmark = pytest.mark.modules("catalog", "sales")
-AGENT = next(role for role in contribute_roles() if role.name == "sales.agent")
+AGENT = next(role for role in ROLES if role.name == "sales.agent")
 
 
 @pytest.fixture

@@ -15,5 +15,5 @@ class Thing(Record):
 
 
 @hookimpl
-def contribute_models():
+def contribute():
     return [Thing]

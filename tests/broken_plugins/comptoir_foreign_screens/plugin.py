@@ -7,5 +7,5 @@ manifest = Manifest("Broken")
 
 
 @hookimpl
-def contribute_screens():
+def contribute():
     return [Screens(Contact, List(Contact.name), Form(Section("Mine", Contact.name)))]

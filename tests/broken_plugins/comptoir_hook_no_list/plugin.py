@@ -6,5 +6,5 @@ manifest = Manifest("Broken")
 
 
 @hookimpl
-def contribute_permissions():
+def contribute():
     return Permission("hook_no_list.go", "Go")

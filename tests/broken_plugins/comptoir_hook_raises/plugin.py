@@ -6,5 +6,5 @@ manifest = Manifest("Broken")
 
 
 @hookimpl
-def contribute_jobs():
+def contribute():
     return [1 / 0]

@@ -16,5 +16,5 @@ class Thing(Record):
 
 
 @hookimpl
-def contribute_models():
+def contribute():
     return [Thing]

@@ -13,5 +13,5 @@ class Thing(Record):
 
 
 @hookimpl
-def contribute_models():
+def contribute():
     return [Thing]

@@ -13,5 +13,5 @@ class Count(Base):
 
 
 @hookimpl
-def contribute_models():
+def contribute():
     return [Count]

@@ -14,5 +14,5 @@ class Thing(Record):
 
 
 @hookimpl
-def contribute_models():
+def contribute():
     return [Thing]

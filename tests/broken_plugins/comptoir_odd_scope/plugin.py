@@ -6,5 +6,5 @@ manifest = Manifest("Broken")
 
 
 @hookimpl
-def contribute_roles():
+def contribute():
     return [RoleTemplate("odd_scope.agent", "Agent", {"base.contact.read": "galaxy"})]

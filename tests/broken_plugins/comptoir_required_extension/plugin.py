@@ -15,5 +15,5 @@ class ThingContact(Extension[Contact]):
 
 
 @hookimpl
-def contribute_models():
+def contribute():
     return [ThingContact]

@@ -7,5 +7,5 @@ manifest = Manifest("Broken")
 
 
 @hookimpl
-def contribute_tabs():
+def contribute():
     return [Tab("tab_on_nothing.tab", Contact, "Tab", Contact, Contact.name, (Contact.name,), "base.contact.read")]

@@ -7,7 +7,7 @@ manifest = Manifest("Broken")
 
 
 @hookimpl
-def contribute_panels():
+def contribute():
     return [
         Panel("template_elsewhere.box", Contact, "Box", "sales/box.html", lambda ctx, record: {}, "base.contact.read")
     ]

@@ -6,5 +6,5 @@ manifest = Manifest("Broken")
 
 
 @hookimpl
-def contribute_permissions():
+def contribute():
     return [Permission("twice_the_same.go", "Go"), Permission("twice_the_same.go", "Go again")]

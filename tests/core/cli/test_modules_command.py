@@ -159,7 +159,7 @@ def test_jobs_are_listed_and_unknown_ones_named(comptoir: CommandLine) -> None:
 
 PLUGIN = '''
 import click
-from comptoir.toolkit import Manifest, hookimpl, Job
+from comptoir.toolkit import Command, Job, Manifest, hookimpl
 from comptoir.schedules import Daily
 import datetime as dt
 
@@ -173,10 +173,6 @@ def greet(terminal, name):
     here = terminal.perform("greet", lambda ctx: ctx.settings.name, write=False)
     click.echo(f"Hello {name} from {here}")
 
-@hookimpl
-def contribute_commands():
-    return [greet]
-
 def work(ctx):
     pass
 
@@ -184,8 +180,8 @@ def fail(ctx):
     raise RuntimeError("no power")
 
 @hookimpl
-def contribute_jobs():
-    return [Job("greeter.work", work, Daily(dt.time(7))), Job("greeter.fail", fail, Daily(dt.time(7)))]
+def contribute():
+    return [Command(greet), Job("greeter.work", work, Daily(dt.time(7))), Job("greeter.fail", fail, Daily(dt.time(7)))]
 '''
 
 

@@ -118,7 +118,7 @@ FULL = {**EVERYTHING, "qdemo.person.rating": "all", "qdemo.phone.secret": "all"}
 
 def plugin(name: str, *models: type[Base]) -> Plugin:
     module = types.ModuleType(f"comptoir_{name}.plugin")
-    return Plugin(Available(name, module.__name__, "1"), (module,), Manifest(name), {"contribute_models": models})
+    return Plugin(Available(name, module.__name__, "1"), (module,), Manifest(name), models)
 
 
 def stamped(record: Any) -> Any:

@@ -45,8 +45,7 @@ def composers(
 
 def _offered(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Composer]:
     ctx = visit.context
-    found = [composer for _plugin, composer in visit.registry.contributions("contribute_composers")]
-    for composer in sorted(found, key=lambda composer: composer.order):
+    for _plugin, composer in visit.registry.offered(Composer, ctx.actor.grants):
         target = ctx.registry.record_type(composer.model)
         reference = target.declaration.contact
         if reference is None or record.archived_at is not None or not ctx.may(target.permission("create")):

@@ -43,18 +43,10 @@ def start() -> Response:
     if period not in dict(PERIODS):
         period = "all"
     options = {"period": period}
-    tiles = sorted(
-        (
-            (plugin.name, tile)
-            for plugin, tile in registry.contributions("contribute_tiles")
-            if grants.scope(tile.permission) is not None
-        ),
-        key=lambda pair: pair[1].order,
-    )
     kpis: list[KpiView] = []
     shown: list[TileView] = []
-    for plugin_name, tile in tiles:
-        module = module_of(registry, plugin_name)
+    for plugin, tile in registry.offered(Tile, grants):
+        module = module_of(registry, plugin.name)
         if tile.kpis is not None:
             kpis += _kpis(visit, tile, module, options)
         else:

@@ -13,9 +13,11 @@ from comptoir.access.permissions import ADMINISTER
 from comptoir.access.roles import can_sign_in
 from comptoir.access.users import seats_taken
 from comptoir.context import unrestricted
+from comptoir.contributions import Job, Tab
 from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import Text, _, ngettext
 from comptoir.modules import life_cycle
+from comptoir.modules.crashes import bring_back
 from comptoir.modules.plan import Plan
 from comptoir.modules.plan import plan as plan_action
 from comptoir.modules.plan import states as module_states
@@ -23,6 +25,8 @@ from comptoir.modules.uninstall import uninstall_modules
 from comptoir.registry.discover import Available, dependants
 from comptoir.registry.models import QuarantineRow, State
 from comptoir.registry.registry import Registry, build_registry
+from comptoir.registry.trial import try_out
+from comptoir.reports import Report
 from comptoir.web.account import confirm_password, renewed_session
 from comptoir.web.frame import is_partial, page, part, redirect_with, settings_side
 from comptoir.web.screens.lists import url_with
@@ -125,6 +129,7 @@ def _row(
         warning=fault.reason if fault is not None else noted,
         switch_url=f"/settings/modules/{name}/{deed}" if switchable else "",
         locked=not switchable,
+        back_url=f"/settings/modules/{name}/back" if fault is not None and fault.phase == "hook" else "",
         uninstall_url=f"/settings/modules/{name}/uninstall" if state is State.PAUSED and found is not None else "",
         data_url=f"/settings/modules/{name}/data" if state is State.PAUSED and found is not None else "",
     )
@@ -132,10 +137,11 @@ def _row(
 
 def _off_plugin(available: dict[str, Available], name: str) -> Any:
     """A module that is off, loaded for its title; None where it cannot be."""
+    wanted = [n for n in (*_needs(available, name), name) if n in available]
     try:
-        return build_registry(available, [n for n in (*_needs(available, name), name) if n in available]).plugins.get(
-            name
-        )
+        for needed in wanted:
+            try_out(available[needed])
+        return build_registry(available, wanted).plugins.get(name)
     except ComptoirError:
         return None
 
@@ -151,9 +157,9 @@ def _adds(plugin: Any) -> str:
     parts = []
     for one, many, count in (
         (_("{count} table"), _("{count} tables"), len(plugin.tables)),
-        (_("{count} tab"), _("{count} tabs"), len(plugin.contributions.get("contribute_tabs", ()))),
-        (_("{count} report"), _("{count} reports"), len(plugin.contributions.get("contribute_reports", ()))),
-        (_("{count} job"), _("{count} jobs"), len(plugin.contributions.get("contribute_jobs", ()))),
+        (_("{count} tab"), _("{count} tabs"), len(plugin.of(Tab))),
+        (_("{count} report"), _("{count} reports"), len(plugin.of(Report))),
+        (_("{count} job"), _("{count} jobs"), len(plugin.of(Job))),
     ):
         if count:
             parts.append(str((one if count == 1 else many).format(count=count)))
@@ -248,6 +254,21 @@ def _answer(model: PlanPage, status: int = 200) -> Response:
     )
 
 
+@pages.post("/settings/modules/<name>/back")
+@requires(ADMINISTER)
+def back(name: str) -> Response:
+    """Let a module that was set aside after its crashes run again; it is set aside once more if it goes on crashing."""
+    deployment, title = current_deployment(), _title(name)
+
+    def follow_up() -> Response:
+        bring_back(deployment, name)
+        _serve_newest()
+        return redirect_with("/settings/modules", Toast(str(_("{name} runs again", name=title))))
+
+    g.after_visit = follow_up
+    return Response(status=202)
+
+
 @pages.post("/settings/modules/<name>/<action>")
 @requires(ADMINISTER)
 def switch(name: str, action: str) -> Response:
@@ -274,16 +295,21 @@ def _switch_after_commit(name: str, action: str) -> Response:
             life_cycle.pause_modules(deployment, [name], actor=actor, cascade=True)
         else:
             uninstall_modules(deployment, [name], actor=actor)
-        host = current_app.extensions.get("comptoir_host")
-        if host is not None:  # the browser's next request finds the new generation served
-            host.swap()
-            host.wait_for_all(1.0)
+        _serve_newest()
         answer = redirect_with("/settings/modules", _toast(title, action))
         carry_session(answer)
         return answer
 
     g.after_visit = follow_up
     return Response(status=202)
+
+
+def _serve_newest() -> None:
+    """The browser's next request finds the new generation served."""
+    host = current_app.extensions.get("comptoir_host")
+    if host is not None:
+        host.swap()
+        host.wait_for_all(1.0)
 
 
 def _toast(title: str, action: str) -> Toast:

@@ -191,17 +191,14 @@ def _own_facts(visit: Visit, cells: Cells, declared: DeclaredType, record: Recor
 
 def _added_facts(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Fact]:
     registry, grants = visit.registry, visit.context.actor.grants
-    contributed: list[tuple[str, FactOf]] = [
-        (plugin.name, fact)
-        for plugin, fact in registry.contributions("contribute_facts")
-        if fact.model is declared.model and grants.scope(fact.permission) is not None
-    ]
-    for plugin_name, fact in sorted(contributed, key=lambda pair: pair[1].order):
-        value = _guarded(visit, plugin_name, lambda fact=fact: fact.value(visit.context, record))
+    for plugin, fact in registry.offered(FactOf, grants):
+        if fact.model is not declared.model:
+            continue
+        value = _guarded(visit, plugin.name, lambda fact=fact: fact.value(visit.context, record))
         if value is None:
             continue
         tone: Any = fact.tone
-        yield Fact(str(fact.label), _figure(visit, value), tone=tone, module=module_of(registry, plugin_name))
+        yield Fact(str(fact.label), _figure(visit, value), tone=tone, module=module_of(registry, plugin.name))
 
 
 def _figure(visit: Visit, value: Any) -> str:
@@ -272,13 +269,9 @@ def _own_panels(visit: Visit, cells: Cells, declared: DeclaredType, record: Reco
 
 def _added_panels(visit: Visit, record: Record, declared: DeclaredType) -> Iterator[PanelView]:
     registry, grants = visit.registry, visit.context.actor.grants
-    contributed: list[tuple[str, Panel]] = [
-        (plugin.name, panel)
-        for plugin, panel in registry.contributions("contribute_panels")
-        if panel.on is declared.model and grants.scope(panel.permission) is not None
-    ]
-    for plugin_name, panel in sorted(contributed, key=lambda pair: pair[1].order):
-        yield _panel(visit, plugin_name, panel, record)
+    for plugin, panel in registry.offered(Panel, grants):
+        if panel.on is declared.model:
+            yield _panel(visit, plugin.name, panel, record)
 
 
 def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> PanelView:
@@ -318,12 +311,7 @@ def _tabs(
 ) -> tuple[tuple[Tab, ...], tuple[str, TabOf] | None]:
     registry, grants = visit.registry, visit.context.actor.grants
     wanted = request.args.get("tab", "")
-    found: list[tuple[str, TabOf]] = [
-        (plugin.name, tab)
-        for plugin, tab in registry.contributions("contribute_tabs")
-        if tab.on is declared.model and grants.scope(tab.permission) is not None
-    ]
-    found.sort(key=lambda pair: pair[1].order)
+    found = [(plugin.name, tab) for plugin, tab in registry.offered(TabOf, grants) if tab.on is declared.model]
     if not found:
         return (), None
     counts = _tab_counts(visit, record, [tab for _name, tab in found]) if counted else {}
@@ -430,7 +418,7 @@ def _deeds(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Act
 
 
 def _contributed(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[tuple[str, Deed]]:
-    for plugin, deed in visit.registry.contributions("contribute_actions"):
+    for plugin, deed in visit.registry.contributions(Deed):
         if deed.on is not declared.model or not visit.context.may(deed.permission, record):
             continue
         if deed.shown is not None and not _guarded(

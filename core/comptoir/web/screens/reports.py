@@ -71,12 +71,9 @@ OWN = ("saved",)
 def known_reports(visit: Visit) -> list[tuple[str, Report]]:
     """The reports of the modules that the reader may see, with their modules."""
     grants = visit.context.actor.grants
-    found = [
-        (plugin.name, report)
-        for plugin, report in visit.registry.contributions("contribute_reports")
-        if grants.scope(report.permission) is not None and grants.scope(_type(visit, report).permission("read"))
-    ]
-    return sorted(found, key=lambda pair: (pair[0], pair[1].order))
+    offered = visit.registry.offered(Report, grants)
+    found = [(plugin.name, r) for plugin, r in offered if grants.scope(_type(visit, r).permission("read"))]
+    return sorted(found, key=lambda pair: pair[0])
 
 
 def _type(visit: Visit, report: Report) -> DeclaredType:

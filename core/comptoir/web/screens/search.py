@@ -13,6 +13,7 @@ from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, run
 from comptoir.records.search import COUNTED, Found
 from comptoir.records.search import search as find
+from comptoir.reports import Report
 from comptoir.web.frame import is_partial, navigation, page, part, settings_side
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.view_models import SearchGroup, SearchHit, SearchPage
@@ -56,9 +57,8 @@ def _places(visit: Visit) -> Iterator[SearchHit]:
         for item in group.items:
             for entry in (item, *item.children):
                 yield SearchHit(entry.label, entry.url, icon=entry.icon or "layers")
-    for _plugin, report in registry.contributions("contribute_reports"):
-        if grants.scope(report.permission) is not None:
-            yield SearchHit(str(report.title), f"/reports/{report.name}", str(_("Report")), icon="table")
+    for _plugin, report in registry.offered(Report, grants):
+        yield SearchHit(str(report.title), f"/reports/{report.name}", str(_("Report")), icon="table")
     yield SearchHit(str(_("Your account")), "/account", icon="user")
     yield SearchHit(str(_("API tokens")), "/account/tokens", icon="key")
     yield SearchHit(str(_("Where I am signed in")), "/account/sessions", icon="shield")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -22,11 +22,11 @@ def prepare_rewards(ctx: Context, changes: Sequence[Change]) -> None:
         reward.given_on = reward.given_on or ctx.today()
 
 
-def check_rewards(ctx: Context, changes: Sequence[Change]) -> None:
+def reward_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     """Rewards are not given in advance."""
     for reward, _change in changes_of(changes, Reward):
         if reward.given_on is not None and reward.given_on > ctx.today():
-            raise RuleViolation("loyalty.in_advance", _("Give a day that has come."), field="given_on")
+            yield RuleViolation("loyalty.in_advance", _("Give a day that has come."), field="given_on")
 
 
 def collect_points(ctx: Context, changes: Sequence[Change]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 from comptoir.base.models import Contact
 from comptoir.context import Context
-from comptoir.contributions import Fact, Kpi, Manifest, Panel, Tile
+from comptoir.contributions import Contribution, Fact, Kpi, Manifest, Panel, Tile
 from comptoir.hookspecs.marker import hookimpl
 from comptoir.records.write import save
 from comptoir.values import RecordRef
@@ -52,18 +52,10 @@ def values(ctx: Context, _record: Any) -> Mapping[str, Any]:
 
 
 @hookimpl
-def contribute_tiles() -> list[Tile]:
+def contribute() -> list[Contribution]:
     return [
         Tile("echo.figures", "Echo", "base.contact.read", kpis=figures, order=1),
         Tile("echo.more", "More", "base.contact.read", kpis=more_figures, order=2),
+        Fact("echo.count", Contact, "Echoes counted", lambda ctx, _record: str(count(ctx)), "base.contact.read"),
+        Panel("echo.panel", Contact, "Echoes", "echo/panel.html", values, "base.contact.read", order=1),
     ]
-
-
-@hookimpl
-def contribute_facts() -> list[Fact]:
-    return [Fact("echo.count", Contact, "Echoes counted", lambda ctx, _record: str(count(ctx)), "base.contact.read")]
-
-
-@hookimpl
-def contribute_panels() -> list[Panel]:
-    return [Panel("echo.panel", Contact, "Echoes", "echo/panel.html", values, "base.contact.read", order=1)]

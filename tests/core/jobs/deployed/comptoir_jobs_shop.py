@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from comptoir.context import Context
-from comptoir.contributions import Backoff, DeferredWork, Job, Manifest, Progress, Step, Steps
+from comptoir.contributions import Backoff, Contribution, DeferredWork, Job, Manifest, Progress, Step, Steps
 from comptoir.errors import RuleViolation
 from comptoir.hookspecs.marker import hookimpl
 from comptoir.jobs.outbox import defer
@@ -127,17 +127,11 @@ def echo(ctx: Context, args: dict[str, Any]) -> None:
 
 
 @hookimpl
-def contribute_jobs() -> list[Job]:
+def contribute() -> list[Contribution]:
     return [
         Job("shop.count", count, Every(minutes=15), title="Count the shelves"),
         Job("shop.restock", schedule=Every(minutes=15), steps=Steps(Step(fill))),
         Job("shop.breathe", lambda ctx: note(ctx, "breathed"), Every(seconds=1)),
-    ]
-
-
-@hookimpl
-def contribute_deferred_work() -> list[DeferredWork]:
-    return [
         DeferredWork("shop.tell", tell),
         DeferredWork("shop.stumble", stumble),
         DeferredWork("shop.fall", fall),

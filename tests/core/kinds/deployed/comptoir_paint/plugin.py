@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from comptoir.toolkit import Base, Form, List, Manifest, Permission, Screens, Section, _, hookimpl
+from comptoir.toolkit import Base, Contribution, Form, List, Manifest, Permission, Screens, Section, _, hookimpl
 from comptoir_paint.models import Shade
 
 manifest = Manifest(_("Paint"))
 
 
-@hookimpl
-def contribute_models() -> list[type[Base]]:
-    return [Shade]
+COLUMNS = (
+    Shade.name,
+    Shade.colour,
+    Shade.drying,
+    Shade.origin,
+    Shade.uses,
+    Shade.seen_on,
+    Shade.stock,
+    Shade.promised,
+)
 
 
 @hookimpl
-def contribute_permissions() -> list[Permission]:
-    return [Permission("paint.shade.see_price", _("See prices of paint"))]
-
-
-@hookimpl
-def contribute_screens() -> list[Screens]:
-    columns = (
-        Shade.name,
-        Shade.colour,
-        Shade.drying,
-        Shade.origin,
-        Shade.uses,
-        Shade.seen_on,
-        Shade.stock,
-        Shade.promised,
-    )
+def contribute() -> list[Contribution | type[Base]]:
+    listed = List(*COLUMNS, facets=(Shade.origin,), more=(Shade.zone, Shade.price, Shade.dear))
     return [
-        Screens(
-            Shade,
-            List(*columns, facets=(Shade.origin,), more=(Shade.zone, Shade.price, Shade.dear)),
-            Form(Section(_("Shade"), *columns, Shade.zone)),
-        )
+        Shade,
+        Permission("paint.shade.see_price", _("See prices of paint")),
+        Screens(Shade, listed, Form(Section(_("Shade"), *COLUMNS, Shade.zone))),
     ]

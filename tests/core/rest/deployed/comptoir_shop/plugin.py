@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from comptoir.toolkit import Action, Base, Change, Context, Manifest, Permission, RuleViolation, _, hookimpl, save
+from comptoir.toolkit import (
+    Action,
+    Base,
+    Change,
+    Context,
+    Contribution,
+    Manifest,
+    Permission,
+    Rules,
+    RuleViolation,
+    _,
+    hookimpl,
+    save,
+)
 from comptoir_shop import models
 
 manifest = Manifest(_("Shop"))
-
-
-@hookimpl
-def contribute_models() -> list[type[Base]]:
-    return [models.Order, models.OrderLine, models.ShopContact]
-
-
-@hookimpl
-def contribute_permissions() -> list[Permission]:
-    return [
-        Permission("shop.order.see_margin", _("See margins")),
-        Permission("shop.order.check", _("Check orders")),
-        Permission("shop.order.reopen", _("Reopen orders")),
-    ]
 
 
 def duplicate(ctx: Context, order: models.Order, values: Mapping[str, Any]) -> models.Order:
@@ -39,19 +38,27 @@ def refuse(ctx: Context, order: models.Order, values: Mapping[str, Any]) -> None
     raise RuleViolation("shop.closed", _("The shop is closed."), field="number")
 
 
-@hookimpl
-def contribute_actions() -> list[Action]:
-    on: dict[str, Any] = {"on": models.Order, "permission": "shop.order.write"}
-    return [
-        Action("duplicate", label=_("Duplicate"), run=duplicate, **on),
-        Action("explode", label=_("Explode"), run=explode, **on),
-        Action("refuse", label=_("Refuse"), run=refuse, shown=lambda ctx, order: order.stage == "draft", **on),
-    ]
+PERMISSIONS = (
+    Permission("shop.order.see_margin", _("See margins")),
+    Permission("shop.order.check", _("Check orders")),
+    Permission("shop.order.reopen", _("Reopen orders")),
+)
+ON_ORDERS: dict[str, Any] = {"on": models.Order, "permission": "shop.order.write"}
+ACTIONS = (
+    Action("duplicate", label=_("Duplicate"), run=duplicate, **ON_ORDERS),
+    Action("explode", label=_("Explode"), run=explode, **ON_ORDERS),
+    Action("refuse", label=_("Refuse"), run=refuse, shown=lambda ctx, order: order.stage == "draft", **ON_ORDERS),
+)
 
 
-@hookimpl
-def prepare_records(ctx: Context, changes: Sequence[Change]) -> None:
+def follow_amounts(ctx: Context, changes: Sequence[Change]) -> None:
     """The commission follows from the amount, whoever changes that."""
     for change in changes:
         if isinstance(change.record, models.Order) and change.touches("amount"):
             change.record.commission = change.record.amount and change.record.amount / 10
+
+
+@hookimpl
+def contribute() -> list[Contribution | type[Base]]:
+    commission = Rules(models.Order, prepare=follow_amounts)
+    return [models.Order, models.OrderLine, models.ShopContact, *PERMISSIONS, *ACTIONS, commission]
