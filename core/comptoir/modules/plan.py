@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role
@@ -135,7 +135,7 @@ def plan(
         with_module = build_registry(available, [*current, *modules])
         if action in ("enable", "resume"):
             _refuse_broken(after, modules)
-            _refuse_tableless(after, modules)
+            _refuse_tableless(connection, after, modules)
         small, large = (before, after) if action in ("enable", "resume") else (after, with_module)
         tables: dict[str, int] = {}
         kept: dict[str, int] = {}
@@ -260,9 +260,9 @@ def _refuse_broken(registry: Registry, names: Iterable[str]) -> None:
             raise PluginError(name, fault.reason)
 
 
-def _refuse_tableless(registry: Registry, names: Iterable[str]) -> None:
+def _refuse_tableless(connection: Connection, registry: Registry, names: Iterable[str]) -> None:
     for name in names:
-        if (fault := missing_migration(registry.plugins[name])) is not None:
+        if (fault := missing_migration(connection, registry.plugins[name])) is not None:
             raise PluginError(name, fault)
 
 

@@ -22,9 +22,9 @@ def unit_of(plugin: Plugin) -> Unit:
     return Unit(plugin.name, plugin.folder / "migrations", frozenset(plugin.tables))
 
 
-def missing_migration(plugin: Plugin) -> Text | None:
-    """Why a plugin can never be enabled: it has models, and nothing that makes tables of them."""
-    if plugin.tables and unit_of(plugin).head() is None:
+def missing_migration(connection: Connection, plugin: Plugin) -> Text | None:
+    """Why a plugin can never be enabled: it has models, and neither tables nor anything that makes them."""
+    if not set(plugin.tables) <= set(inspect(connection).get_table_names()) and unit_of(plugin).head() is None:
         return _(
             "It has models but no migration. Write one with: comptoir plugin revision {name} -m “…”", name=plugin.name
         )

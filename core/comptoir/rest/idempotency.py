@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from comptoir.context import Context, unrestricted
-from comptoir.errors import Conflict, RuleViolation
+from comptoir.errors import Conflict, Overtaken, RuleViolation
 from comptoir.i18n import _
 from comptoir.rest.models import IdempotentAnswer
 
@@ -29,7 +29,7 @@ class Call(Protocol):
     credential: str
 
 
-class AnsweredMeanwhile(Conflict):
+class AnsweredMeanwhile(Overtaken):
     """The same key was answered by another process while this one worked; its answer is the one to give."""
 
 

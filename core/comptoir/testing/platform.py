@@ -19,9 +19,11 @@ from comptoir.access.permissions import Actor, actor_of, raise_access_stamp
 from comptoir.access.teams import TEAMS, rebuild_closure, set_main_team
 from comptoir.access.users import add_user
 from comptoir.context import Context
+from comptoir.db.base import Base
 from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import enable_modules, initialise
 from comptoir.registry.discover import Available, discover_plugins, with_requirements
+from comptoir.registry.registry import build_registry
 from comptoir.settings import Settings, settings_from
 from comptoir.testing.postgres import fresh_database, template_database
 
@@ -75,9 +77,13 @@ def copied_deployment(
     clock: Callable[[], dt.datetime],
     cache: Path,
     discover: Callable[[], dict[str, Available]] = discover_plugins,
+    unmigrated: bool = False,
     **overrides: Any,
 ) -> Iterator[Deployment]:
-    """A deployment with these modules enabled, on a copy of a database that was filled once for all tests."""
+    """A deployment with these modules enabled, on a copy of a database that was filled once for all tests.
+
+    With ``unmigrated`` the modules are made for the test and have no migrations: their tables are created of their models.
+    """
     key = _key(engine_name, modules, discover())
 
     def fill(url: str) -> None:
@@ -86,6 +92,10 @@ def copied_deployment(
             initialise(made)
             for name in with_requirements(discover(), modules):
                 import_module(discover()[name].target)  # one's own plugin need not be tried apart
+            if unmigrated:
+                found = build_registry(discover(), modules).plugins.values()
+                tables = [Base.metadata.tables[name] for plugin in found for name in plugin.tables]
+                Base.metadata.create_all(made.engine, tables=tables)
             if modules:
                 enable_modules(made, modules)
         finally:

@@ -12,7 +12,6 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from comptoir.access.tokens import create_token
-from comptoir.db.base import Base
 from comptoir.deployment import Deployment
 from comptoir.registry.discover import Available, discover_plugins
 from comptoir.testing.platform import Clock, Stage, copied_deployment
@@ -29,10 +28,8 @@ def deployment(engine_name: str, tmp_path: Path, clock: Clock, _databases: Path)
         return {**{n: a for n, a in discover_plugins().items() if n == "base"}, "paint": PAINT}
 
     with copied_deployment(
-        engine_name, tmp_path, ["paint"], clock=clock, cache=_databases, discover=discover
+        engine_name, tmp_path, ["paint"], clock=clock, cache=_databases, discover=discover, unmigrated=True
     ) as opened:
-        tables = [Base.metadata.tables[name] for name in opened.registry.plugins["paint"].tables]
-        Base.metadata.create_all(opened.engine, tables=tables)
         yield opened
 
 

@@ -15,7 +15,6 @@ from werkzeug.test import TestResponse
 
 from comptoir.access.models import User
 from comptoir.access.tokens import create_token
-from comptoir.db.base import Base
 from comptoir.deployment import Deployment
 from comptoir.registry.discover import Available, discover_plugins
 from comptoir.testing.platform import Clock, Stage, copied_deployment
@@ -34,9 +33,9 @@ def deployment(engine_name: str, tmp_path: Path, clock: Clock, _databases: Path)
     def discover() -> dict[str, Available]:
         return {**{n: a for n, a in discover_plugins().items() if n == "base"}, "shop": SHOP}
 
-    with copied_deployment(engine_name, tmp_path, ["shop"], clock=clock, cache=_databases, discover=discover) as opened:
-        tables = [Base.metadata.tables[name] for name in opened.registry.plugins["shop"].tables]
-        Base.metadata.create_all(opened.engine, tables=tables)
+    with copied_deployment(
+        engine_name, tmp_path, ["shop"], clock=clock, cache=_databases, discover=discover, unmigrated=True
+    ) as opened:
         yield opened
 
 
