@@ -115,9 +115,13 @@ class Unavailable(ComptoirError):
 
 
 class PluginFailed(ComptoirError):
-    """A plugin's code crashed at this request; all else works."""
+    """A plugin's code crashed at this request; all else works.  The log says why under ``number``."""
 
     code = "core.module_failed"
+
+    def __init__(self, message: Any, *, number: str) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 class SetAside(Unavailable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import secrets
 
 from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
@@ -34,14 +35,16 @@ def plugin_failure(deployment: Deployment, registry: Registry, error: Exception)
     name = plugin_to_blame(registry, error)
     if name is None:
         return None
-    log.error("the module %s failed", name, exc_info=error)
+    number = secrets.token_hex(4).upper()
+    log.error("error %s: the module %s failed", number, name, exc_info=error)
     try:
         count_crash(deployment, name, readable(error))
     except DBAPIError:
         log.warning("the fault of %s could not be noted", name)
     title = registry.plugins[name].manifest.title
     return PluginFailed(
-        _("The module {name} failed at this. All else works; the reason stands on the modules page.", name=title)
+        _("The module {name} failed at this. All else works; the reason stands on the modules page.", name=title),
+        number=number,
     )
 
 

@@ -88,7 +88,7 @@ def problem_of(error: BaseException) -> Problem:
         case ComptoirError() if error.status == 503:
             return _unavailable(str(error), error.code)
         case PluginFailed():
-            return Problem(error.status, error.code, str(error))
+            return Problem(error.status, error.code, str(error), more={"number": error.number})
         case HTTPException():
             return _http_problem(error)
         case DBAPIError() | StatementError() | PoolTimeout():

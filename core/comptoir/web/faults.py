@@ -86,9 +86,11 @@ def install_errors(app: Flask) -> None:
             return answer(app, known)
         state = app.extensions["comptoir"]
         failed = plugin_failure(state.deployment, state.registry, error)
+        if failed is not None:
+            return answer(app, failed, number=failed.number)
         number = uuid.uuid4().hex[:8].upper()
         log.error("error %s at %s %s", number, request.method, request.path, exc_info=error)
-        shown = failed or ComptoirError(
+        shown = ComptoirError(
             _("It is logged under the number below. Try again; if it stays, tell your administrator.")
         )
         return answer(app, shown, number=number)
