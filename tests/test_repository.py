@@ -121,6 +121,13 @@ def test_the_list_of_decisions_is_complete() -> None:
         assert headings == ["Context", "Decision", "Consequences", "Measured"], file
 
 
+def test_every_guard_of_the_findings_is_there() -> None:
+    page = (ROOT / "docs" / "decisions" / "findings.md").read_text()
+    named = set(re.findall(r"`((?:tests|plugins)/[a-z_/]+\.py)`", page))
+    assert len(named) > 40
+    assert {name for name in named if not (ROOT / name).is_file()} == set()
+
+
 def test_changes_follow_the_convention() -> None:
     kinds = {"added", "changed", "fixed", "removed", "security"}
     for path in (ROOT / "changes").iterdir():

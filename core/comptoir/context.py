@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+KEPT_MARKS = 10_000
+_audited: set[tuple[object, ...]] = set()
+"""Who passed the rules for which reason on which day: the log tells it once a day and process, the counters how often."""
+
 
 class Registry(Protocol):
     """What one generation knows, as far as services ask for it: a `comptoir.registry.registry.Registry`."""
@@ -131,8 +135,8 @@ class Context:
     def bookkeeping(self, reason: str) -> RecordSession:
         """The unrestricted session of the same transaction, for what must be known whoever asks: taken names, stages, counters.
 
-        Each use is counted by its reason; where a user writes, the reasons stand in the audit.  Like every session it writes
-        no record past `save`, and what it loads never goes to the actor's session.
+        Each use is counted by its reason; where a user writes, the security log tells the reason once a day.  Like every
+        session it writes no record past `save`, and what it loads never goes to the actor's session.
         """
         uses["bookkeeping", reason] += 1
         if not self.actor.is_system:
@@ -284,7 +288,12 @@ class Context:
                 self._outbox(self._unit_of_work.system, hook, implementation.plugin_name, refs)
         self._pending.clear()
         for reason in sorted(self._reasons):
-            self._audit(reason)
+            mark = (self.settings.database_url, self.actor.id, reason, self.now().date())
+            if mark not in _audited:
+                if len(_audited) >= KEPT_MARKS:
+                    _audited.clear()
+                _audited.add(mark)
+                self._audit(reason)
         self._reasons.clear()
 
     # -- small facts that saves need again and again ------------------------------------------------------------------------
@@ -314,3 +323,12 @@ class Context:
 
 Values = Mapping[str, Any]
 """Options of a page or a report, as strings by name."""
+
+
+def unrestricted(ctx: Context, reason: str) -> RecordSession:
+    """The unrestricted session for the core's own tables and rules, whoever acts; counted by its reason.
+
+    No plugin reaches it: what a plugin has to know whoever asks is read by `Context.bookkeeping`, which is audited.
+    """
+    uses["core", reason] += 1
+    return ctx._unit_of_work.system

@@ -80,7 +80,7 @@ def outside(deployment: Deployment, touched: set[str]) -> dict[str, Any]:
     """Schema, rows, files, jobs and permissions of everything but these modules."""
     taken: Fingerprint = fingerprint(deployment, excluding=min(touched, default="nothing"))
     mine = tuple(f"{name}_" for name in touched) + tuple(f"alembic_version_{name}" for name in touched)
-    shared = {"core_role", "core_role_permission", "core_history"} if len(touched) > 1 else set()
+    shared = {"core_role", "core_role_permission", "core_history", "core_search"} if len(touched) > 1 else set()
     dotted = tuple(f"{name}." for name in touched)
     return {
         "schema": {name: digest for name, digest in taken.schema.items() if not name.startswith(mine)},

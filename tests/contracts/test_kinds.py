@@ -16,8 +16,8 @@ CLASSES = {name for name, value in vars(kinds).items() if isinstance(value, type
 NAMES = {value.name for name, value in vars(kinds).items() if name in CLASSES and hasattr(value, "name")}
 OTHERS = {
     "core/comptoir/web/cell_html.py": "the look of a cell",
+    "core/comptoir/web/screens/moves.py": "the inputs of a form",
     "core/comptoir/web/screens/security.py": "what the log of security tells",
-    "core/comptoir/web/screens/moves.py": "the inputs of a form, as its template names them",
     "core/comptoir/web/screens/report_view.py": "the columns of reports, which are no fields",
 }
 """Where something else that is called a kind is told apart by its word."""

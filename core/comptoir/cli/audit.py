@@ -37,7 +37,7 @@ def list_(terminal: Terminal, person: str, kind: str, first: str, last: str, lim
     given = {"person": person, "kind": kind, "from": first, "to": last}
 
     def look(ctx: Context) -> list[dict[str, Any]]:
-        found = list_events(ctx.bookkeeping("security log"), EventFilter.of(given, ctx.timezone), size=limit)
+        found = list_events(ctx.session, EventFilter.of(given, ctx.timezone), size=limit)
         return [
             {
                 "at": event.at, "kind": event.kind, "actor": event.actor, "about": event.about, "address": event.address,

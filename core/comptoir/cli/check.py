@@ -204,7 +204,7 @@ def _jobs(deployment: Deployment) -> Iterator[Finding]:
     from comptoir.registry.models import ProcessRow
 
     def look(ctx: Context) -> tuple[SchedulerStatus, int, int, list[JobStatus]]:
-        session, now = ctx.bookkeeping("health"), ctx.now()
+        session, now = ctx.session, ctx.now()
         clock = scheduler(session, now=now)
         serving = session.scalar(
             select(func.count()).select_from(ProcessRow).where(ProcessRow.seen_at > now - dt.timedelta(seconds=30))
@@ -249,7 +249,7 @@ def _mended(deployment: Deployment) -> Iterator[Finding]:
     from comptoir.records.search import mend_index, mend_search
 
     with deployment.system_context("comptoir check") as ctx:
-        rebuilt = mend_index(ctx.bookkeeping("search"))
+        rebuilt = mend_index(ctx.session)
     corrected = 0
     for name in deployment.registry.record_types:
         start: int | None = None
@@ -278,7 +278,7 @@ def _search(deployment: Deployment, *, whole: bool) -> Iterator[Finding]:
     if whole:
         # the engine's own comparison of its index writes, if only for a moment
         with deployment.system_context("comptoir check") as ctx:
-            if not is_index_sound(ctx.bookkeeping("search")):
+            if not is_index_sound(ctx.session):
                 yield _problem("search", _("The index of the search is damaged. Run: comptoir check --mend"))
                 return
     if wrong:

@@ -266,7 +266,7 @@ def _add_administrator(deployment: Deployment, wanted: Administrator | None) -> 
     from comptoir.edge import perform
 
     def appoint(ctx: Context) -> bool:
-        session = ctx.bookkeeping("first administrator")
+        session = ctx.session
         role = seed_administrator_role(session)
         if wanted is None:
             return False
@@ -304,7 +304,7 @@ def open_doors(deployment: Deployment) -> list[tuple[str, str]]:
     from comptoir.registry.models import DemoRecord
 
     def let_in(ctx: Context) -> list[tuple[str, str]]:
-        session, seats = ctx.bookkeeping("first administrator"), deployment.settings.seats
+        session, seats = ctx.session, deployment.settings.seats
         people = session.scalars(
             select(User)
             .join(DemoRecord, (DemoRecord.record_id == User.id) & (DemoRecord.record_type == "base.user"))

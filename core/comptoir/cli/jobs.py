@@ -201,7 +201,7 @@ def dead(terminal: Terminal, limit: int, as_json: bool) -> None:
                 "created_at": letter.created_at,
                 "args": letter.args,
             }
-            for letter in dead_letters(ctx.bookkeeping("jobs"), limit=limit)
+            for letter in dead_letters(ctx.session, limit=limit)
         ]
 
     rows = terminal.perform("comptoir jobs dead", look, write=False)
@@ -225,7 +225,7 @@ def replay(terminal: Terminal, ids: tuple[int, ...], every: bool) -> None:
         raise click.UsageError(str(_("Name the ids of “comptoir jobs dead”, or --all.")))
 
     def again(ctx: Context) -> int:
-        session, before = ctx.bookkeeping("jobs"), None
+        session, before = ctx.session, None
         chosen = list(ids)
         while every and (batch := dead_letters(session, before=before, limit=500)):
             chosen += [letter.id for letter in batch]

@@ -38,11 +38,9 @@ def create(terminal: Terminal, email: str, scopes: tuple[str, ...], name: str, d
     wanted = [part for scope in scopes for part in scope.replace(",", " ").split()]
 
     def work(ctx: Context) -> dict[str, Any]:
-        user = find_user(ctx.bookkeeping("tokens"), email)
+        user = find_user(ctx.session, email)
         expires = ctx.now() + dt.timedelta(days=days) if days else None
-        plain, row = create_token(
-            ctx.bookkeeping("tokens"), user, name, wanted, ctx.now(), expires, known=ctx.registry.permissions
-        )
+        plain, row = create_token(ctx.session, user, name, wanted, ctx.now(), expires, known=ctx.registry.permissions)
         return {
             "id": row.id,
             "token": plain,
@@ -69,7 +67,7 @@ def list_(terminal: Terminal, email: str | None, as_json: bool) -> None:
     from comptoir.access.users import find_user
 
     def work(ctx: Context) -> list[dict[str, Any]]:
-        session = ctx.bookkeeping("tokens")
+        session = ctx.session
         user = find_user(session, email) if email is not None else None
         return [
             {
@@ -102,7 +100,7 @@ def revoke(terminal: Terminal, token: str) -> None:
     from comptoir.access.tokens import SHOWN, list_tokens, revoke_token
 
     def work(ctx: Context) -> None:
-        session = ctx.bookkeeping("tokens")
+        session = ctx.session
         found = [row for row, _owner in list_tokens(session) if token in (str(row.id), row.prefix)]
         if not found and len(token) > SHOWN:
             found = [row for row, _owner in list_tokens(session) if token.startswith(row.prefix)]

@@ -44,7 +44,7 @@ def add(
     secret, generated = (None, False) if no_sign_in else ask_password(password, _("Their password"))
 
     def work(ctx: Context) -> None:
-        session = ctx.bookkeeping("users")
+        session = ctx.session
         add_user(
             session,
             name=name or email.partition("@")[0].replace(".", " ").title(),
@@ -77,7 +77,7 @@ def list_(terminal: Terminal, as_json: bool) -> None:
     from comptoir.access.users import list_users
 
     def work(ctx: Context) -> list[dict[str, Any]]:
-        session = ctx.bookkeeping("users")
+        session = ctx.session
         teams = dict(session.execute(select(Team.id, Team.name)).all())
         held, seen = roles_by_user(session), last_seen(session)
         return [
@@ -111,7 +111,7 @@ def disable(terminal: Terminal, email: str) -> None:
     from comptoir.access.users import disable_user, find_user
 
     def work(ctx: Context) -> None:
-        disable_user(ctx.bookkeeping("users"), find_user(ctx.bookkeeping("users"), email), ctx.now())
+        disable_user(ctx.session, find_user(ctx.session, email), ctx.now())
 
     terminal.perform("comptoir users disable", work)
     say(_("Disabled {email}.", email=email))
@@ -125,8 +125,8 @@ def enable(terminal: Terminal, email: str) -> None:
     from comptoir.access.users import enable_user, find_user
 
     def work(ctx: Context) -> None:
-        user = find_user(ctx.bookkeeping("users"), email)
-        enable_user(ctx.bookkeeping("users"), user, ctx.now(), seats=ctx.settings.seats)
+        user = find_user(ctx.session, email)
+        enable_user(ctx.session, user, ctx.now(), seats=ctx.settings.seats)
 
     terminal.perform("comptoir users enable", work)
     say(_("Enabled {email}.", email=email))
@@ -141,11 +141,11 @@ def passwd(terminal: Terminal, email: str, password: str | None, keep_tokens: bo
     """Set a user’s password; their sessions end, and so do their API tokens."""
     from comptoir.access.users import find_user, set_password
 
-    terminal.perform("comptoir users passwd", lambda ctx: find_user(ctx.bookkeeping("users"), email), write=False)
+    terminal.perform("comptoir users passwd", lambda ctx: find_user(ctx.session, email), write=False)
     secret, generated = ask_password(password, _("The new password"))
 
     def work(ctx: Context) -> int:
-        session = ctx.bookkeeping("users")
+        session = ctx.session
         user = find_user(session, email)
         return set_password(session, user, secret, ctx.now(), seats=ctx.settings.seats, revoke=not keep_tokens)
 
@@ -177,11 +177,11 @@ def roles(
     def there_are(ctx: Context) -> list[dict[str, Any]]:
         return [
             {"name": role.name, "template": role.template, "users": holders, "description": role.description}
-            for role, holders in list_roles(ctx.bookkeeping("users"))
+            for role, holders in list_roles(ctx.session)
         ]
 
     def held(ctx: Context) -> list[dict[str, Any]]:
-        session = ctx.bookkeeping("users")
+        session = ctx.session
         user = find_user(session, email or "")
         for name in grant:
             grant_role(session, user, find_role(session, name))

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from sqlalchemy import (
     JSON,
@@ -193,10 +194,17 @@ def holds(entry: Any, fragment: ColumnElement[Any]) -> ColumnElement[bool]:
     return holds_grams(entry.c.id, entry.c.grams, fragment)
 
 
+_planned_anew: WeakSet[Any] = WeakSet()
+"""The transactions that were told so already."""
+
+
 def have_planned_anew(connection: Connection) -> None:
     """Let PostgreSQL plan each statement of this transaction for its values: a plan for any text would read the whole table."""
-    if connection.dialect.name == "postgresql":
+    transaction = connection.get_transaction()
+    if connection.dialect.name == "postgresql" and transaction not in _planned_anew:
         connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+        if transaction is not None:
+            _planned_anew.add(transaction)
 
 
 # -- writing ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from sqlalchemy import ARRAY, Connection, CursorResult, FromClause, String, Tabl
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from comptoir.context import unrestricted
 from comptoir.errors import PluginError
 from comptoir.i18n import _
 from comptoir.jobs.models import DEAD, READY, QueuedWork
@@ -179,7 +180,7 @@ def defer(
             _("Nothing does the deferred work {name}. Contributed are: {known}", name=name, known=known),
         )
     module = name.partition(".")[0]
-    return enqueue(ctx.bookkeeping("outbox"), name, args, module=module, key=key, record=record, run_at=run_at)
+    return enqueue(unrestricted(ctx, "outbox"), name, args, module=module, key=key, record=record, run_at=run_at)
 
 
 def deliver_later(session: Session, hook: str, plugin: str, refs: Sequence[RecordRef]) -> None:

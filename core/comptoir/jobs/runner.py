@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from comptoir.access.permissions import system_actor
+from comptoir.context import unrestricted
 from comptoir.contributions import DeferredWork
 from comptoir.db.engine import writing
 from comptoir.edge import perform, trying_again
@@ -96,25 +97,27 @@ def execute(
 
     def transaction(part: Callable[[Context], T]) -> T:
         def within(ctx: Context) -> T:
-            ctx.bookkeeping("jobs").info["cause"] = chain
+            unrestricted(ctx, "jobs").info["cause"] = chain
             return part(ctx)
 
         who = system_actor(f"job {work.name}")
         return perform(host, who, within, registry=registry, language=host.settings.language)
 
     def whole(ctx: Context) -> Ended:
-        if not finish(ctx.bookkeeping("jobs"), work, now=host.clock()):
+        if not finish(unrestricted(ctx, "jobs"), work, now=host.clock()):
             raise LeaseEnded
         assert declared.function is not None
         arguments = () if work.queue == SCHEDULED else (work.args,)
         declared.function(ctx, *arguments)
         # Changes that wait for their flush count to the effect: what they raise must not follow a "done".
         ctx.session.flush()
-        record(ctx.bookkeeping("jobs"), DONE)
+        record(unrestricted(ctx, "jobs"), DONE)
         return Ended("done")
 
     def conclude(ctx: Context, ended: Ended) -> None:
-        record(ctx.bookkeeping("jobs"), DONE if ended.how == "done" else STOPPED, str(ended.why) if ended.why else None)
+        record(
+            unrestricted(ctx, "jobs"), DONE if ended.how == "done" else STOPPED, str(ended.why) if ended.why else None
+        )
 
     with _captured() as lines:
         try:

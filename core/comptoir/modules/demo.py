@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from comptoir.access.permissions import Actor, system_actor
-from comptoir.context import Context
+from comptoir.context import Context, unrestricted
 from comptoir.db.gate import opened
 from comptoir.db.search import forget_entries
 from comptoir.deployment import Deployment
@@ -21,7 +21,7 @@ def load_demo(deployment: Deployment, *, actor: Actor | None = None) -> int:
     """Let every enabled module that has none yet create its demonstration data; returns how many records there are."""
 
     def load(ctx: Context) -> int:
-        session = ctx.bookkeeping("demonstration data")
+        session = unrestricted(ctx, "demonstration data")
         last = session.scalar(select(HistoryEntry.id).order_by(HistoryEntry.id.desc()).limit(1)) or 0
         rows = {row.name: row for row in session.scalars(select(ModuleRow))}
         implementations = {i.plugin_name: i for i in ctx.hooks.seed_demo.get_hookimpls()}
@@ -46,7 +46,7 @@ def remove_demo(deployment: Deployment) -> int:
     """Delete every demonstration record with its history, newest first; records that people made stay."""
 
     def remove(ctx: Context) -> int:
-        session = ctx.bookkeeping("demonstration data")
+        session = unrestricted(ctx, "demonstration data")
         marks = session.execute(
             select(DemoRecord.record_type, DemoRecord.record_id).order_by(DemoRecord.id.desc())
         ).all()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from comptoir.access.permissions import Actor, raise_access_stamp, system_actor
 from comptoir.access.roles import copy_templates
 from comptoir.access.security_log import MODULE_CHANGED, record_event
-from comptoir.context import Context
+from comptoir.context import Context, unrestricted
 from comptoir.contributions import RoleTemplate
 from comptoir.db.migrations import pending, schema_change, upgrade
 from comptoir.db.outages import outage_of
@@ -36,7 +36,7 @@ def initialise(deployment: Deployment) -> None:
         upgrade(connection, unit_of(registry, "base"))
 
     def begin(ctx: Context) -> None:
-        session = ctx.bookkeeping("modules")
+        session = unrestricted(ctx, "modules")
         if session.get(Generation, 1) is None:
             session.add(Generation(id=1, number=1))
         if session.get(ModuleRow, "base") is None:
@@ -117,7 +117,7 @@ def _migrate_and_seed(
             raise PluginError(name, fault)
 
     def enable(ctx: Context) -> None:
-        session = ctx.bookkeeping("modules")
+        session = unrestricted(ctx, "modules")
         _record_state(ctx, name, State.ENABLED)
         if was is None:
             copy_templates(session, [t for p, t in registry.contributions(RoleTemplate) if p.name == name])
@@ -187,7 +187,7 @@ def quarantine(deployment: Deployment, name: str, phase: str, reason: str) -> No
 
 
 def _record_state(ctx: Context, name: str, state: State, by: Actor | None = None) -> None:
-    session, now = ctx.bookkeeping("modules"), ctx.now()
+    session, now = unrestricted(ctx, "modules"), ctx.now()
     session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
     row = session.get(ModuleRow, name)
     if row is None:

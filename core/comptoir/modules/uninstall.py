@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from comptoir.access.models import Role, RolePermission, UserRole
 from comptoir.access.permissions import Actor, raise_access_stamp
 from comptoir.access.security_log import MODULE_CHANGED, record_event
-from comptoir.context import Context
+from comptoir.context import Context, unrestricted
 from comptoir.db.gate import opened
 from comptoir.db.migrations import remove
 from comptoir.db.search import SearchEntry
@@ -53,7 +53,7 @@ def _uninstall(deployment: Deployment, made: Plan, name: str, actor: Actor | Non
         pause_modules(deployment, [name], actor=actor)
 
     def take_away(ctx: Context) -> Path:
-        session = ctx.bookkeeping("modules")
+        session = unrestricted(ctx, "modules")
         connection = session.connection()
         exported = export_module(connection, registry, name, export_path(deployment, name), deployment.clock())
         record_event(session, MODULE_CHANGED, about=name, state="uninstalled", export=exported.name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, String, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from comptoir.context import unrestricted
 from comptoir.db.base import Base
 from comptoir.db.fields import Id, fields_of
 from comptoir.db.types import Json, UtcDateTime
@@ -89,7 +90,7 @@ def write_history(ctx: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Append entries in the transaction of the change, on the system connection."""
     if rows:
         table: Any = HistoryEntry.__table__
-        ctx.bookkeeping("history").connection().execute(insert(table), list(rows))
+        unrestricted(ctx, "history").connection().execute(insert(table), list(rows))
 
 
 def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None = None) -> list[Entry]:
@@ -101,7 +102,7 @@ def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None 
     found: list[Entry] = []
     while len(found) < limit:
         rows = (
-            ctx.bookkeeping("history")
+            unrestricted(ctx, "history")
             .scalars(
                 select(HistoryEntry)
                 .where(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, union_all
 from sqlalchemy.exc import DatabaseError
 
+from comptoir.context import unrestricted
 from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.db.search import (
@@ -66,7 +67,7 @@ def index_changes(ctx: Context, changes: Sequence[Change]) -> None:
         and (change.is_new or touches_search_key(change) or change.touches(*DECIDING))
     ]
     if entries:
-        write_entries(ctx.bookkeeping("search").connection(), entries)
+        write_entries(unrestricted(ctx, "search").connection(), entries)
 
 
 def forget(ctx: Context, refs: Sequence[RecordRef]) -> None:
@@ -75,7 +76,7 @@ def forget(ctx: Context, refs: Sequence[RecordRef]) -> None:
     for ref in refs:
         ids[ref.record_type].append(ref.record_id)
     for record_type, gone in ids.items():
-        forget_entries(ctx.bookkeeping("search").connection(), record_type, gone)
+        forget_entries(unrestricted(ctx, "search").connection(), record_type, gone)
 
 
 # -- searching --------------------------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ def search(ctx: Context, text: str, *, size: int = 5) -> list[Found]:
     }
     if not words or not all(words) or not types:
         return []
-    have_planned_anew(ctx.bookkeeping("search").connection())
+    have_planned_anew(unrestricted(ctx, "search").connection())
     beginning = " ".join(spellings[0].strip() for spellings in words)
     filled = {f"v{number}": value for number, value in enumerate(values_of(words))}
     keys: dict[tuple[str, int], str] = {}
@@ -179,7 +180,7 @@ def mend_search(ctx: Context, name: str, *, before: int | None = None, size: int
 
 
 def _last_id(ctx: Context, declared: DeclaredType) -> int:
-    session, table = ctx.bookkeeping("search"), declared.table
+    session, table = unrestricted(ctx, "search"), declared.table
     last_record = session.scalar(select(func.max(table.c.id)))
     last_entry = session.scalar(select(func.max(_table.c.record_id)).where(_table.c.record_type == declared.name))
     return max(last_record or 0, last_entry or 0)
@@ -187,7 +188,7 @@ def _last_id(ctx: Context, declared: DeclaredType) -> int:
 
 def _departure(ctx: Context, declared: DeclaredType, start: int, end: int) -> Departure:
     """Compare the records with these ids: above start, up to end."""
-    session, table, name = ctx.bookkeeping("search"), declared.table, declared.name
+    session, table, name = unrestricted(ctx, "search"), declared.table, declared.name
     dialect = session.get_bind().dialect.name
     columns = (table.c.id, table.c.search_key, table.c.owner_id, table.c.team_id, table.c.archived_at)
     wanted = {}
@@ -207,7 +208,7 @@ def _departure(ctx: Context, declared: DeclaredType, start: int, end: int) -> De
 
 def mend(ctx: Context, departure: Departure) -> None:
     """Make the search table agree with the records where it departs from them."""
-    connection = ctx.bookkeeping("search").connection()
+    connection = unrestricted(ctx, "search").connection()
     write_entries(connection, departure.entries)
     if departure.gone:
         forget_entries(connection, departure.record_type, departure.gone)

@@ -13,7 +13,7 @@ from comptoir.access.roles import find_role, grant_role
 from comptoir.access.sessions import purge_sessions
 from comptoir.access.teams import rebuild_closure, set_main_team
 from comptoir.access.users import check_leaving, email_key, follow_additions, follow_edits
-from comptoir.context import Context
+from comptoir.context import Context, unrestricted
 from comptoir.contributions import Job
 from comptoir.db.record import Record
 from comptoir.errors import RuleViolation, RuleViolations
@@ -44,7 +44,7 @@ def check_records(ctx: Context, changes: Sequence[Change]) -> None:
 def _shared_addresses(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
     keys = {user.email_key: user for user in of_type(changes, User) if user.email_key}
     rows = (
-        ctx.bookkeeping("users and teams").execute(select(User.id, User.email_key).where(User.email_key.in_(keys)))
+        unrestricted(ctx, "users and teams").execute(select(User.id, User.email_key).where(User.email_key.in_(keys)))
         if keys
         else ()
     )
@@ -57,23 +57,23 @@ def _shared_addresses(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleV
 def on_records_saved(ctx: Context, changes: Sequence[Change]) -> None:
     """Who sees what follows the tree of teams; whoever may not enter any more is signed out at once."""
     if any(change.is_new or change.touches("parent_id") for _team, change in changes_of(changes, Team)):
-        rebuild_closure(ctx.bookkeeping("users and teams"))
+        rebuild_closure(unrestricted(ctx, "users and teams"))
     edited: dict[int, list[str]] = {}
     added = []
     for user, change in changes_of(changes, User):
         if change.touches("team_id"):
-            held = ctx.bookkeeping("users and teams").get(User, user.id, populate_existing=True)
+            held = unrestricted(ctx, "users and teams").get(User, user.id, populate_existing=True)
             assert held is not None
-            set_main_team(ctx.bookkeeping("users and teams"), held, previous=change.fields["team_id"].before)
+            set_main_team(unrestricted(ctx, "users and teams"), held, previous=change.fields["team_id"].before)
         touched = [name for name in ("active", "archived_at", "email") if change.touches(name)]
         if change.is_new:
             added.append(user.id)
         elif touched:
             edited[user.id] = touched
     if added:
-        follow_additions(ctx.bookkeeping("users and teams"), added)
+        follow_additions(unrestricted(ctx, "users and teams"), added)
     if edited:
-        follow_edits(ctx.bookkeeping("users and teams"), edited, seats=ctx.settings.seats)
+        follow_edits(unrestricted(ctx, "users and teams"), edited, seats=ctx.settings.seats)
 
 
 @hookimpl
@@ -81,13 +81,13 @@ def check_deletion(ctx: Context, records: Sequence[Record]) -> None:
     """Deleting users leaves somebody who administers."""
     leaving = [record.id for record in records if isinstance(record, User)]
     if leaving:
-        check_leaving(ctx.bookkeeping("users and teams"), leaving)
+        check_leaving(unrestricted(ctx, "users and teams"), leaving)
 
 
 def forget_sign_ins(ctx: Context) -> None:
     """Delete expired sessions, and counters of refused sign-ins that no longer matter."""
-    purge_sessions(ctx.bookkeeping("users and teams"), ctx.now())
-    throttle.purge(ctx.bookkeeping("users and teams"), ctx.now())
+    purge_sessions(unrestricted(ctx, "users and teams"), ctx.now())
+    throttle.purge(unrestricted(ctx, "users and teams"), ctx.now())
 
 
 JOBS = (Job("core.forget_sign_ins", forget_sign_ins, Daily(dt.time(3, 20)), _("Forget expired sign-ins")),)
@@ -97,7 +97,7 @@ JOBS = (Job("core.forget_sign_ins", forget_sign_ins, Daily(dt.time(3, 20)), _("F
 def give_role(ctx: Context, users: Iterable[User], role: str) -> None:
     """Let users hold a role, named by its name or its template's (``sales.agent``); needs the right to edit users."""
     ctx.require("base.user.write")
-    session = ctx.bookkeeping("users and teams")
+    session = unrestricted(ctx, "users and teams")
     held = find_role(session, role)
     for user in users:
         found = session.get(User, user.id)

@@ -10,8 +10,8 @@ from flask import Request, Response
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from comptoir.context import Context
-from comptoir.errors import Conflict, RuleViolation
+from comptoir.context import Context, unrestricted
+from comptoir.errors import Conflict, Overtaken, RuleViolation
 from comptoir.i18n import _
 from comptoir.rest.models import IdempotentAnswer
 
@@ -29,7 +29,7 @@ class Call(Protocol):
     credential: str
 
 
-class AnsweredMeanwhile(Conflict):
+class AnsweredMeanwhile(Overtaken):
     """The same key was answered by another process while this one worked; its answer is the one to give."""
 
 
@@ -64,7 +64,7 @@ def replayed(call: Call) -> Response | None:
     if key is None:
         return None
     kept = (
-        call.context.bookkeeping("repeated requests")
+        unrestricted(call.context, "repeated requests")
         .execute(
             select(IdempotentAnswer).where(
                 IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key
@@ -100,7 +100,7 @@ def replayed(call: Call) -> Response | None:
 
 def _claim(call: Call, key: str) -> None:
     """Take the key before the work: whoever comes second waits here until the first has committed."""
-    session, now = call.context.bookkeeping("repeated requests"), call.context.now()
+    session, now = unrestricted(call.context, "repeated requests"), call.context.now()
     request, body_hash = _request(call)
     session.execute(delete(IdempotentAnswer).where(IdempotentAnswer.created_at < now - KEPT))
     try:
@@ -127,7 +127,7 @@ def remember(call: Call, response: Response) -> None:
     key = _key(call)
     if key is None:
         return
-    call.context.bookkeeping("repeated requests").execute(
+    unrestricted(call.context, "repeated requests").execute(
         update(IdempotentAnswer)
         .where(IdempotentAnswer.user_id == call.context.actor.id, IdempotentAnswer.key == key)
         .values(

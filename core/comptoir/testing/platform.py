@@ -187,7 +187,7 @@ class Stage:
     ) -> User:
         """A user with a role of their own that holds ``grants``: permission to scope."""
         with self.system() as ctx:
-            session = ctx.bookkeeping("test")
+            session = ctx.session
             row = add_user(session, name=name, email=email, password=PASSWORD if email else None, now=ctx.now())
             if team is not None:
                 row.team_id = team.id
@@ -206,8 +206,8 @@ class Stage:
     def actor(self, user: User) -> Actor:
         """The actor that a user is now."""
         with self.system() as ctx:
-            found = ctx.bookkeeping("test").scalars(select(User).where(User.id == user.id)).one()
-            return actor_of(ctx.bookkeeping("test"), found, self.deployment.registry.permissions)
+            found = ctx.session.scalars(select(User).where(User.id == user.id)).one()
+            return actor_of(ctx.session, found, self.deployment.registry.permissions)
 
     @contextmanager
     def acting(self, user: User, *, write: bool = True) -> Iterator[Context]:

@@ -34,7 +34,7 @@ from comptoir.access.sessions import (
     rotate_session,
 )
 from comptoir.access.users import ACCOUNTS, rename_user, set_password
-from comptoir.context import Context
+from comptoir.context import Context, unrestricted
 from comptoir.db.gate import opened
 from comptoir.db.types import fold
 from comptoir.db.unit_of_work import UnitOfWork
@@ -120,7 +120,7 @@ def sign_in_form() -> Response:
     if token:
         found = _as_system(
             "sign-in",
-            lambda ctx: find_session(ctx.bookkeeping("own account"), token, ctx.now()) is not None,
+            lambda ctx: find_session(unrestricted(ctx, "own account"), token, ctx.now()) is not None,
             write=False,
         )
         if found:
@@ -178,7 +178,7 @@ def sign_in() -> Response:
         return _refused(email, Refusal("core.sign_in_refused", _("E-mail and password do not match.")))
     attempt = _as_system(
         "sign-in",
-        lambda ctx: begin_sign_in(ctx.bookkeeping("own account"), email, now, address=address, device=device),
+        lambda ctx: begin_sign_in(unrestricted(ctx, "own account"), email, now, address=address, device=device),
     )
     if isinstance(attempt, Refusal):
         return _refused(email, attempt)
@@ -186,7 +186,7 @@ def sign_in() -> Response:
     stay = bool(request.form.get("stay"))
 
     def enter(ctx: Context) -> Entered | Refusal:
-        session = ctx.bookkeeping("own account")
+        session = unrestricted(ctx, "own account")
         user = finish_sign_in(session, attempt, right=right, renewed=renewed)
         if isinstance(user, Refusal):
             return user
@@ -225,7 +225,7 @@ def _refused(email: str, refusal: Refusal) -> Response:
 def sign_out() -> Response:
     """End this session."""
     token = request.cookies.get(cookie_name(COOKIE), "")
-    session = current_context().bookkeeping("own account")
+    session = unrestricted(current_context(), "own account")
     end_session(session, token)
     record_event(session, SIGNED_OUT, person=current_visit().user)
     answer = redirect_with("/login")
@@ -240,9 +240,9 @@ def confirm_password(secret: str) -> Text | None:
     Counted like a sign-in: call it outside a savepoint and answer without raising, or the count is undone with the deed.
     """
     visit = current_visit()
-    if confirmed := visit.context.bookkeeping("own account").get(SignInSession, visit.session.token_hash):
+    if confirmed := unrestricted(visit.context, "own account").get(SignInSession, visit.session.token_hash):
         refusal = confirm(
-            visit.context.bookkeeping("own account"), SignedIn(confirmed, visit.user), secret, visit.context.now()
+            unrestricted(visit.context, "own account"), SignedIn(confirmed, visit.user), secret, visit.context.now()
         )
         if refusal is not None:
             return refusal.message
@@ -358,11 +358,11 @@ def _change_account(violations: list[RuleViolation]) -> int:
     if language in LANGUAGES:
         user.language = language
     user.updated_at, user.updated_by = ctx.now(), user.id
-    ctx.bookkeeping("own account").write([user], ACCOUNTS)
+    unrestricted(ctx, "own account").write([user], ACCOUNTS)
     if not (secret := request.form.get("password", "")):
         return 0
     return set_password(
-        ctx.bookkeeping("own account"), user, secret, ctx.now(), seats=ctx.settings.seats, keep=visit.session,
+        unrestricted(ctx, "own account"), user, secret, ctx.now(), seats=ctx.settings.seats, keep=visit.session,
         revoke=bool(request.form.get("revoke")),
     )  # fmt: skip
 
@@ -377,7 +377,7 @@ def renewed_session() -> Callable[[Response], None]:
     visit = current_visit()
     now = visit.context.now()
     stays = visit.session.expires_at - visit.session.created_at >= ABSOLUTE
-    token, row = rotate_session(visit.context.bookkeeping("own account"), visit.session, now)
+    token, row = rotate_session(unrestricted(visit.context, "own account"), visit.session, now)
     return lambda answer: set_cookie(answer, COOKIE, token, row.expires_at - now if stays else None)
 
 
@@ -385,7 +385,7 @@ def renewed_session() -> Callable[[Response], None]:
 def sessions() -> Response:
     """Where this person is signed in."""
     visit = current_visit()
-    rows = list_sessions(visit.context.bookkeeping("own account"), visit.user, visit.context.now())
+    rows = list_sessions(unrestricted(visit.context, "own account"), visit.user, visit.context.now())
     lines = tuple(
         SessionLine(
             str(browser_name(row.agent)), row.agent, row.address,
@@ -404,7 +404,7 @@ def sessions() -> Response:
 def end_one_session(token_hash: str) -> Response:
     """Sign out on one other device."""
     visit = current_visit()
-    end_session_of(visit.context.bookkeeping("own account"), visit.user, token_hash)
+    end_session_of(unrestricted(visit.context, "own account"), visit.user, token_hash)
     return redirect_with("/account/sessions", Toast(str(_("Signed out there"))))
 
 
@@ -412,7 +412,7 @@ def end_one_session(token_hash: str) -> Response:
 def end_other_sessions() -> Response:
     """Sign out on every other device."""
     visit = current_visit()
-    end_all_sessions(visit.context.bookkeeping("own account"), visit.user, except_=visit.session)
+    end_all_sessions(unrestricted(visit.context, "own account"), visit.user, except_=visit.session)
     return redirect_with("/account/sessions", Toast(str(_("Signed out everywhere else"))))
 
 
@@ -434,7 +434,7 @@ def preferences() -> Response:
 def remember(changes: Mapping[str, object]) -> None:
     """Keep preferences of the person who is signed in; None forgets one."""
     visit = current_visit()
-    session = visit.context.bookkeeping("own account")
+    session = unrestricted(visit.context, "own account")
     kept = json.loads(session.scalar(select(User.preferences).where(User.id == visit.user.id)) or "{}")
     for name, value in changes.items():
         if value is None:

@@ -108,7 +108,7 @@ def rows_writer(write: Callable[[Cell], Markup]) -> Callable[[ListPage, Iterable
             if select:
                 label = escape(select.format(name=row.title))
                 parts.append(
-                    f'<label class="hit"><input type="checkbox" class="ck" form="bulk-form" name="ids" value="{row.id}"'
+                    f'<label class="hit"><input type="checkbox" class="ck" form="bulk-form" name="ids" value="{row.id}-{row.version}"'
                     f' aria-label="{label}"></label>'
                 )
             parts.append("</td>")

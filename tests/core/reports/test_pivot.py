@@ -182,8 +182,8 @@ def test_dates_are_cut_into_spans_with_names(ctx: Context, part: str, label: str
 
 def test_the_number_of_statements_does_not_depend_on_the_number_of_groups(ctx: Context) -> None:
     def statements(groups: int) -> int:
-        save(ctx, [closed("won", 1, n, reference=f"{groups}-{n}") for n in range(groups)])
-        where = Compare("reference", "starts", f"{groups}-")
+        save(ctx, [closed("won", 1, n, reference=f"g{groups:03}-{n}") for n in range(groups)])
+        where = Compare("reference", "starts", f"g{groups:03}-")
         with counted() as sent:
             found = ask(
                 ctx, COUNT, VALUE, Median("middle", "Median", column=Deal.amount),
@@ -191,7 +191,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_groups(ctx: C
                 rows=Dimension(Deal.reference), columns=MONTH, where=where,
             )  # fmt: skip
         assert len(found.lines) == groups
-        return len(sent)
+        return len([statement for statement in sent if not statement.startswith("SET LOCAL")])
 
     assert statements(3) == statements(300) == 3
 

@@ -14,6 +14,7 @@ from comptoir.access.models import ApiToken, RolePermission, User
 from comptoir.access.permissions import raise_access_stamp
 from comptoir.access.sessions import open_session, sign_in
 from comptoir.access.tokens import revoke_token
+from comptoir.db.gate import opened
 from comptoir.testing.platform import PASSWORD, Clock, Stage
 
 OWN = {f"shop.order.{action}": "own" for action in ("read", "create", "write", "delete")}
@@ -229,11 +230,11 @@ def test_no_statement_writes_what_its_user_may_not_see(stage: Stage) -> None:
     ana = stage.user("Ana", administrator=True)
     with stage.acting(ana) as ctx:
         for column in ("email_key", "password_hash"):
-            with pytest.raises(AccessRefused, match=column):
+            with pytest.raises(AccessRefused, match=column), opened("test"):
                 ctx.session.execute(update(User).values({column: "x"}))
         ana = ctx.session.get_one(User, ana.id)
         ana.password_hash = "x"
-        with pytest.raises(AccessRefused, match="password_hash"):
+        with pytest.raises(AccessRefused, match="password_hash"), opened("test"):
             ctx.session.flush()
 
 

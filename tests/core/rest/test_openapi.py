@@ -124,7 +124,8 @@ def test_generated_requests_find_no_fault_and_no_answer_that_the_document_does_n
     for number in range(9):
         contact = api.made("/base/contacts", name="Acme", phones=[{"number": "+31 20 123 4567"}])
         api.made("/shop/orders", number=f"A-{number}", contact_id=contact["id"], lines=[{"product": "Tea"}])
-    headers = {"Authorization": f"Bearer {api.token}"}
+    # the generator says that it understands gzip, and reads the answer as it comes
+    headers = {"Authorization": f"Bearer {api.token}", "Accept-Encoding": "identity"}
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, headers=headers)
     statuses: set[int] = set()
     for found in schema.get_all_operations():

@@ -31,6 +31,7 @@ from sqlalchemy import (
     select,
 )
 
+from comptoir.context import unrestricted
 from comptoir.db.fields import fields_of
 from comptoir.db.search import Fragment, SearchEntry, have_planned_anew, holds, words_of
 from comptoir.db.types import fold
@@ -172,7 +173,7 @@ def lower_query(
     words = words_in(query.text)
     values += values_of(words or ())
     if words is not None or _has_grams(where):
-        have_planned_anew(ctx.bookkeeping("search").connection())
+        have_planned_anew(unrestricted(ctx, "search").connection())
     return where, None if words is None else shape_of(words)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, func, inspect, or_, select
 
 from comptoir.access.guard import Policy, Through
+from comptoir.context import unrestricted
 from comptoir.db.fields import fields_of
 from comptoir.records.query import cursor as cursors
 from comptoir.records.query.compile import Builder, Shape, dialect_of, lower_query, shapes_of
@@ -353,7 +354,7 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
         statement = shapes_of(declared).get(("lines", path.key, tuple(readable)), build)
         held: dict[int, list[dict[str, Any]]] = defaultdict(list)
         if ids:
-            session = ctx.bookkeeping("lines") if _goes_with_record(ctx, declared, line) else ctx.session
+            session = unrestricted(ctx, "lines") if _goes_with_record(ctx, declared, line) else ctx.session
             for parent, *cells in session.execute(statement, {"ids": ids}):
                 held[parent].append(dict(zip(readable, cells, strict=True)))
         for row in rows:

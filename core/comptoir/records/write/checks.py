@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from comptoir.context import unrestricted
 from comptoir.db.fields import Field, fields_of
 from comptoir.db.record import Record, module_of
 from comptoir.errors import RuleViolation
@@ -114,7 +115,7 @@ def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
             seen[model, name][value] = change.record
     for (model, name), by_value in seen.items():
         column = getattr(model, name)
-        rows = ctx.bookkeeping("values that others hold").execute(
+        rows = unrestricted(ctx, "values that others hold").execute(
             select(model.id, column).where(column.in_(list(by_value)))
         )
         for record_id, value in rows:
@@ -142,7 +143,7 @@ def _cycles(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
         above: dict[int, int | None] = {record.id: getattr(record, name) for record in records}
         table: Any = model.__table__
         while level := {parent for parent in above.values() if parent is not None} - above.keys():
-            rows = ctx.bookkeeping("values that others hold").execute(
+            rows = unrestricted(ctx, "values that others hold").execute(
                 select(table.c.id, table.c[name]).where(table.c.id.in_(level))
             )
             known: dict[int, int | None] = dict(rows.all())

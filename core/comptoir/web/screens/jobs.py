@@ -7,6 +7,7 @@ from typing import Literal
 from flask import Blueprint, Response, request
 
 from comptoir.access.permissions import ADMINISTER
+from comptoir.context import unrestricted
 from comptoir.errors import NotFound
 from comptoir.i18n import Text, _
 from comptoir.jobs import inspect, queued
@@ -56,7 +57,7 @@ def jobs() -> Response:
     wanted, chosen = request.args.get("show", ""), request.args.get("job", "")
     groups = {"running": {"running", "hanging"}, "failed": {"failing", "retrying", "late", "hanging"}}
     rows = tuple(_row(visit, s, chosen) for s in statuses if not wanted or s.state in groups.get(wanted, {s.state}))
-    beat = inspect.scheduler(ctx.bookkeeping("jobs"), now=ctx.now())
+    beat = inspect.scheduler(unrestricted(ctx, "jobs"), now=ctx.now())
     day = inspect.last_day(ctx)
     filters = tuple(
         Choice(f"{label} {count}", f"/settings/jobs{query}", wanted == name)

@@ -20,12 +20,13 @@ from comptoir.records.query import All, Compare, Query, aggregate, and_also, cou
 from comptoir.records.query.tree import comparisons
 from comptoir.records.query.values import format_value
 from comptoir.records.transfer.exporting import export_records
-from comptoir.records.write import archive, restore, save
+from comptoir.records.write import archive, assign, restore, save
 from comptoir.web.account import remember
 from comptoir.web.frame import page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens.cells import Cells, look_up_titles, wanted_titles, wire_name
 from comptoir.web.session import Visit, current_visit
+from comptoir.web.versions import check_all_seen, mark_of, marked
 from comptoir.web.view_models import (
     EMPTY,
     Action,
@@ -636,21 +637,20 @@ def _empty(visit: Visit, declared: DeclaredType, pairs: Pairs, *, label: str, pl
 def change_many(declared: DeclaredType) -> Response:
     """A deed on the selected rows, with the way to take it back."""
     ctx = current_visit().context
-    ids = [id_ for text in request.form.getlist("ids") if (id_ := id_of(text)) is not None][:BULK_LIMIT]
-    if not ids:
+    seen = marked(request.form.getlist("ids")[:BULK_LIMIT])
+    if not seen:
         raise RuleViolation("core.nothing_selected", _("Select at least one row first."))
-    records = load_many(ctx, declared.model, ids)
-    action = request.form.get("action", "")
+    records = load_many(ctx, declared.model, list(seen))
+    check_all_seen(records, seen)
+    action, count = request.form.get("action", ""), len(records)
     undo: tuple[tuple[str, str], ...] = ()
-    same_ids = tuple(("ids", str(record.id)) for record in records)
-    count = len(records)
     if action == "archive":
         archive(ctx, records)
-        undo = (("action", "restore"), *same_ids)
+        undo = (("action", "restore"),)
         text = ngettext("{count} record moved to the bin", "{count} records moved to the bin", count)
     elif action == "restore":
         restore(ctx, records)
-        undo = (("action", "archive"), *same_ids)
+        undo = (("action", "archive"),)
         text = ngettext("{count} record restored", "{count} records restored", count)
     elif action == "assign":
         owner = id_of(request.form.get("owner_id", ""))
@@ -658,13 +658,15 @@ def change_many(declared: DeclaredType) -> Response:
             raise RuleViolation("core.required", _("Choose the new owner from the list."), field="owner_id")
         before = {record.owner_id for record in records}
         for record in records:
-            record.owner_id = owner
+            assign(ctx, record, {"owner_id": owner})
         save(ctx, records)
         if len(before) == 1 and None not in before:
-            undo = (("action", "assign"), ("owner_id", str(before.pop())), *same_ids)
+            undo = (("action", "assign"), ("owner_id", str(before.pop())))
         text = ngettext("{count} record assigned", "{count} records assigned", count)
     else:
         raise NotFound(_("There is no such deed."))
+    if undo:
+        undo += tuple(("ids", mark_of(record)) for record in records)
     back = request.headers.get("Referer", "")
     target = back[back.index(declared.url) :] if declared.url in back else declared.url
     return redirect_with(target, Toast(str(text), f"{declared.url}/bulk" if undo else "", undo))

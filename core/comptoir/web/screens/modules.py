@@ -12,6 +12,7 @@ from comptoir.access.models import RolePermission, User, UserRole
 from comptoir.access.permissions import ADMINISTER
 from comptoir.access.roles import can_sign_in
 from comptoir.access.users import seats_taken
+from comptoir.context import unrestricted
 from comptoir.contributions import Job, Tab
 from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import Text, _, ngettext
@@ -59,10 +60,10 @@ def modules() -> Response:
     """Every module, installed or not."""
     visit, deployment = current_visit(), current_deployment()
     available = deployment.available()
-    states = module_states(visit.context.bookkeeping("modules"))
+    states = module_states(unrestricted(visit.context, "modules"))
     registry = visit.registry
     # faults of hooks and migrations, which do not keep a module from being built
-    faults = {row.module: row.reason for row in visit.context.bookkeeping("modules").scalars(select(QuarantineRow))}
+    faults = {row.module: row.reason for row in unrestricted(visit.context, "modules").scalars(select(QuarantineRow))}
     rows = [
         _row(registry, available, states, name, faults.get(name, ""))
         for name in sorted({*available, *states}, key=lambda n: (n != "base", n))
@@ -76,7 +77,7 @@ def modules() -> Response:
         Choice(f"{_('On')} {on}", url_with("/settings/modules", [("show", "on")]), wanted == "on"),
         Choice(f"{_('Off')} {len(rows) - on}", url_with("/settings/modules", [("show", "off")]), wanted == "off"),
     )
-    seats, taken = deployment.settings.seats, seats_taken(visit.context.bookkeeping("modules"))
+    seats, taken = deployment.settings.seats, seats_taken(unrestricted(visit.context, "modules"))
     entitled = deployment.settings.modules
     model = ModulesPage(
         tuple(r for r in kept if r.state in {"enabled", "paused", "quarantined"}),
@@ -210,7 +211,7 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
 
 def _concerned(plan: Plan) -> list[tuple[str, int]]:
     """Whom and what a switch concerns: the people whose roles hold something of the modules, and their records by type."""
-    session = current_visit().context.bookkeeping("modules")
+    session = unrestricted(current_visit().context, "modules")
     held = or_(*(RolePermission.permission.startswith(f"{name}.", autoescape=True) for name in plan.modules))
     people = session.scalar(
         select(func.count(func.distinct(User.id)))

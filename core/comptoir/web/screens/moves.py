@@ -10,7 +10,7 @@ from flask import Response, request
 
 from comptoir.db.record import Record
 from comptoir.db.workflow import Transition
-from comptoir.errors import ComptoirError, Conflict, NotFound, RuleViolation, RuleViolations
+from comptoir.errors import ComptoirError, NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Query, load, run
@@ -20,6 +20,7 @@ from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.screens.forms import each_violation, inputs_for, read_text
 from comptoir.web.session import Visit, current_visit
+from comptoir.web.versions import check_seen
 from comptoir.web.view_models import FormError, MoveForm, Option, StageStep, Toast
 
 FEW = 30
@@ -63,8 +64,7 @@ def attempt(visit: Visit, declared: DeclaredType, record: Record, target: str, c
     """Move a record: what to say of it, or the form of the move where what it asks for is missing or wrong."""
     ctx, workflow = visit.context, declared.declaration.workflow
     assert workflow is not None
-    if request.form.get("version", "") != str(record.version):
-        raise Conflict(_("Somebody changed it meanwhile. This is how it stands now."))
+    check_seen(record)
     chosen = _towards(visit, declared, record, target)
     values, texts, violations = _asked(visit, declared, chosen)
     if not violations:
@@ -109,7 +109,7 @@ def _asked(
     values: dict[str, Any] = {}
     texts: dict[str, str] = {}
     violations: list[RuleViolation] = []
-    for name in transition.asks:
+    for name in transition.takes:
         text = request.form.get(name, "") or request.form.get(f"{name}.text", "")
         texts[name] = text
         value, problem = read_text(visit, declared.fields[name], text, name, declared)
@@ -219,8 +219,7 @@ def undo(declared: DeclaredType, record_id: int) -> Response:
     record = load(visit.context, declared.model, record_id)
     came_from = own_path(declared, request.form.get("next", ""), f"{declared.url}/{record_id}")
     try:
-        if request.form.get("version", "") != str(record.version):
-            raise Conflict(_("Somebody changed it meanwhile. This is how it stands now."))
+        check_seen(record)
         with visit.context.savepoint():
             take_last_move_back(visit.context, record)
     except ComptoirError as refused:

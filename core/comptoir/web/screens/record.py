@@ -31,6 +31,7 @@ from comptoir.web.screens.cells import Cells, Titles, look_up_titles, stored_val
 from comptoir.web.screens.forms import sections_of
 from comptoir.web.screens.lists import url_with
 from comptoir.web.session import Visit, current_visit
+from comptoir.web.versions import check_seen, of_form
 from comptoir.web.view_models import (
     EMPTY,
     Action,
@@ -163,7 +164,8 @@ def _status(cells: Cells, declared: DeclaredType, record: Record) -> Cell | None
 def _meta(cells: Cells, declared: DeclaredType, record: Record) -> Iterator[MetaLine]:
     for name, icon in (("city", "pin"), ("country", "globe")):
         if name in declared.fields and getattr(record, name, None):
-            yield MetaLine(str(getattr(record, name)), icon)
+            cell = cells.cell(name, declared.fields[name], {name: getattr(record, name)})
+            yield MetaLine(cell.text, icon)
     for name in ("contact_id", "parent_id"):
         if name in declared.fields and getattr(record, name, None):
             cell = cells.cell(name, declared.fields[name], {name: getattr(record, name)})
@@ -408,7 +410,9 @@ def _deeds(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Act
             yield Action(str(_("Mail")), f"mailto:{lines[0].address}", "mail")
     for plugin_name, deed in _contributed(visit, declared, record):
         del plugin_name
-        yield Action(str(deed.label), f"{base}/actions/{deed.name}", deed.icon, post=True, tone="primary")
+        yield Action(
+            str(deed.label), f"{base}/actions/{deed.name}", deed.icon, post=True, tone="primary", fields=of_form(record)
+        )
     if ctx.may(declared.permission("write"), record):
         yield Action(str(_("Edit")), f"{base}/edit", "edit", key="E", hidden_on_phone=True)
 
@@ -430,12 +434,12 @@ def _more(visit: Visit, declared: DeclaredType, record: Record) -> Iterator[Acti
     if ctx.may(declared.permission("write"), record):
         yield Action(str(_("Edit")), f"{base}/edit", "edit")
         if record.archived_at is None:
-            yield Action(str(_("Move to the bin")), f"{base}/archive", "trash", post=True)
+            yield Action(str(_("Move to the bin")), f"{base}/archive", "trash", post=True, fields=of_form(record))
         else:
-            yield Action(str(_("Restore from the bin")), f"{base}/restore", "undo", post=True)
+            yield Action(str(_("Restore from the bin")), f"{base}/restore", "undo", post=True, fields=of_form(record))
     if record.archived_at is not None and ctx.may(declared.permission("delete"), record):
         yield Action(
-            str(_("Delete for good")), f"{base}/delete", "trash", post=True, tone="danger",
+            str(_("Delete for good")), f"{base}/delete", "trash", post=True, tone="danger", fields=of_form(record),
             confirm=str(_("Delete {title} for good? This cannot be taken back.", title=title)),
         )  # fmt: skip
 
@@ -444,15 +448,17 @@ def put_away(declared: DeclaredType, record_id: int) -> Response:
     """Move a record to the bin."""
     ctx = current_visit().context
     record = load(ctx, declared.model, record_id)
+    check_seen(record)
     archive(ctx, [record])
     text = str(_("{title} moved to the bin", title=declared.title_of(record)))
-    return redirect_with(declared.url, Toast(text, f"{declared.url}/{record_id}/restore"))
+    return redirect_with(declared.url, Toast(text, f"{declared.url}/{record_id}/restore", of_form(record)))
 
 
 def bring_back(declared: DeclaredType, record_id: int) -> Response:
     """Take a record out of the bin."""
     ctx = current_visit().context
     record = load(ctx, declared.model, record_id)
+    check_seen(record)
     restore(ctx, [record])
     return redirect_with(
         f"{declared.url}/{record_id}", Toast(str(_("{title} restored", title=declared.title_of(record))))
@@ -463,6 +469,7 @@ def remove(declared: DeclaredType, record_id: int) -> Response:
     """Delete a record for good."""
     ctx = current_visit().context
     record = load(ctx, declared.model, record_id)
+    check_seen(record)
     title = declared.title_of(record)
     delete(ctx, [record])
     return redirect_with(declared.url, Toast(str(_("{title} deleted", title=title))))
@@ -476,14 +483,15 @@ def act(declared: DeclaredType, record_id: int, name: str) -> Response:
     for _plugin, deed in _contributed(visit, declared, record):
         if deed.name == name:
             ctx.require(deed.permission, record)
-            found = deed.run(ctx, record, {k: v for k, v in request.form.items() if k != "csrf_token"})
+            check_seen(record)
+            found = deed.run(ctx, record, {k: v for k, v in request.form.items() if k not in ("csrf_token", "version")})
             target = f"{declared.url}/{record_id}"
             if isinstance(found, Record):
                 ctx.session.flush()
                 target = f"{ctx.registry.record_type(type(found)).url}/{found.id}"
             said = deed.said(ctx, record, found) if deed.said is not None else _("“{deed}” is done", deed=deed.label)
             undo = f"{declared.url}/{record_id}/actions/{deed.undo}" if deed.undo else ""
-            return redirect_with(target, Toast(str(said), undo))
+            return redirect_with(target, Toast(str(said), undo, of_form(record) if undo else ()))
     raise NotFound(_("There is no action {name} here.", name=name[:60]))
 
 

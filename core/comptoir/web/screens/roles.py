@@ -16,6 +16,7 @@ from comptoir.access.roles import (
     permissions_of,
     set_permission,
 )
+from comptoir.context import unrestricted
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import _
 from comptoir.registry.registry import Registry
@@ -47,7 +48,7 @@ SCOPED = ("read", "write", "delete")
 @requires(ADMINISTER)
 def roles() -> Response:
     """Every role with the number of its holders."""
-    session = current_visit().context.bookkeeping("roles")
+    session = unrestricted(current_visit().context, "roles")
     rows = tuple(
         Row(str(role.id), role.name, f"{BASE}/{role.id}", (
             Cell(role.name, "title", url=f"{BASE}/{role.id}"), Cell(role.description), Cell(str(count), "number"),
@@ -83,12 +84,12 @@ def remove(role_id: int) -> Response:
     """Delete a role and take it from its holders."""
     role = _role(role_id)
     name = role.name
-    delete_role(current_visit().context.bookkeeping("roles"), role)
+    delete_role(unrestricted(current_visit().context, "roles"), role)
     return redirect_with(BASE, Toast(str(_("The role {name} is deleted", name=name))))
 
 
 def _role(role_id: int) -> Role:
-    role = current_visit().context.bookkeeping("roles").get(Role, role_id)
+    role = unrestricted(current_visit().context, "roles").get(Role, role_id)
     if role is None:
         raise NotFound(_("There is no role {id}.", id=role_id))
     return role
@@ -96,7 +97,7 @@ def _role(role_id: int) -> Role:
 
 def _editor(role: Role | None) -> Response:
     visit = current_visit()
-    ctx, session = visit.context, visit.context.bookkeeping("roles")
+    ctx, session = visit.context, unrestricted(visit.context, "roles")
     trouble: RuleViolation | None = None
     wanted = {name[6:]: scope for name, scope in request.form.items() if name.startswith("scope.")}
     if request.method == "POST":
@@ -167,7 +168,7 @@ def _groups(registry: Registry, held: dict[str, str]) -> list[PermissionGroup]:
 
 def _save(role: Role | None, wanted: dict[str, str]) -> None:
     ctx = current_visit().context
-    session, known = ctx.bookkeeping("roles"), ctx.registry.permissions
+    session, known = unrestricted(ctx, "roles"), ctx.registry.permissions
     name, description = request.form.get("name", ""), request.form.get("description", "")[:500]
     given = {permission: scope for permission, scope in wanted.items() if scope and permission in known}
     if role is None:

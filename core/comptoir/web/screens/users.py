@@ -25,6 +25,7 @@ from comptoir.access.users import (
     set_email,
     set_password,
 )
+from comptoir.context import unrestricted
 from comptoir.db.types import fold
 from comptoir.errors import NotFound, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _
@@ -58,7 +59,7 @@ BASE = "/settings/users"
 def users() -> Response:
     """Everybody who can sign in, with roles and team."""
     visit = current_visit()
-    session, formats = visit.context.bookkeeping("users"), visit.formats
+    session, formats = unrestricted(visit.context, "users"), visit.formats
     everyone, text = request.args.get("show") == "all", request.args.get("q", "").strip()
     held: dict[int, list[str]] = defaultdict(list)
     for user_id, name in session.execute(
@@ -113,7 +114,7 @@ def new_user() -> Response:
 @requires(ADMINISTER)
 def edit_user(user_id: int) -> Response:
     """One user: name, address, roles, team, password."""
-    user = current_visit().context.bookkeeping("users").get(User, user_id)
+    user = unrestricted(current_visit().context, "users").get(User, user_id)
     if user is None:
         raise NotFound(_("There is no user {id}.", id=user_id))
     return _form(user)
@@ -121,7 +122,7 @@ def edit_user(user_id: int) -> Response:
 
 def _form(user: User | None) -> Response:
     visit = current_visit()
-    ctx, session = visit.context, visit.context.bookkeeping("users")
+    ctx, session = visit.context, unrestricted(visit.context, "users")
     trouble: RuleViolation | None = None
     if request.method == "POST":
         try:
@@ -175,7 +176,7 @@ def _form(user: User | None) -> Response:
 def _save(user: User | None) -> tuple[User, int]:
     """The user as the form has them, and how many tokens a new password ended."""
     ctx = current_visit().context
-    session, now, form = ctx.bookkeeping("users"), ctx.now(), request.form
+    session, now, form = unrestricted(ctx, "users"), ctx.now(), request.form
     wanted = {id_ for text in form.getlist("roles") if (id_ := id_of(text)) is not None}
     roles = {role.id: role for role, _count in list_roles(session)}
     team_id = id_of(form.get("team_id", ""))
