@@ -16,9 +16,9 @@ CLASSES = {name for name, value in vars(kinds).items() if isinstance(value, type
 NAMES = {value.name for name, value in vars(kinds).items() if name in CLASSES and hasattr(value, "name")}
 OTHERS = {
     "core/comptoir/web/cell_html.py": "the look of a cell",
-    "core/comptoir/web/screens/moves.py": "the inputs of a form",
-    "core/comptoir/web/screens/security.py": "what the log of security tells",
-    "core/comptoir/web/screens/report_view.py": "the columns of reports, which are no fields",
+    "core/comptoir/web/pages/record/moves.py": "the inputs of a form",
+    "core/comptoir/web/pages/admin/security.py": "what the log of security tells",
+    "core/comptoir/web/pages/report/view.py": "the columns of reports, which are no fields",
 }
 """Where something else that is called a kind is told apart by its word."""
 
@@ -95,7 +95,7 @@ def test_what_is_no_switch_is_left_alone(line: str) -> None:
 
 
 def test_the_sources_are_found() -> None:
-    assert ROOT / "core/comptoir/web/screens/forms.py" in set(sources())
+    assert ROOT / "core/comptoir/web/pages/form/page.py" in set(sources())
 
 
 def test_nobody_outside_kinds_switches_on_a_kind() -> None:

@@ -43,6 +43,10 @@ from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, ngettext, speaking
 from comptoir.web.browsers import browser_name
 from comptoir.web.frame import frame, is_kept_form, is_partial, page, redirect_with
+from comptoir.web.models.account import SessionLine, SessionsPage, SignInPage
+from comptoir.web.models.form import FormPage, FormSection
+from comptoir.web.models.input import FieldInput, FormError, Option
+from comptoir.web.models.shell import Action, Toast
 from comptoir.web.security import mask_token, require_csrf_token, require_own_origin
 from comptoir.web.session import (
     COOKIE,
@@ -57,18 +61,6 @@ from comptoir.web.session import (
     preferred_language,
     public,
     set_cookie,
-)
-from comptoir.web.view_models import (
-    Action,
-    FieldInput,
-    FormError,
-    FormPage,
-    FormSection,
-    Option,
-    SessionLine,
-    SessionsPage,
-    SignInPage,
-    Toast,
 )
 
 pages = Blueprint("account", __name__)

@@ -24,20 +24,10 @@ from comptoir.web.delivery import install_compression, serve_static
 from comptoir.web.frame import TOAST_COOKIE, heard
 from comptoir.web.health import health_pages
 from comptoir.web.ids import IdConverter
-from comptoir.web.screens import (
-    api_docs,
-    dashboard,
-    jobs,
-    module_data,
-    modules,
-    records,
-    reports,
-    roles,
-    search,
-    tokens,
-    users,
-)
-from comptoir.web.screens import security as security_screen
+from comptoir.web.pages import dashboard, records, search
+from comptoir.web.pages.admin import api_docs, jobs, module_data, modules, roles, tokens, users
+from comptoir.web.pages.admin import security as security_screen
+from comptoir.web.pages.report import page as reports
 from comptoir.web.session import Actors, in_visit, install_sign_in, is_write, masked_form_token
 from comptoir.web.themes import COMPILED, StaticFiles, load_theme, template_loader
 from comptoir.web.views import add_views

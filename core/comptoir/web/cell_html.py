@@ -9,8 +9,10 @@ import markupsafe
 from markupsafe import Markup
 
 from comptoir.i18n import _
+from comptoir.kinds import Cell
 from comptoir.web.filters import hue, icon_name, initials
-from comptoir.web.view_models import Cell, Column, ListPage, Row
+from comptoir.web.models.list import ListPage
+from comptoir.web.models.table import Column, Row
 
 NOTHING = Markup('<span class="t-3">–</span>')
 ACT_ICONS = {"late": "warn", "today": "check", "plan": "clock", "none": "plus"}

@@ -18,8 +18,9 @@ from comptoir.i18n import Text, _, speaking
 from comptoir.modules.crashes import plugin_failure
 from comptoir.rest.problems import problem_of
 from comptoir.web.frame import frame, is_kept_form, is_partial, toast_value
+from comptoir.web.models.faults import ErrorPage
+from comptoir.web.models.shell import Action, Toast
 from comptoir.web.session import in_visit, preferred_language
-from comptoir.web.view_models import Action, ErrorPage, Toast
 
 log = logging.getLogger("comptoir.web")
 

@@ -14,8 +14,8 @@ from comptoir.contributions import MenuItem
 from comptoir.i18n import Text, _
 from comptoir.registry.registry import Registry
 from comptoir.reports import Report
+from comptoir.web.models.shell import Action, Banner, Crumb, Module, NavGroup, NavItem, Shell, Toast, UserView
 from comptoir.web.session import Visit, current_deployment, current_registry, current_visit, preferred_language
-from comptoir.web.view_models import Action, Banner, Crumb, Module, NavGroup, NavItem, Shell, Toast, UserView
 
 GROUPS: tuple[tuple[str, Text], ...] = (
     ("today", ""),

@@ -16,6 +16,7 @@ from comptoir.errors import NotAllowed
 from comptoir.formats import Formats
 from comptoir.i18n import Text, _
 from comptoir.web.frame import frame, redirect_with
+from comptoir.web.models.shell import Toast
 from comptoir.web.security import require_csrf_token, require_own_origin
 from comptoir.web.session import (
     FORM_COOKIE,
@@ -27,7 +28,6 @@ from comptoir.web.session import (
     preferred_language,
     set_cookie,
 )
-from comptoir.web.view_models import Toast
 
 if TYPE_CHECKING:
     from comptoir.registry.registry import Registry

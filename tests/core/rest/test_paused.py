@@ -9,7 +9,7 @@ from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import pause_modules
 from comptoir.records.query import Query
 from comptoir.records.transfer import export_records
-from comptoir.web.screens.module_data import types_of
+from comptoir.web.pages.admin.module_data import types_of
 
 
 def test_the_fields_that_it_adds_to_contacts_are_exported_with_them(api: Any, deployment: Deployment) -> None:

@@ -1,0 +1,1 @@
+"""What templates receive: plain, finished values, so that no template asks the database or decides a right."""
