@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from comptoir.access.guard import Everything, Own, Policy, TableRule, user_engine_for
+from comptoir.access.guard import Everything, Own, Policy, TableRule
+from comptoir.access.guard.session import user_engine_for
 from comptoir.db.engine import create_engine
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import ConfigurationError, NotAllowed
