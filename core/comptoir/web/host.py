@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from comptoir.errors import ComptoirError
+from comptoir.modules.crashes import in_time
 from comptoir.registry.models import ProcessRow
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ class Host:
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answer one request with the application of the moment."""
-        return self._app(environ, start_response)
+        app = self._app
+        with in_time(self.deployment, app.extensions["comptoir"].registry):
+            answer: Iterable[bytes] = app(environ, start_response)
+            return answer
 
     @property
     def app(self) -> Flask:
