@@ -45,6 +45,7 @@ from comptoir.contributions import (
 from comptoir.db.base import Base
 from comptoir.db.fields import (
     Choice,
+    Face,
     any_record,
     boolean,
     choice,
@@ -161,6 +162,7 @@ __all__ = [
     "Base",
     "Choice",
     "Extension",
+    "Face",
     "Json",
     "Line",
     "MoneyType",

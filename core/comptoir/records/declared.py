@@ -70,6 +70,22 @@ class DeclaredType:
         """The attribute that names a record."""
         return title_field(self.model)
 
+    def with_role(self, role: str) -> tuple[str, ...]:
+        """The record's own fields that were declared to be for this, in their order."""
+        if ("role", role) not in self._cache:
+            own = fields_of(self.model).items()
+            self._cache["role", role] = tuple(name for name, declared in own if role in declared.roles)
+        found: tuple[str, ...] = self._cache["role", role]
+        return found
+
+    def reached_by(self, role: str, record: Any) -> Iterator[str]:
+        """The numbers or addresses of a record with this role, its own first, then those of its lines."""
+        yield from (value for name in self.with_role(role) if (value := getattr(record, name)))
+        for name, declared in fields_of(self.model).items():
+            for own, described in fields_of(declared.line).items() if declared.line is not None else ():
+                if role in described.roles:
+                    yield from (value for line in getattr(record, name) if (value := getattr(line, own)))
+
     @property
     def url(self) -> str:
         """``/sales/deals``; a record's page is ``/sales/deals/7``."""

@@ -30,11 +30,11 @@ class Reward(Record):
 
     __tablename__ = "loyalty_reward"
     __record__ = RecordType(
-        _("Reward"), _("Rewards"), path="rewards", icon="star", visible=Through("contact_id"), contact="contact_id"
+        _("Reward"), _("Rewards"), path="rewards", icon="star", visible=Through("contact_id")
     )
 
     reason: Mapped[str] = text(_("Reason"), required=True, title=True, search=True)
-    contact_id: Mapped[int] = reference(_("Contact"), "base_contact", ondelete="CASCADE", required=True)
+    contact_id: Mapped[int] = reference(_("Contact"), "base_contact", ondelete="CASCADE", required=True, role="about")
     points: Mapped[int] = integer(_("Points"), minimum=1, maximum=100_000, required=True)
     given_on: Mapped[dt.date | None] = date(_("Given"))
 
