@@ -31,7 +31,7 @@ from comptoir.testing.platform import Stage
 pytestmark = pytest.mark.usefixtures("stranger")
 
 FOLDER = Path(__file__).parent / "stranger" / "comptoir_loyalty"
-TABLES = {"loyalty_contact", "loyalty_reward"}
+TABLES = {"loyalty_contact", "loyalty_partner", "loyalty_reward", "loyalty_visit"}
 
 
 def test_the_stranger_uses_only_what_everyone_may() -> None:

@@ -230,9 +230,7 @@ class Appointment(Record):
     """A meeting or visit with a beginning and an end."""
 
     __tablename__ = "base_appointment"
-    __record__ = RecordType(
-        _("Appointment"), _("Appointments"), path="appointments", icon="calendar", timeline=False
-    )
+    __record__ = RecordType(_("Appointment"), _("Appointments"), path="appointments", icon="calendar", timeline=False)
 
     title: Mapped[str] = text(_("Title"), required=True, title=True, search=True)
     starts_at: Mapped[dt.datetime] = moment(_("Starts"), required=True, index=True, role="due")

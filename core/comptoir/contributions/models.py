@@ -69,7 +69,9 @@ def _role_faults(model: type[Base]) -> Iterator[Text]:
                 yield _("{field} has the role {role}, which does not exist. Known: {known}.", field=place, role=role,
                         known=known)  # fmt: skip
             elif role not in own:
-                yield _("{field} cannot have the role {role}: only a record's own field has it.", field=place, role=role)
+                yield _(
+                    "{field} cannot have the role {role}: only a record's own field has it.", field=place, role=role
+                )
             elif not ROLES[role].fits(described):
                 wanted = ROLES[role].wanted
                 yield _("{field} cannot have the role {role}, which is for {wanted}.", field=place, role=role,

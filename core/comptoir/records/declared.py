@@ -78,13 +78,17 @@ class DeclaredType:
         found: tuple[str, ...] = self._cache["role", role]
         return found
 
-    def reached_by(self, role: str, record: Any) -> Iterator[str]:
-        """The numbers or addresses of a record with this role, its own first, then those of its lines."""
-        yield from (value for name in self.with_role(role) if (value := getattr(record, name)))
+    def reached_by(self, role: str, record: Any, grants: Grants) -> Iterator[str]:
+        """The numbers or addresses of a record with this role that may be read, its own first, then those of its lines."""
+        hidden = self.hidden_fields(grants)
+        for name, declared in fields_of(self.model).items():
+            if name not in hidden and role in declared.roles:
+                yield from filter(None, [getattr(record, name)])
         for name, declared in fields_of(self.model).items():
             for own, described in fields_of(declared.line).items() if declared.line is not None else ():
-                if role in described.roles:
-                    yield from (value for line in getattr(record, name) if (value := getattr(line, own)))
+                is_shown = name not in hidden and (described.read is None or grants.scope(described.read) is not None)
+                if is_shown and role in described.roles:
+                    yield from filter(None, (getattr(line, own) for line in getattr(record, name)))
 
     @property
     def url(self) -> str:

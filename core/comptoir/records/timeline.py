@@ -49,7 +49,9 @@ class Place:
                 return found
         except (ValueError, OverflowError):
             pass
-        raise RuleViolation("core.not_a_cursor", _("This is no place in a history. Begin with the newest."), field=field)
+        raise RuleViolation(
+            "core.not_a_cursor", _("This is no place in a history. Begin with the newest."), field=field
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,7 @@ def _about(source: DeclaredType, declared: DeclaredType, record: Any, ctx: Conte
     return Any_(tuple(found)) if len(found) > 1 else next(iter(found), None)
 
 
-def _records(
-    ctx: Context, source: DeclaredType, about: Filter, size: int, after: Place | None
-) -> Iterator[Happening]:
+def _records(ctx: Context, source: DeclaredType, about: Filter, size: int, after: Place | None) -> Iterator[Happening]:
     shown = source.visible_fields(ctx.actor.grants)
     moment = next((name for name in source.with_role("happened") if name in shown), "created_at")
     fields = dict.fromkeys([moment, source.title, "owner_id", *source.with_role("face"), *source.with_role("body")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from comptoir.db.record import Record
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import ComptoirError, NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
+from comptoir.kinds import Cell
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Filter, Page, Query, aggregate, and_also, run
 from comptoir.web.frame import is_partial, page, part, redirect_with
@@ -20,10 +21,11 @@ from comptoir.web.ids import id_of
 from comptoir.web.models.board import BoardPage, Card, Lane
 from comptoir.web.models.form import MoveForm
 from comptoir.web.models.shell import Action, Choice, Toast
+from comptoir.web.pages.acts import acts_of, nothing_planned
 from comptoir.web.pages.cells import Cells, look_up_titles, wanted_titles, wire_name
 from comptoir.web.pages.list import page as lists
 from comptoir.web.pages.record import moves
-from comptoir.web.session import Visit, current_visit
+from comptoir.web.session import Visit
 
 CARDS = 20
 """So many cards of a lane come at once; the next ones when the last is scrolled into sight."""
@@ -35,9 +37,8 @@ LANE, AFTER = "lane", "after"
 NOTHING = Page([], None, False, None)
 
 
-def show(declared: DeclaredType) -> Response:
+def show(visit: Visit, declared: DeclaredType) -> Response:
     """The board, with the list's filters; to a script the next cards of one lane."""
-    visit = current_visit()
     visit.context.require(declared.permission("read"))
     lane = request.args.get(LANE, "")
     if lane and is_partial():
@@ -91,11 +92,12 @@ def _board(visit: Visit, declared: DeclaredType, only: str = "") -> BoardPage:
     everything = [row for rows in found.values() for row in rows.rows]
     fields = {name: declared.fields[name] for name in (*card_fields, "owner_id") if name in declared.fields}
     cells = Cells(visit, declared, look_up_titles(visit, wanted_titles(fields, everything)))
+    acts = acts_of(visit, declared, [row["id"] for row in everything])
     total_name = wire_name(screens.board.total) if screens.board is not None and screens.board.total is not None else ""
     asks = {t.target for ts in permitted.values() for t in ts if t.asks}
     lanes = tuple(
         _lane(visit, cells, declared, stage, found.get(stage.name, NOTHING), figures.get(stage.name, {}),
-              permitted.get(stage.name, ()), card_fields, total_name, closed_on, pairs, asks=stage.name in asks)
+              permitted.get(stage.name, ()), acts, card_fields, total_name, closed_on, pairs, asks=stage.name in asks)
         for stage in stages
     )  # fmt: skip
     return BoardPage(
@@ -203,13 +205,14 @@ def _figures(
 
 def _lane(
     visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, found: Page, figures: dict[str, Any],
-    moves: Sequence[Transition], card_fields: Sequence[str], total_name: str, closed_on: str, pairs: lists.Pairs, *, asks: bool,
+    moves: Sequence[Transition], acts: Mapping[int, Cell], card_fields: Sequence[str], total_name: str, closed_on: str,
+    pairs: lists.Pairs, *, asks: bool,
 ) -> Lane:  # fmt: skip
     formats = visit.formats
     count = int(figures.get("count", 0))
     total = figures.get(f"{total_name}:sum")
     shown = tuple(
-        _card(visit, cells, declared, stage, row, moves, card_fields, total_name, closed_on) for row in found.rows
+        _card(visit, cells, declared, stage, row, moves, acts, card_fields, total_name, closed_on) for row in found.rows
     )
     path = declared.declaration.workflow.field if declared.declaration.workflow is not None else "stage"
     rest = count - len(shown)
@@ -240,7 +243,7 @@ def _money(visit: Visit, declared: DeclaredType, name: str, value: Any) -> str:
 
 def _card(
     visit: Visit, cells: Cells, declared: DeclaredType, stage: Stage, row: dict[str, Any], moves: Sequence[Transition],
-    card_fields: Sequence[str], total_name: str, closed_on: str,
+    acts: Mapping[int, Cell], card_fields: Sequence[str], total_name: str, closed_on: str,
 ) -> Card:  # fmt: skip
     record_id = row["id"]
     title = str(row.get(declared.title) or f"{declared.declaration.label} {record_id}")
@@ -270,6 +273,7 @@ def _card(
     )
     return Card(
         str(record_id), title, f"{declared.url}/{record_id}", details[0] if details else "", value, note, late,
+        act=acts.get(record_id, None if stage.closes else nothing_planned()),
         owner=cells.titles.get(("core_user", row.get("owner_id") or 0), ""), version=row.get("version") or 0,
         moves=tuple(dict.fromkeys(t.target for t in moves)),
     )  # fmt: skip
@@ -296,14 +300,13 @@ def _headline(
 # -- moving -----------------------------------------------------------------------------------------------------------------
 
 
-def move_card(declared: DeclaredType) -> Response:
+def move_card(visit: Visit, declared: DeclaredType) -> Response:
     """Move a card to another lane; answers with the board as it now stands, or with the form of what the move asks."""
-    visit = current_visit()
-    record = moves.record_of_form(declared)
+    view = moves.view_of_form(visit, declared)
     came_from = lists.url_with(f"{declared.url}/board", _pairs_of_form())
     status = 200
     try:
-        outcome = moves.attempt(visit, declared, record, request.form.get("to", ""), came_from)
+        outcome = moves.attempt(view, request.form.get("to", ""), came_from)
     except ComptoirError as refused:
         if refused.status >= 500:
             raise
