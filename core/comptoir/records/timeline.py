@@ -37,13 +37,13 @@ class Place:
     id: int
 
     def __str__(self) -> str:
-        return f"{self.at.astimezone(dt.UTC).isoformat()}~{self.source}~{self.id}"
+        return f"{self.at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%fZ}~{self.source}~{self.id}"
 
     @classmethod
     def parse(cls, text: str, field: str) -> Place:
         """The place that a text stands for, as it was given out."""
         try:
-            moment, source, number = text.replace(" ", "+").split("~")
+            moment, source, number = text.split("~")
             found = cls(dt.datetime.fromisoformat(moment).astimezone(dt.UTC), source, int(number))
             if 0 < found.id <= MAX_ID and len(source) <= 80:
                 return found
