@@ -119,7 +119,10 @@ def test_what_pausing_and_uninstalling_plan_is_what_happens(deployment: Deployme
     assert lost["routes"] == set(made.routes)
     assert (lost["jobs"], lost["permissions"]) == (set(made.jobs), set(made.permissions))
     assert lost["tables"] == lost["roles"] == set()
-    assert {name: rows for name, rows in made.kept_tables.items() if rows} == {"loyalty_reward": 2, "loyalty_contact": 1}
+    assert {name: rows for name, rows in made.kept_tables.items() if rows} == {
+        "loyalty_reward": 2,
+        "loyalty_contact": 1,
+    }
 
     made = planned(deployment, "uninstall")
     assert made.tables == {"loyalty_reward": 2, "loyalty_contact": 1}

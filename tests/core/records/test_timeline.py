@@ -25,7 +25,9 @@ def busy(ctx: Context, clock: Clock, number: int) -> Contact:
         clock.advance(minutes=1)
         moment = ctx.now()
         many = range(number // 12)
-        save(ctx, [Interaction(contact_id=contact.id, kind="note", body=f"{turn}-{n}", happened_at=moment) for n in many])
+        save(
+            ctx, [Interaction(contact_id=contact.id, kind="note", body=f"{turn}-{n}", happened_at=moment) for n in many]
+        )
         save(ctx, [Task(title=f"{turn}-{n}", contact_id=contact.id) for n in many])
         save(ctx, [Appointment(title=f"{turn}-{n}", contact_id=contact.id, starts_at=moment) for n in many])
         for n in many:
@@ -78,7 +80,13 @@ def test_somebody_else_s_records_are_not_in_it(stage: Stage, make_user: Callable
     with stage.system() as ctx:
         contact = Contact(name="Mega Fruct SRL")
         save(ctx, [contact])
-        save(ctx, [Task(title="Somebody's", contact_id=contact.id), Task(title="Ana's", contact_id=contact.id, owner_id=ana.id)])
+        save(
+            ctx,
+            [
+                Task(title="Somebody's", contact_id=contact.id),
+                Task(title="Ana's", contact_id=contact.id, owner_id=ana.id),
+            ],
+        )
         save(ctx, [Interaction(contact_id=contact.id, body="A note")])
     with stage.acting(ana) as ctx:
         found = timeline_of(ctx, ctx.session.get_one(Contact, contact.id)).happenings
