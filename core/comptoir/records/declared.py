@@ -70,6 +70,26 @@ class DeclaredType:
         """The attribute that names a record."""
         return title_field(self.model)
 
+    def with_role(self, role: str) -> tuple[str, ...]:
+        """The record's own fields that were declared to be for this, in their order."""
+        if ("role", role) not in self._cache:
+            own = fields_of(self.model).items()
+            self._cache["role", role] = tuple(name for name, declared in own if role in declared.roles)
+        found: tuple[str, ...] = self._cache["role", role]
+        return found
+
+    def reached_by(self, role: str, record: Any, grants: Grants) -> Iterator[str]:
+        """The numbers or addresses of a record with this role that may be read, its own first, then those of its lines."""
+        hidden = self.hidden_fields(grants)
+        for name, declared in fields_of(self.model).items():
+            if name not in hidden and role in declared.roles:
+                yield from filter(None, [getattr(record, name)])
+        for name, declared in fields_of(self.model).items():
+            for own, described in fields_of(declared.line).items() if declared.line is not None else ():
+                is_shown = name not in hidden and (described.read is None or grants.scope(described.read) is not None)
+                if is_shown and role in described.roles:
+                    yield from filter(None, (getattr(line, own) for line in getattr(record, name)))
+
     @property
     def url(self) -> str:
         """``/sales/deals``; a record's page is ``/sales/deals/7``."""

@@ -42,7 +42,9 @@ Amounts are decimal texts, days and moments ISO 8601. Errors are problem details
 def build_document(registry: Registry, table: Iterable[Route], grants: Grants | None = None) -> Json:
     """The description as the holder of these grants may know it, without them the whole, as a value for JSON."""
     paths: dict[str, Json] = {}
-    schemas: Json = {"Problem": _problem_schema(), "Reference": _reference_schema(), "PageOfHistory": _history_schema()}
+    schemas: Json = {"Problem": _problem_schema(), "Reference": _reference_schema(), "Change": _change_schema()}
+    schemas["PageOfHistory"] = _parts_of(_ref("schemas", "Change"))
+    schemas["PageOfTimeline"] = _parts_of(_happening_schema())
     seen: set[str] = set()
     for route in table:
         if route.resource is not None and route.resource.declared.name not in seen:
@@ -222,8 +224,8 @@ def _reference_schema() -> Json:
     )
 
 
-def _history_schema() -> Json:
-    entry = _object(
+def _change_schema() -> Json:
+    return _object(
         {
             "id": {"type": "integer"},
             "action": {"type": "string"},
@@ -238,6 +240,22 @@ def _history_schema() -> Json:
         },
         ["id", "action", "at", "actor", "changes"],
     )
+
+
+def _happening_schema() -> Json:
+    return _object(
+        {
+            "at": {"type": "string", "format": "date-time"},
+            "change": {"anyOf": [_ref("schemas", "Change"), {"type": "null"}]},
+            "type": {"type": ["string", "null"], "description": "The type of the record that is about it."},
+            "record": {"type": ["object", "null"], "description": "What that record tells, as far as it may be read."},
+        },
+        ["at", "change", "type", "record"],
+    )
+
+
+def _parts_of(entry: Json) -> Json:
+    """A list that goes on behind a cursor."""
     page = _object({"size": {"type": "integer"}, "next": {"type": ["string", "null"]}}, ["size", "next"])
     return _object(
         {"data": {"type": "array", "items": entry}, "meta": _object({"page": page}, ["page"])}, ["data", "meta"]
@@ -467,15 +485,16 @@ def _operation(route: Route, grants: Grants | None) -> Json:
             found["parameters"] = _shared("IfMatch")
             answers = {"204": {"description": "Deleted"}}
             refusals += [404, 409, 412, 428]
-        case "history":
-            found["summary"] = f"{label}: who changed what"
+        case "history" | "timeline" as told:
+            of_changes = told == "history"
+            found["summary"] = f"{label}: who changed what" if of_changes else f"{label}: what happened with it"
+            size: Json = {"type": "integer", "minimum": 1, "maximum": HISTORY_LIMIT}
+            cursor: Json = {"type": "integer", "minimum": 1} if of_changes else {"type": "string"}
             found["parameters"] = [
-                _parameter(
-                    "page[size]", {"type": "integer", "minimum": 1, "maximum": HISTORY_LIMIT}, "Entries per page."
-                ),
-                _parameter("page[after]", {"type": "integer", "minimum": 1}, "The cursor of the last answer."),
+                _parameter("page[size]", size, "Entries per page."),
+                _parameter("page[after]", cursor, "The cursor of the last answer."),
             ]
-            answers = {"200": _success(_ref("schemas", "PageOfHistory"), "History")}
+            answers = {"200": _success(_ref("schemas", f"PageOf{told.capitalize()}"), told.capitalize())}
             refusals += [404]
         case "transitions":
             found["summary"] = f"{label}: the moves that are possible now"

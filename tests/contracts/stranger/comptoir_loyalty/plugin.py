@@ -7,6 +7,7 @@ from datetime import time
 from comptoir.base.models import Contact
 from comptoir.toolkit import (
     Base,
+    Composer,
     Contribution,
     Daily,
     Form,
@@ -27,7 +28,7 @@ from comptoir.toolkit import (
     hookimpl,
 )
 from comptoir_loyalty import services
-from comptoir_loyalty.models import LoyaltyContact, Reward
+from comptoir_loyalty.models import LoyaltyContact, Partner, Reward, Visit
 
 manifest = Manifest(_("Loyalty"), _("Points and rewards."), category="marketing", icon="star", author="Stranger & Co")
 
@@ -71,6 +72,10 @@ SCREENS = (
     ),
 )
 
+COMPOSERS = (
+    Composer("loyalty.visit", _("Visit"), Visit, Visit.told, (Visit.again_on,), given=services.just_now, icon="star"),
+)
+
 RULES = (
     Rules(
         Reward,
@@ -84,4 +89,4 @@ RULES = (
 @hookimpl
 def contribute() -> list[Contribution | type[Base]]:
     expire = Job("loyalty.expire_points", services.expire_points, Daily(time(3)), _("Expire idle points"))
-    return [Reward, LoyaltyContact, *RIGHTS, *SCREENS, *RULES, expire]
+    return [Reward, LoyaltyContact, Partner, Visit, *RIGHTS, *SCREENS, *COMPOSERS, *RULES, expire]

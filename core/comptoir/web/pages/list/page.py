@@ -39,6 +39,7 @@ from comptoir.web.models.list import (
 from comptoir.web.models.shell import Action, Choice, Empty, Pager, Toast
 from comptoir.web.models.table import EMPTY, Column, Row
 from comptoir.web.pages.cells import Cells, look_up_titles, wanted_titles, wire_name
+from comptoir.web.pages.faces import face_of, faces_of, shows_initials
 from comptoir.web.session import Visit, current_visit
 from comptoir.web.versions import check_all_seen, mark_of, marked
 
@@ -51,7 +52,6 @@ BULK_LIMIT = 500
 CHUNK = 2**16
 SPOOLED = 2**20
 """How much of an export stays in memory before it goes to a file."""
-FACES = ("base.contact", "base.user")
 Pairs = list[tuple[str, str]]
 
 
@@ -121,7 +121,7 @@ def show_list(declared: DeclaredType) -> Response:
     shown, offered = visible_columns(visit, declared, screens)
     if group:
         query = replace(query, sort=(_path(declared, group), *query.sort))
-    found = run(ctx, declared, _with_fields(query, declared, [*shown, group] if group else shown))
+    found = run(ctx, declared, _with_fields(visit, query, declared, [*shown, group] if group else shown))
     fields = {name: declared.fields[name] for name in ([*shown, group] if group else shown)}
     titles = look_up_titles(visit, wanted_titles(fields, found.rows))
     cells = Cells(visit, declared, titles)
@@ -164,7 +164,7 @@ def show_list(declared: DeclaredType) -> Response:
         bulk_url=f"{declared.url}/bulk",
         new_url=f"{declared.url}/new" if ctx.may(declared.permission("create")) else "",
         empty=_empty(visit, declared, pairs, label=label, plural=plural),
-        avatars=declared.name in FACES,
+        avatars=shows_initials(declared),
         export_url=url_with(f"{declared.url}/export", without(pairs, "sort", "page[size]", "group")),
         bin_url=url_with(declared.url, without(pairs, "archived") + ([] if in_bin else [("archived", "only")])),
         in_bin=in_bin,
@@ -178,12 +178,12 @@ def show_list(declared: DeclaredType) -> Response:
                   trouble=trouble)  # fmt: skip
 
 
-def _with_fields(query: Query, declared: DeclaredType, shown: Sequence[str]) -> Query:
+def _with_fields(visit: Visit, query: Query, declared: DeclaredType, shown: Sequence[str]) -> Query:
     wanted = list(shown)
     for name in shown:
         if (currency := declared.currency_of(name)) is not None:
             wanted.append(currency)
-    wanted += [name for name in ("kind", "archived_at") if name in declared.fields]
+    wanted += [*faces_of(visit, declared), "archived_at"]
     return replace(query, fields=tuple(dict.fromkeys(wanted)))
 
 
@@ -220,7 +220,7 @@ def _phone_roles(declared: DeclaredType, shown: Sequence[str]) -> dict[str, Any]
         fitting = [
             (places[role], n)
             for n in shown
-            if n not in roles and n not in (declared.title, "owner_id", "kind")
+            if n not in roles and n not in (declared.title, "owner_id", *declared.with_role("face"))
             and role in (places := declared.fields[n].kind.phone_roles)
         ]  # fmt: skip
         if fitting:
@@ -238,7 +238,7 @@ def _row(cells: Cells, declared: DeclaredType, shown: Sequence[str], row: dict[s
         else:
             made.append(cells.cell(name, declared.fields[name], row))
     return Row(
-        str(record_id), title, f"{declared.url}/{record_id}", tuple(made), square=row.get("kind") == "company",
+        str(record_id), title, f"{declared.url}/{record_id}", tuple(made), square=face_of(declared, row).square,
         version=row.get("version") or 0, archived=row.get("archived_at") is not None,
     )  # fmt: skip
 
