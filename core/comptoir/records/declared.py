@@ -145,6 +145,11 @@ class DeclaredType:
         """The fields that point at other records."""
         return ((name, declared) for name, declared in self.fields.items() if declared.target is not None)
 
+    def path_of(self, name: str) -> str:
+        """The name of a field in filters, sorts and mappings: ``contact`` for ``contact_id``."""
+        described = self.fields[name]
+        return name[: -len(described.name)] + described.path
+
     def currency_of(self, name: str) -> str | None:
         """The wire name of the field in which the currency of an amount stands; None where there is none."""
         described = self.fields[name]

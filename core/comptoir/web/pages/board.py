@@ -16,6 +16,7 @@ from comptoir.i18n import _
 from comptoir.kinds import Cell
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Filter, Page, Query, aggregate, and_also, run
+from comptoir.web.addresses import Pairs, given_pairs, url_with, without
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.models.board import BoardPage, Card, Lane
@@ -23,7 +24,8 @@ from comptoir.web.models.form import MoveForm
 from comptoir.web.models.shell import Action, Choice, Toast
 from comptoir.web.pages.acts import acts_of, nothing_planned
 from comptoir.web.pages.cells import Cells, look_up_titles, wanted_titles, wire_name
-from comptoir.web.pages.list import page as lists
+from comptoir.web.pages.list.filters import facets_of
+from comptoir.web.pages.list.view import parsed_query, views_of
 from comptoir.web.pages.record import moves
 from comptoir.web.session import Visit
 
@@ -40,7 +42,7 @@ NOTHING = Page([], None, False, None)
 def show(visit: Visit, declared: DeclaredType) -> Response:
     """The board, with the list's filters; to a script the next cards of one lane."""
     visit.context.require(declared.permission("read"))
-    pairs = [p for p in lists.given_pairs() if p[0] not in ("sort", "page[size]", LANE, AFTER)]
+    pairs = [p for p in given_pairs() if p[0] not in ("sort", "page[size]", LANE, AFTER)]
     lane = request.args.get(LANE, "")
     if lane and is_partial():
         return part("records/_board.html", BoardView(visit, declared, pairs, lane).page)
@@ -55,7 +57,7 @@ def show(visit: Visit, declared: DeclaredType) -> Response:
 class BoardView:
     """A board as its reader gets it; with ``only`` no more than the next cards of that lane, and what their menus need."""
 
-    def __init__(self, visit: Visit, declared: DeclaredType, pairs: lists.Pairs, only: str = "") -> None:
+    def __init__(self, visit: Visit, declared: DeclaredType, pairs: Pairs, only: str = "") -> None:
         self.visit, self.declared, self.only = visit, declared, only
         self.ctx, self.formats, self.url = visit.context, visit.formats, f"{declared.url}/board"
         self.screens = visit.registry.screens(declared)
@@ -65,10 +67,10 @@ class BoardView:
             raise NotFound(_("{plural} have no stages.", plural=declared.declaration.plural))
         self.workflow = workflow
         try:
-            self.query = lists.parsed_query(visit, declared, self.screens, pairs)
+            self.query = parsed_query(visit, declared, self.screens, pairs)
         except (RuleViolation, RuleViolations):
             pairs = []
-            self.query = lists.parsed_query(visit, declared, self.screens, pairs)
+            self.query = parsed_query(visit, declared, self.screens, pairs)
         self.pairs = pairs
         board = self.screens.board
         self.total = wire_name(board.total) if board is not None and board.total is not None else ""
@@ -95,11 +97,11 @@ class BoardView:
             search_hint=str(_("Type to filter")),
             keep=tuple(p for p in self.pairs if p[0] != "q"),
             only=next((lane for lane in lanes if lane.key == self.only), None),
-            facets=() if self.only else tuple(lists.facets_of(self.cells, declared, self.query, self.pairs)),
-            views=lists.views_of(declared, self.screens, "board", self.pairs),
+            facets=() if self.only else tuple(facets_of(self.cells, declared, self.query, self.pairs)),
+            views=views_of(declared, self.screens, "board", self.pairs),
             boards=self.boards,
             figures=self._headline(),
-            here=lists.url_with(self.url, self.pairs),
+            here=url_with(self.url, self.pairs),
         )
 
     # -- what is read ---------------------------------------------------------------------------------------------------
@@ -113,10 +115,10 @@ class BoardView:
         wished = id_of(next((value for name, value in self.pairs if name == BOARD), ""))
         ids = [row["id"] for row in found]
         chosen = wished if wished in ids else (ids[0] if ids else None)
-        kept = lists.without(self.pairs, BOARD)
+        kept = without(self.pairs, BOARD)
         return chosen, tuple(
             Choice(
-                str(row.get(target.title) or row["id"]), lists.url_with(self.url, [*kept, (BOARD, str(row["id"]))]),
+                str(row.get(target.title) or row["id"]), url_with(self.url, [*kept, (BOARD, str(row["id"]))]),
                 row["id"] == chosen,
             )
             for row in found
@@ -216,8 +218,8 @@ class BoardView:
             probability=int(stage.probability) if stage.probability is not None else (0 if stage.won is False else (100 if stage.won else None)),
             outcome="" if not stage.closes else ("lost" if stage.won is False else "won"),
             more=str(_("{count} more", count=formats.integer(rest))) if rest > 0 else str(_("Show everything")),
-            more_url=lists.url_with(declared.url, [(f"filter[{field}]", stage.name)]) if found.next else "",
-            next_url=lists.url_with(self.url, following) if found.next else "",
+            more_url=url_with(declared.url, [(f"filter[{field}]", stage.name)]) if found.next else "",
+            next_url=url_with(self.url, following) if found.next else "",
             new_url=f"{declared.url}/new?{field}={stage.name}" if may_add else "",
             asks=any(t.target == stage.name and t.asks for usable in self.moves.values() for t in usable),
         )  # fmt: skip
@@ -269,7 +271,7 @@ def _age(days: int, *, late: bool) -> str:
 # -- moving -----------------------------------------------------------------------------------------------------------------
 
 
-def _pairs_of_form() -> lists.Pairs:
+def _pairs_of_form() -> Pairs:
     """The filters of the page that a move came from: its script sends them along."""
     return [(n, v) for n, v in request.form.items(multi=True) if n.startswith("filter") or n in {"q", BOARD}]
 
@@ -278,7 +280,7 @@ def move_card(visit: Visit, declared: DeclaredType) -> Response:
     """Move a card to another lane; answers with the board as it now stands, or with the form of what the move asks."""
     view = moves.view_of_form(visit, declared)
     pairs = _pairs_of_form()
-    came_from = lists.url_with(f"{declared.url}/board", pairs)
+    came_from = url_with(f"{declared.url}/board", pairs)
     status = 200
     try:
         outcome = moves.attempt(view, request.form.get("to", ""), came_from)

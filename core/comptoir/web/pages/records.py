@@ -12,6 +12,7 @@ from comptoir.records.query import Query, parse, run
 from comptoir.web.pages import board as boards
 from comptoir.web.pages.cells import details_of, shown_details
 from comptoir.web.pages.form import page as forms
+from comptoir.web.pages.list import bulk, columns, saved
 from comptoir.web.pages.list import page as lists
 from comptoir.web.pages.record import deeds, moves
 from comptoir.web.pages.record import page as record
@@ -32,13 +33,13 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
         answer.module = declared.module  # type: ignore[attr-defined]
         app.add_url_rule(url + path, f"{declared.name}:{name}", answer, methods=methods or ("GET",))
 
-    add("", "list", _of_list(lists.show_list), "read")
-    add("/filters", "filters", _of_list(lists.show_filters), "read")
-    add("/totals", "totals", _of_list(lists.show_totals), "read")
-    add("/export", "export", _of_list(lists.export), "read")
-    add("/columns", "columns", _of_list(lists.choose_columns), "read", "POST")
-    add("/views", "views", _of_list(lists.save_view), "read", "POST")
-    add("/bulk", "bulk", _of_list(lists.change_many), "write", "POST")
+    add("", "list", lists.show, "read")
+    add("/filters", "filters", lists.show_filters, "read")
+    add("/totals", "totals", lists.show_totals, "read")
+    add("/export", "export", lists.export, "read")
+    add("/columns", "columns", columns.choose, "read", "POST")
+    add("/views", "views", saved.keep, "read", "POST")
+    add("/bulk", "bulk", bulk.change_many, "write", "POST")
     add("/options", "options", options, "read")
     add("/new", "new", forms.show_new, "create")
     add("/new", "create", forms.create, "create", "POST")
@@ -58,10 +59,6 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
         add("/<int:record_id>/move/undo", "move-undo", moves.undo, "write", "POST")
         add("/board", "board", boards.show, "read")
         add("/board/move", "board-move", boards.move_card, "write", "POST")
-
-
-def _of_list(view: Callable[[DeclaredType], Response]) -> Callable[[Visit, DeclaredType], Response]:
-    return lambda _visit, declared: view(declared)
 
 
 def options(visit: Visit, declared: DeclaredType) -> Response:

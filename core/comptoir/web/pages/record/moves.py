@@ -15,6 +15,7 @@ from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Query, run
 from comptoir.records.write import move
 from comptoir.records.write.undo import take_back as take_last_move_back
+from comptoir.web.addresses import own_path
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.models.form import MoveForm, StageStep
@@ -167,7 +168,7 @@ def show(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
     """The form of one move, or where no move is named, all that can be made."""
     view = RecordView.of(visit, declared, record_id)
     view.ctx.require(declared.permission("write"), view.record)
-    came_from = own_path(declared, request.args.get("next", ""), view.url)
+    came_from = own_path(request.args.get("next", ""), view.url, below=declared.url)
     target = request.args.get("to", "")
     if target:
         return answer_form(_form(view, _towards(view, target), {}, (), came_from), declared)
@@ -181,7 +182,7 @@ def show(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
 def take(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
     """Take a record to another stage and go back to where the reader came from."""
     view = RecordView.of(visit, declared, record_id)
-    came_from = own_path(declared, request.form.get("next", ""), view.url)
+    came_from = own_path(request.form.get("next", ""), view.url, below=declared.url)
     try:
         outcome = attempt(view, request.form.get("to", ""), came_from)
     except ComptoirError as refused:
@@ -192,7 +193,7 @@ def take(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
 def undo(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
     """Take the reader's last move back."""
     view = RecordView.of(visit, declared, record_id)
-    came_from = own_path(declared, request.form.get("next", ""), view.url)
+    came_from = own_path(request.form.get("next", ""), view.url, below=declared.url)
     try:
         check_seen(view.record)
         with view.ctx.savepoint():
@@ -208,12 +209,6 @@ def _sent_back(refused: ComptoirError, came_from: str) -> Response:
     if refused.status >= 500:
         raise refused
     return redirect_with(came_from, Toast(str(refused), tone="bad"))
-
-
-def own_path(declared: DeclaredType, wished: str, otherwise: str) -> str:
-    """A page of this record type to return to."""
-    fine = wished.isprintable() and "\\" not in wished and wished.startswith((f"{declared.url}/", f"{declared.url}?"))
-    return wished if fine or wished == declared.url else otherwise
 
 
 def view_of_form(visit: Visit, declared: DeclaredType) -> RecordView:

@@ -9,10 +9,10 @@ from flask import Response, request
 from comptoir.kinds import Cell
 from comptoir.records.declared import DeclaredType
 from comptoir.records.timeline import Place
+from comptoir.web.addresses import url_with
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.models.record import MetaLine, RecordPage
 from comptoir.web.pages.acts import acts_of
-from comptoir.web.pages.list.page import url_with
 from comptoir.web.pages.record import composing, deeds, moves, panels, tabs, timeline
 from comptoir.web.pages.record.view import RecordView
 from comptoir.web.session import Visit

@@ -12,12 +12,12 @@ from comptoir.i18n import _
 from comptoir.kinds import Cell
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Compare, Query, run
+from comptoir.web.addresses import url_with
 from comptoir.web.frame import module_of
 from comptoir.web.models.record import PanelView, Tab
 from comptoir.web.models.shell import Action
 from comptoir.web.models.table import Row, Table
 from comptoir.web.pages.cells import Cells, look_up_titles, wanted_titles, wire_name
-from comptoir.web.pages.list.page import url_with
 from comptoir.web.pages.record.view import RecordView
 from comptoir.web.session import Visit
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from comptoir.i18n import Text, _
 from comptoir.records.timeline import Happening
+from comptoir.web.addresses import url_with
 from comptoir.web.models.record import RecordPage, TimelineEntry
 from comptoir.web.pages.cells import Cells, shown_change
 from comptoir.web.pages.faces import face_of
-from comptoir.web.pages.list.page import url_with
 from comptoir.web.pages.record.view import RecordView
 
 ACTIONS: dict[str, Text] = {
