@@ -33,7 +33,7 @@ WORDS = {
     "web/cell_html.py": {"email", "person"}, "web/pages/cells.py": {"person"},  # looks of a cell
     "web/pages/admin/roles.py": {"number"}, "web/pages/admin/module_data.py": {"number"},
     "web/pages/report/view.py": {"number"},  # the same
-    "rest/openapi.py": {"number", "kind"}, "rest/resources.py": {"number", "kind"},  # members of answers
+    "rest/openapi/schemas.py": {"number", "kind"}, "rest/resources.py": {"number", "kind"},  # members of answers
     "records/query/parse.py": {"number"}, "records/transfer/mapping.py": {"number"},
     "records/timeline.py": {"body"}, "web/pages/record/timeline.py": {"body"},  # the role
 }  # fmt: skip
