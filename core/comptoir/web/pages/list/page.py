@@ -38,6 +38,7 @@ from comptoir.web.models.list import (
 )
 from comptoir.web.models.shell import Action, Choice, Empty, Pager, Toast
 from comptoir.web.models.table import EMPTY, Column, Row
+from comptoir.web.pages.acts import with_acts
 from comptoir.web.pages.cells import Cells, look_up_titles, wanted_titles, wire_name
 from comptoir.web.pages.faces import face_of, faces_of, shows_initials
 from comptoir.web.session import Visit, current_visit
@@ -169,6 +170,7 @@ def show_list(declared: DeclaredType) -> Response:
         bin_url=url_with(declared.url, without(pairs, "archived") + ([] if in_bin else [("archived", "only")])),
         in_bin=in_bin,
     )
+    model = with_acts(visit, declared, model)
     actions = []
     if model.new_url:
         actions.append(
@@ -291,7 +293,8 @@ def show_totals(declared: DeclaredType) -> Response:
     cells = _totals(visit, declared, screens, shown, query, whole, capped=True)
     cells = tuple(sums.get(name, cell) for name, cell in zip(shown, cells, strict=True))
     columns = _columns(Cells(visit, declared, {}), declared, shown, query, [])
-    return part("records/_totals.html", ListPage(str(declared.declaration.plural), declared.url, columns, totals=cells))
+    model = ListPage(str(declared.declaration.plural), declared.url, columns, totals=cells)
+    return part("records/_totals.html", with_acts(visit, declared, model))
 
 
 # -- groups ---------------------------------------------------------------------------------------------------------------
