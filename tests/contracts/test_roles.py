@@ -10,7 +10,9 @@ import pytest
 
 from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import enable_modules
+from comptoir.records.planned import next_planned
 from comptoir.records.write import save
+from comptoir.testing.platform import Stage
 
 pytestmark = pytest.mark.usefixtures("stranger")
 
@@ -77,3 +79,18 @@ def test_it_is_found_and_told_apart_by_its_subtitle(administrator: Any, partner:
     [candidate] = administrator.get("/loyalty/partners/options?q=keten").get_json()
     assert candidate["detail"] == "Utrecht"
     assert "av--sq" in administrator.get("/loyalty/partners").text
+
+
+def test_a_field_that_one_may_not_read_has_no_role(stage: Stage, partner: int) -> None:
+    from comptoir_loyalty.models import Partner
+
+    rights = {"loyalty.partner.read": "all", "loyalty.visit.read": "all"}
+    told = {}
+    for name, more in (("Ana", {"loyalty.partner.reach": "all"}), ("Radu", {})):
+        with stage.acting(stage.user(name, grants=rights | more)) as ctx:
+            declared = ctx.registry.record_type(Partner)
+            found = ctx.session.get_one(Partner, partner)
+            numbers = list(declared.reached_by("dial", found, ctx.actor.grants))
+            told[name] = (numbers, [planned.mark for planned in next_planned(ctx, declared, [partner]).values()])
+
+    assert told == {"Ana": (["+31301234567"], ["late"]), "Radu": ([], [])}

@@ -79,11 +79,12 @@ class DeclaredType:
         return found
 
     def reached_by(self, role: str, record: Any, grants: Grants) -> Iterator[str]:
-        """The numbers or addresses of a record with this role that may be read, its own first, then those of its lines."""
+        """The numbers or addresses of a record with this role that may be read, its own first, then those of its lines.
+
+        The record comes from the reader's own session, in which what they may not read is empty; lines are not cut so.
+        """
         hidden = self.hidden_fields(grants)
-        for name, declared in fields_of(self.model).items():
-            if name not in hidden and role in declared.roles:
-                yield from filter(None, [getattr(record, name)])
+        yield from filter(None, (getattr(record, name) for name in self.with_role(role)))
         for name, declared in fields_of(self.model).items():
             for own, described in fields_of(declared.line).items() if declared.line is not None else ():
                 is_shown = name not in hidden and (described.read is None or grants.scope(described.read) is not None)

@@ -48,6 +48,13 @@ def next_planned(ctx: Context, declared: DeclaredType, ids: Collection[int]) -> 
     return found
 
 
+def is_followed_up(ctx: Context, declared: DeclaredType) -> bool:
+    """Whether one works with the records of a type from date to date: what is due refers to them, or they to the same."""
+    about = {source.fields[name].target for source in _sources(ctx) for name in source.with_role("about")} - {None}
+    own = {declared.fields[name].target for name in declared.with_role("about")}
+    return declared.declaration.timeline and not about.isdisjoint({declared.table.name} | own)
+
+
 def _sources(ctx: Context) -> Iterator[DeclaredType]:
     """The types of what can be due, of which the reader may see some."""
     for source in ctx.registry.record_types.values():

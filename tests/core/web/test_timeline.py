@@ -79,3 +79,19 @@ def test_cards_of_the_board_show_what_is_planned_next(administrator: Any, stage:
     assert "2 d late" in cards[str(late.id)]
     assert "act--none" in cards[str(none.id)]
     assert "act--" not in cards[str(won.id)].split("</section>")[0]
+
+
+@pytest.mark.modules("catalog", "sales")
+def test_a_list_of_what_one_follows_up_has_a_column_for_it(administrator: Any, stage: Stage) -> None:
+    with stage.system() as ctx:
+        first, second = contacts = [Contact(name=name, kind="company") for name in ("A", "B")]
+        save(ctx, contacts)
+        save(ctx, [Task(title="Call", contact_id=first.id, due_on=ctx.today() + dt.timedelta(days=1))])
+
+    page = administrator.get("/base/contacts").text
+    rows = dict(re.findall(r'data-row="/base/contacts/(\d+)"(.*?)</tr>', page, re.DOTALL))
+    assert "act--plan" in rows[str(first.id)]
+    assert "Tomorrow" in rows[str(first.id)]
+    assert "act--none" in rows[str(second.id)]
+    assert "act--plan" in administrator.get("/base/contacts?group=kind").text
+    assert "act--" not in administrator.get("/catalog/products").text + administrator.get("/base/tasks").text

@@ -35,6 +35,7 @@ manifest = Manifest(_("Loyalty"), _("Points and rewards."), category="marketing"
 
 RIGHTS = (
     Permission("loyalty.reward.double", _("Give double points")),
+    Permission("loyalty.partner.reach", _("See how partners are reached and what is over")),
     RoleTemplate(
         "loyalty.keeper",
         _("Keeper of rewards"),

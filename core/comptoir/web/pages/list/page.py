@@ -17,6 +17,7 @@ from comptoir.web.addresses import given_pairs, here, url_with, without
 from comptoir.web.frame import page, part
 from comptoir.web.models.list import ListPage
 from comptoir.web.models.shell import Action, Choice, Empty, Pager
+from comptoir.web.pages.acts import with_acts
 from comptoir.web.pages.cells import Cells
 from comptoir.web.pages.faces import shows_initials
 from comptoir.web.pages.list import bulk, columns, filters, saved, totals
@@ -36,7 +37,7 @@ def show(visit: Visit, declared: DeclaredType) -> Response:
         view = ListView(visit, declared, given_pairs())
     except (RuleViolation, RuleViolations) as refused:
         trouble, view = str(refused), ListView(visit, declared, [])
-    model = _page(view)
+    model = with_acts(visit, declared, _page(view))
     actions = [_new(view, key="N")] if model.new_url else []
     status = 422 if trouble else 200
     return page("records/list.html", model, crumbs=[model.title], actions=actions, status=status, trouble=trouble)
@@ -148,7 +149,8 @@ def show_totals(visit: Visit, declared: DeclaredType) -> Response:
     whole, _capped = count(view.ctx, declared, view.query)
     headings = columns.headings(view, Cells(visit, declared, {}))
     summed = totals.totals(view, whole, totals.sums(view))
-    return part("records/_totals.html", ListPage(str(declared.declaration.plural), view.url, headings, totals=summed))
+    model = ListPage(str(declared.declaration.plural), view.url, headings, totals=summed)
+    return part("records/_totals.html", with_acts(visit, declared, model))
 
 
 def show_filters(visit: Visit, declared: DeclaredType) -> Response:
