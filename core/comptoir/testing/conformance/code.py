@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +28,8 @@ from comptoir.registry.registry import Registry, build_registry
 from comptoir.testing.conformance.check import NotApplicable
 from comptoir.testing.conformance.source import Source
 
+TYPE_CACHE = Path(tempfile.gettempdir()) / f"comptoir-types-{os.getuid()}"
+"""Where mypy keeps what it knows of the libraries, for all plugins: its first run of all takes long."""
 SECONDS = 30.0
 """How long the import of a plugin may take."""
 
@@ -131,7 +135,7 @@ class Code:
     def type_check(self) -> subprocess.Popen[str]:
         """mypy, which looks at the package while other checks are made."""
         command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--hide-error-context"]
-        command += ["--config-file", os.devnull, "--follow-imports", "silent"]
+        command += ["--config-file", os.devnull, "--follow-imports", "silent", "--cache-dir", str(TYPE_CACHE)]
         command += ["--namespace-packages", "--explicit-package-bases"]
         command += [str(self.source.folder / module) for module in self.source.modules]
         return subprocess.Popen(
@@ -140,9 +144,8 @@ class Code:
 
     @cached_property
     def module(self) -> ModuleType:
-        """Its plugin module, imported into this process once the trial has gone well."""
-        if self.source.available.target not in sys.modules and self.trial.error is not None:
-            raise NotApplicable("it cannot be imported")
+        """Its plugin module; the build has imported it, and set aside models that do not fit together."""
+        _ = self.built
         try:
             return importlib.import_module(self.source.available.target)
         except BaseException as error:
@@ -185,8 +188,9 @@ class Code:
 
     @cached_property
     def built(self) -> Registry:
-        """A registry with it and what it needs; a refusal stands among the quarantined."""
-        _ = self.module
+        """A registry with it and what it needs, once the trial has gone well; a refusal stands among the quarantined."""
+        if self.source.available.target not in sys.modules and self.trial.error is not None:
+            raise NotApplicable("it cannot be imported")
         return build_registry(self.discover(), with_requirements(self.discover(), [self.source.name]))
 
     @property

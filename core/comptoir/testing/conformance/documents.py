@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from functools import cache
 
 import comptoir.toolkit
 from comptoir.contributions import Job, Permission, RoleTemplate
@@ -72,7 +71,6 @@ def deprecated(source: Source) -> Iterator[Finding]:
             yield Finding(f"{wanted} is going away", place, told)
 
 
-@cache
 def _farewell(name: str) -> str:
     """What the toolkit warns of when a name is taken; nothing where the name stays."""
     with warnings.catch_warnings(record=True) as heard:

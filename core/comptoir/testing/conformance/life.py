@@ -10,6 +10,16 @@ from comptoir.testing.conformance.running import Running, beside
 PLACE = "its life alone"
 
 
+@check("life.enabled", needs="deployment")
+def enabled(running: Running) -> Iterator[Finding]:
+    """It can be enabled in a fresh deployment."""
+    _ = running.code.registry
+    try:
+        _ = running.world
+    except NotApplicable as reason:
+        yield Finding(str(reason), PLACE, "mend what the reason names")
+
+
 @check("life.course", needs="deployment")
 def course(running: Running) -> Iterator[Finding]:
     """It can be enabled, paused, resumed, uninstalled and enabled again."""

@@ -151,18 +151,26 @@ def no_inline_code(running: Running) -> Iterator[Finding]:
                 yield Finding(f"<{tag}> has {', '.join(handlers) or 'inline code'}", path, "put it into static/<plugin>/")
 
 
+def _program() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+def is_there() -> bool:
+    """Whether there is what the rules of axe run in."""
+    return _program() is not None and AXE.is_file() and find_spec("playwright") is not None
+
+
 @check("pages.accessible", needs="deployment")
 def accessible(running: Running) -> Iterator[Finding]:
     """The rules of axe find nothing on its pages, where Chromium and axe are there; contrast is the theme's."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if program is None or not AXE.is_file() or find_spec("playwright") is None:
+    if not is_there():
         raise NotApplicable("Chromium, playwright or axe-core is not installed; labels, names and headings were looked at")
     from playwright.sync_api import sync_playwright
 
     rules = AXE.read_text()
     whole = [(path, running.world.seen[path].text) for path, page in _pages(running) if page.is_whole]
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, args=FLAGS)
+        browser = play.chromium.launch(executable_path=_program(), args=FLAGS)
         tab = browser.new_context(java_script_enabled=True, offline=True).new_page()
         for path, text in whole:
             tab.set_content(text, wait_until="domcontentloaded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,8 @@ from comptoir.testing.postgres import PostgresUnavailable, server_url
 Outcome = Literal["passed", "failed", "skipped"]
 ENGINES = ("sqlite", "postgresql")
 TYPE_CHECK = "types.mypy"
+GATES = ("layers.imports", "hooks.accepted", "life.enabled")
+"""Without these nothing else can be looked at: they are made whatever is asked for, so that a skipped check never passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,9 @@ class Inspection:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._open = ExitStack()
+        if source.root is not None:
+            sys.path.insert(0, str(source.root))
+            self._open.callback(sys.path.remove, str(source.root))
         self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="conformance")))
         self.code = Code(source, self._discover)
         self._running: dict[str, Running] = {}
@@ -154,8 +160,11 @@ def no_postgresql() -> str:
 
 def steps(engines: Sequence[str], only: str = "") -> Iterator[tuple[Check, str]]:
     """The checks in order, those of a deployment once for each engine; ``only`` names a theme or one check."""
+    chosen = [check for check in CHECKS.values() if only in ("", check.theme, check.id)]
+    needed = {"source": 0, "code": 2, "deployment": 3}
+    gates = GATES[: max((needed[check.needs] for check in chosen), default=0)]
     for check in CHECKS.values():
-        if only in ("", check.theme, check.id):
+        if check in chosen or check.id in gates:
             for engine in engines if check.needs == "deployment" else ("",):
                 yield check, engine
 

@@ -87,7 +87,7 @@ def create(admin: Visitor, declared: DeclaredType, number: int, ids: Mapping[str
             return int(answer.get_json()["id"]), body
         problem = answer.get_json(silent=True) or {}
         told = f"{answer.status_code} {problem.get('detail') or problem.get('title')} {problem.get('errors') or ''}"
-        refused = [str(e.get("field") or "") for e in problem.get("errors", ()) if isinstance(e, dict)]
+        refused = list(problem.get("errors") or ())
         if answer.status_code != 422 or not any(_leave_out(body, name) for name in refused):
             break
     return told

@@ -28,6 +28,8 @@ class Source:
     """The package folder."""
     distribution: str
     readme: str
+    root: Path | None = None
+    """Where it lies without being installed."""
 
     @property
     def name(self) -> str:
@@ -133,7 +135,8 @@ def _in_folder(folder: Path) -> Source:
         Available(name, target, str(project.get("version", "0")), project.get("description", ""), requires=requires),
         folder.joinpath(*target.split(".")[:-1]),
         project.get("name", ""),
-        _beside(folder / project.get("name", "")),
+        _beside(folder / name),
+        folder,
     )
 
 

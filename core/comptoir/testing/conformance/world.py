@@ -161,7 +161,7 @@ class World:
             try:
                 load_demo(self.deployment)
             except ComptoirError as error:
-                self.refused |= {name: f"{reason}; its seed_demo: {error}" for name, reason in self.refused.items()}
+                self.refused |= {name: f"{reason}; its seed_demo: {error!s:.200}" for name, reason in self.refused.items()}
             for name in list(self.refused):
                 listed = self.administrator.get(self.registry.record_types[name].api_path).get_json() or {}
                 if listed.get("data"):
