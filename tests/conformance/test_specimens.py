@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_every_check_has_a_specimen() -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("id", [id for id in SPECIMENS])
+@pytest.mark.parametrize("id", list(SPECIMENS))
 def test_a_planted_fault_is_named(id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if id == "pages.accessible" and not is_there():
         pytest.skip("Chromium or axe-core is not installed: make assets")
@@ -74,7 +75,10 @@ def test_a_planted_fault_is_named(id: str, tmp_path: Path, monkeypatch: pytest.M
     name = f"loom{list(SPECIMENS).index(id)}"
     folder = planted(specimen, name, tmp_path / "loom")
     for target, stand_in in specimen.holes.items():
-        monkeypatch.setattr(target, stand_in, raising=False)
+        module, _colon, path = target.partition(":")
+        owner, _dot, attribute = path.rpartition(".")
+        holder = import_module(module)
+        monkeypatch.setattr(getattr(holder, owner) if owner else holder, attribute, stand_in, raising=False)
 
     with Inspection(source_of(str(folder))) as inspection:
         result = inspection.look(CHECKS[id], "sqlite" if CHECKS[id].needs == "deployment" else "")
@@ -115,7 +119,11 @@ def test_what_cannot_be_looked_at_does_not_pass(tmp_path: Path) -> None:
 
 def test_a_theme_and_one_check_can_be_asked_for() -> None:
     assert {check.theme for check in CHECKS.values()} == set(THEMES)
-    assert [check.id for check, _engine in steps(["sqlite"], "names.tables")] == ["names.tables", "layers.imports", "hooks.accepted"]
+    assert [check.id for check, _engine in steps(["sqlite"], "names.tables")] == [
+        "names.tables",
+        "layers.imports",
+        "hooks.accepted",
+    ]
     asked = list(steps(["sqlite", "postgresql"], "speed.api"))
     assert [engine for check, engine in asked if check.id == "speed.api"] == ["sqlite", "postgresql"]
 

@@ -22,10 +22,17 @@ MARKS = {"passed": "✓", "failed": "✗", "skipped": "–"}
 @click.command()
 @click.argument("plugin", metavar="NAME|FOLDER")
 @click.option(
-    "--json", "file", is_flag=False, flag_value=STANDARD_OUTPUT, metavar="[FILE]", help="Print JSON, or write it to a file."
+    "--json",
+    "file",
+    is_flag=False,
+    flag_value=STANDARD_OUTPUT,
+    metavar="[FILE]",
+    help="Print JSON, or write it to a file.",
 )
 @click.option("--engine", type=click.Choice(["sqlite", "postgresql", "both"]), default="both", show_default=True)
-@click.option("--only", metavar="THEME|ID", default="", help="One theme, such as rights, or one check, such as rights.api.")
+@click.option(
+    "--only", metavar="THEME|ID", default="", help="One theme, such as rights, or one check, such as rights.api."
+)
 def check(plugin: str, file: str | None, engine: str, only: str) -> None:
     """Look at an installed plugin, or at the one whose pyproject.toml lies in a folder, without a server or a deployment.
 

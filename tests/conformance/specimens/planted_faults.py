@@ -27,7 +27,7 @@ class Specimen:
 
     edits: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
     holes: Mapping[str, Any] = field(default_factory=dict)
-    """What is put in the place of something of the platform, by its dotted name; of functions alone, made from them."""
+    """What is put in the place of something of the platform, by its module and name."""
     without: str = ""
     """A file that is taken away."""
 
@@ -89,7 +89,7 @@ def _alike(*_given: Any, **_named: Any) -> Response:
 MODELS, SERVICES, VIEWS, JOBS, PLUGIN = "models.py", "services.py", "views.py", "jobs.py", "plugin.py"
 REVISION, BOX, CARD = "migrations/versions/loom_0001.py", "templates/loom/box.html", "templates/loom/card.html"
 AS_SYSTEM = 'ctx.as_system("specimen").session'
-ANYBODY = {"comptoir.context.Context.require": _no}
+ANYBODY = {"comptoir.context:Context.require": _no}
 SLOW_KIND = """
 ASKING: list[Any] = []
 
@@ -136,10 +136,14 @@ def _hole(target: str, stand_in: Any) -> Specimen:
 def _slow() -> Specimen:
     models = (LOOM / "comptoir_loom" / MODELS).read_text()
     for old, new in (
-        ("from decimal import Decimal\n", "from decimal import Decimal\nfrom typing import Any\n\nfrom sqlalchemy import func, select\n"),
+        (
+            "from decimal import Decimal\n",
+            "from decimal import Decimal\nfrom typing import Any\n\nfrom sqlalchemy import func, select\n",
+        ),
         ("    extends,\n", "    extends,\n    field,\n    kinds,\n"),
         ("\nclass Bolt(", SLOW_KIND),
         ('= text(_("Name"),', '= field(Slow(), _("Name"), max_length=255,'),
+        ('= email(_("Weaver"))', '= field(Slow(), _("Weaver"), max_length=254, personal=True)'),
     ):
         assert old in models, old
         models = models.replace(old, new, 1)
@@ -147,7 +151,8 @@ def _slow() -> Specimen:
         "\n\n@hookimpl\ndef forbid_action(ctx: Context, action: str) -> None:\n"
         "    from comptoir_loom import models\n\n    models.ASKING[:] = [ctx]\n"
     )
-    return Specimen({MODELS: (None, models), PLUGIN: (APPEND, hook)})
+    plugin = (LOOM / "comptoir_loom" / PLUGIN).read_text().replace("List(Bolt.name,", "List(Bolt.name, Bolt.weaver,")
+    return Specimen({MODELS: (None, models), PLUGIN: (None, plugin + hook)})
 
 
 SPECIMENS: Mapping[str, Specimen] = {
@@ -179,12 +184,20 @@ SPECIMENS: Mapping[str, Specimen] = {
     "hooks.arguments": _after(PLUGIN, "\n\n@hookimpl\ndef on_login(ctx: Context, password: str) -> None:\n    pass\n"),
     "hooks.manifest": _e(PLUGIN, '_("Bolts of cloth."), ', ""),
     "hooks.contributes": _e(PLUGIN, "return [Bolt,", 'return ["loom.cloth", Bolt,'),
-    "hooks.repeatable": _e(PLUGIN, "\n\n@hookimpl\ndef contribute() -> list[Contribution | type[Base]]:\n    return [Bolt, LoomContact,", "\n\nmanifests: list[Manifest] = []\n\n\n@hookimpl\ndef contribute() -> list[Contribution | type[Base]]:\n    manifests.append(manifest)\n    return [*RIGHTS[: len(manifests)], Bolt, LoomContact,"),  # fmt: skip
+    "hooks.repeatable": _e(
+        PLUGIN,
+        "\n\n@hookimpl\ndef contribute() -> list[Contribution | type[Base]]:\n    return [Bolt, LoomContact,",
+        "\n\nmanifests: list[Manifest] = []\n\n\n@hookimpl\ndef contribute() -> list[Contribution | type[Base]]:\n    manifests.append(manifest)\n    return [*RIGHTS[: len(manifests)], Bolt, LoomContact,",
+    ),
     "hooks.accepted": _e(PLUGIN, 'views.card, "loom.bolt.read")', "views.card)"),
     "hooks.complete": _e(PLUGIN, "return [Bolt, LoomContact,", "return [Bolt,"),
-    "hooks.checks_only_look": _e(SERVICES, "            yield RuleViolation", "            bolt.woven_on = None\n            yield RuleViolation"),  # fmt: skip
+    "hooks.checks_only_look": _e(
+        SERVICES, "            yield RuleViolation", "            bolt.woven_on = None\n            yield RuleViolation"
+    ),
     "languages.complete": _after(SERVICES, '\nNEVER = _("Nobody has translated this")\n'),
-    "languages.placeholders": _e("translations/ro/LC_MESSAGES/messages.po", 'msgstr[0] "{count}', 'msgstr[0] "{number}'),
+    "languages.placeholders": _e(
+        "translations/ro/LC_MESSAGES/messages.po", 'msgstr[0] "{count}', 'msgstr[0] "{number}'
+    ),
     "languages.marked": _in_models('text(_("Name")', 'text("Name"'),
     "languages.one_piece": _after(SERVICES, '\nJOINED = _("a" + "b")\n'),
     "documents.readme": _e("README.md", None, "# Loom\n"),
@@ -192,38 +205,79 @@ SPECIMENS: Mapping[str, Specimen] = {
     "documents.labels": _in_models('_("Price")', '""'),
     "documents.modules": _e(JOBS, '"""Work of the night."""', ""),
     "documents.toolkit": _after(SERVICES, "\nfrom comptoir.toolkit import everything\n"),
-    "documents.deprecated": _hole("comptoir.toolkit.Daily.__deprecated__", "take Every"),
-    "privacy.declared": _in_models('weaver: Mapped[str | None] = email(', 'surname: Mapped[str | None] = text('),
+    "documents.deprecated": _hole("comptoir.toolkit:Daily.__deprecated__", "take Every"),
+    "privacy.declared": _in_models("weaver: Mapped[str | None] = email(", "surname: Mapped[str | None] = text("),
     "privacy.rights_of_fields": _in_models(', write="loom.bolt.see_cost"', ""),
-    "privacy.hidden_in_api": _hole("comptoir.records.declared.DeclaredType.hidden_fields", _everybody),
-    "privacy.hidden_on_pages": _e(SERVICES, '"note": ""}\n\n\ndef tile', f'"note": getattr({AS_SYSTEM}.get(type(record), record.id), "cost", "")}}\n\n\ndef tile'),  # fmt: skip
+    "privacy.hidden_in_api": _hole("comptoir.records.declared:DeclaredType.hidden_fields", _everybody),
+    "privacy.hidden_on_pages": _e(
+        SERVICES,
+        '"note": ""}\n\n\ndef tile',
+        f'"note": getattr({AS_SYSTEM}.get(type(record), record.id), "cost", "")}}\n\n\ndef tile',
+    ),
     "privacy.known_rights": _e(PLUGIN, 'views.card, "loom.bolt.read"', 'views.card, "loom.bolt.look"'),
     "schema.complete": _e(REVISION, '        sa.Column("weaver", sa.String(length=254), nullable=True),\n', ""),
     "schema.reversible": _e(REVISION, '    op.drop_table("loom_contact")\n', ""),
-    "schema.one_history": _after("migrations/versions/loom_0002.py", '"""Another."""\nrevision = "loom_0002"\ndown_revision = None\n'),  # fmt: skip
-    "schema.shared_columns": _e(REVISION, '*toolkit.record_columns("loom_bolt"),', 'sa.Column("search_key", sa.Text(), nullable=False),'),  # fmt: skip
+    "schema.one_history": _after(
+        "migrations/versions/loom_0002.py", '"""Another."""\nrevision = "loom_0002"\ndown_revision = None\n'
+    ),
+    "schema.shared_columns": _e(
+        REVISION, '*toolkit.record_columns("loom_bolt"),', 'sa.Column("search_key", sa.Text(), nullable=False),'
+    ),
     "schema.own_imports": _e(REVISION, "from comptoir import toolkit", "from comptoir_loom.models import Bolt"),
-    "schema.ondelete": _in_models('reference(_("Ordered by"), "base_contact", ondelete="SET NULL")', '__import__("sqlalchemy.orm").orm.mapped_column(__import__("sqlalchemy").ForeignKey("base_contact.id"))'),  # fmt: skip
+    "schema.ondelete": _in_models(
+        'reference(_("Ordered by"), "base_contact", ondelete="SET NULL")',
+        '__import__("sqlalchemy.orm").orm.mapped_column(__import__("sqlalchemy").ForeignKey("base_contact.id"))',
+    ),
     "schema.indexed_references": _in_models('ondelete="SET NULL")', 'ondelete="SET NULL", index=False)'),
     "schema.indexed_order": _in_models("search=True, index=True", "search=True"),
-    "schema.exact_amounts": _in_models('money(_("Price"), minimum=0)', '__import__("sqlalchemy.orm").orm.mapped_column(__import__("sqlalchemy").Float())'),  # fmt: skip
-    "schema.moments": _in_models('date(_("Woven"))', '__import__("sqlalchemy.orm").orm.mapped_column(__import__("sqlalchemy").DateTime())'),  # fmt: skip
-    "schema.clock": _after(JOBS, "\nimport datetime\n\n\ndef late() -> bool:\n    return datetime.datetime.now().hour > 20\n"),
+    "schema.exact_amounts": _in_models(
+        'money(_("Price"), minimum=0)',
+        '__import__("sqlalchemy.orm").orm.mapped_column(__import__("sqlalchemy").Float())',
+    ),
+    "schema.moments": _in_models(
+        'date(_("Woven"))', '__import__("sqlalchemy.orm").orm.mapped_column(__import__("sqlalchemy").DateTime())'
+    ),
+    "schema.clock": _after(
+        JOBS, "\nimport datetime\n\n\ndef late() -> bool:\n    return datetime.datetime.now().hour > 20\n"
+    ),
     "schema.owned": _in_models('"base_contact", ondelete="SET NULL"', '"catalog_product", ondelete="SET NULL"'),
     "rights.pages": Specimen(holes=ANYBODY),
     "rights.api": Specimen(holes=ANYBODY),
-    "rights.nothing_shown": Specimen({VIEWS: ("bolt = load(visit.context, Bolt, id)", 'bolt = visit.context.as_system("specimen").session.get_one(Bolt, id)')}, ANYBODY),  # fmt: skip
-    "rights.sign_in": _hole("comptoir.rest.blueprint.Desk.answer", _alike),
-    "rights.forged_forms": _hole("comptoir.rest.authentication.require_csrf_token", _no),
-    "rights.changes": Specimen(holes=ANYBODY),
+    "rights.nothing_shown": Specimen(
+        {
+            VIEWS: (
+                "bolt = load(visit.context, Bolt, id)",
+                'bolt = visit.context.as_system("specimen").session.get_one(Bolt, id)',
+            )
+        },
+        ANYBODY,
+    ),
+    "rights.sign_in": _hole("comptoir.rest.blueprint:Desk.answer", _alike),
+    "rights.forged_forms": _hole("comptoir.rest.authentication:require_csrf_token", _no),
+    "rights.changes": Specimen(
+        {
+            PLUGIN: ('views.card, "loom.bolt.read")', 'views.card, "loom.bolt.mend", methods=("GET", "POST"))'),
+            VIEWS: (
+                "bolt = load(visit.context, Bolt, id)\n",
+                'ctx = visit.context.as_system("specimen")\n    bolt = services.mend(ctx, ctx.session.get_one(Bolt, id), {})\n',
+            ),
+        },
+        ANYBODY,
+    ),
     "rights.actions": Specimen(holes=ANYBODY),
     "rights.moves": Specimen(holes=ANYBODY),
-    "rights.elsewhere": Specimen({
-        SERVICES: ("list(ctx.session.scalars(select(Bolt.name)", f"list({AS_SYSTEM}.scalars(select(Bolt.name)"),
-        PLUGIN: ('_("Stock"), "loom.bolt.read"', '_("Stock"), "base.contact.read"'),
-    }),
-    "rights.public_pages": _e(VIEWS, '{"name": "",', '{"name": services.first_names(visit.context.as_system("specimen")),'),
-    "pages.answer": _e(VIEWS, "    bolt = load(visit.context, Bolt, id)\n", '    raise RuntimeError("the card is torn")\n'),
+    "rights.elsewhere": Specimen(
+        {
+            SERVICES: ("list(ctx.session.scalars(select(Bolt.name)", f"list({AS_SYSTEM}.scalars(select(Bolt.name)"),
+            PLUGIN: ('_("Stock"), "loom.bolt.read"', '_("Stock"), "base.contact.read"'),
+        }
+    ),
+    "rights.public_pages": _e(
+        VIEWS, '{"name": "",', '{"name": services.first_names(visit.context.as_system("specimen")),'
+    ),
+    "pages.answer": _e(
+        VIEWS, "    bolt = load(visit.context, Bolt, id)\n", '    raise RuntimeError("the card is torn")\n'
+    ),
     "pages.parts": _e(SERVICES, "    count = count_bolts(ctx)\n", '    raise RuntimeError("the box is empty")\n'),
     "pages.escaped": _e(BOX, "{{ name }}", "{{ name|safe }}"),
     "pages.named_inputs": _e(CARD, "<p>", '<input name="length"><p>'),
@@ -231,25 +285,55 @@ SPECIMENS: Mapping[str, Specimen] = {
     "pages.unique_ids": _e(CARD, "<p>", '<p id="cloth"></p><p id="cloth">'),
     "pages.no_inline_code": _e(CARD, "<p>", '<p onclick="weave()">'),
     "pages.accessible": _e(CARD, "<p>", '<div role="checkbox" tabindex="0">?</div><p>'),
-    "records.found": _hole("comptoir.records.write.save.index_changes", _no),
+    "records.found": _hole("comptoir.records.write.save:index_changes", _no),
     "records.titles": _in_models("title=True, search=True", "title=True"),
-    "records.paging": _hole("comptoir.rest.resources.queries.run", _repeating(queries.run)),
+    "records.paging": _hole("comptoir.records.query:run", _repeating(queries.run)),
     "records.exported": _slow(),
-    "records.described": _hole("comptoir.rest.blueprint.build_document", lambda *_given: {"paths": {}}),
+    "records.described": _hole("comptoir.rest.blueprint:build_document", lambda *_given: {"paths": {}}),
     "work.jobs": _e(JOBS, "    services.count_bolts(ctx)\n", '    raise RuntimeError("the mill is closed")\n'),
-    "work.twice": _e(JOBS, "    services.count_bolts(ctx)\n", '    services.save(ctx, [services.Bolt(name="Nightly")])\n'),
-    "work.one_writer": _after(PLUGIN, "\n\n@hookimpl\ndef on_records_saved(changes: object) -> None:\n    for change in changes:  # type: ignore[attr-defined]\n        if isinstance(change.record, Contact):\n            change.record.sector = 'Cloth'\n"),  # fmt: skip
+    "work.twice": _e(
+        JOBS, "    services.count_bolts(ctx)\n", '    services.save(ctx, [services.Bolt(name="Nightly")])\n'
+    ),
+    "work.one_writer": _after(
+        PLUGIN,
+        "\n\n@hookimpl\ndef on_records_saved(changes: object) -> None:\n    for change in changes:  # type: ignore[attr-defined]\n        if isinstance(change.record, Contact):\n            change.record.sector = 'Cloth'\n",
+    ),
     "work.creates": _e(SERVICES, "if bolt.woven_on is not None and bolt.woven_on > ctx.today():", "if bolt.name:"),
     "work.outbox": _e(PLUGIN, "    services.count_bolts(ctx)\n", '    raise RuntimeError("nobody listens")\n'),
-    "life.enabled": _e(REVISION, "def upgrade() -> None:\n", 'def upgrade() -> None:\n    raise RuntimeError("no thread")\n'),
-    "life.course": _e(REVISION, "def downgrade() -> None:\n", 'def downgrade() -> None:\n    raise RuntimeError("no way back")\n'),
-    "life.arrival": _after(PLUGIN, '\n\n@hookimpl\ndef seed_module(ctx: Context) -> None:\n    services.save(ctx, [Contact(name="The mill")])\n'),  # fmt: skip
-    "life.pause": _hole("comptoir.modules.life_cycle.raise_generation", _no),
-    "life.kept": _after(PLUGIN, '\n\n@hookimpl\ndef on_module_resumed(ctx: Context, name: str) -> None:\n    services.save(ctx, [Bolt(name="Welcome back")])\n'),  # fmt: skip
-    "life.departure": _e(REVISION, "    op.create_table(\n        \"loom_contact\",", "    op.create_table(\"loom_left\", sa.Column(\"id\", sa.Integer(), primary_key=True))\n    op.create_table(\n        \"loom_contact\","),  # fmt: skip
-    "life.neighbours": _after(PLUGIN, '\n\n@hookimpl\ndef seed_module(ctx: Context) -> None:\n    services.save(ctx, [Contact(name="The mill")])\n'),  # fmt: skip
+    "life.enabled": _e(
+        REVISION, "def upgrade() -> None:\n", 'def upgrade() -> None:\n    raise RuntimeError("no thread")\n'
+    ),
+    "life.course": _e(
+        REVISION, "def downgrade() -> None:\n", 'def downgrade() -> None:\n    raise RuntimeError("no way back")\n'
+    ),
+    "life.arrival": _after(
+        PLUGIN,
+        '\n\n@hookimpl\ndef seed_module(ctx: Context) -> None:\n    services.save(ctx, [Contact(name="The mill")])\n',
+    ),
+    "life.pause": _hole("comptoir.testing.conformance.running:pause_modules", _no),
+    "life.kept": _after(
+        PLUGIN,
+        '\n\n@hookimpl\ndef on_module_resumed(ctx: Context, name: str) -> None:\n    services.save(ctx, [Bolt(name="Welcome back")])\n',
+    ),
+    "life.departure": _e(
+        REVISION,
+        '    op.create_table(\n        "loom_contact",',
+        '    op.create_table("loom_left", sa.Column("id", sa.Integer(), primary_key=True))\n    op.create_table(\n        "loom_contact",',
+    ),
+    "life.neighbours": _after(
+        PLUGIN,
+        '\n\n@hookimpl\ndef seed_module(ctx: Context) -> None:\n    services.save(ctx, [Contact(name="The mill")])\n',
+    ),
     "speed.lists": _slow(),
-    "speed.records": _e(SERVICES, "    count = count_bolts(ctx)\n", "    count = sum(count_bolts(ctx) for _bolt in range(count_bolts(ctx))) and count_bolts(ctx)\n"),  # fmt: skip
+    "speed.records": _e(
+        SERVICES,
+        "    count = count_bolts(ctx)\n",
+        "    count = sum(count_bolts(ctx) for _bolt in range(count_bolts(ctx))) and count_bolts(ctx)\n",
+    ),
     "speed.api": _slow(),
-    "speed.or": _e(SERVICES, "select(func.count()).select_from(Bolt))", 'select(func.count()).select_from(Bolt).outerjoin(Contact).where((Bolt.name != "") | (Contact.name == "")))'),  # fmt: skip
+    "speed.or": _e(
+        SERVICES,
+        "select(func.count()).select_from(Bolt))",
+        'select(func.count()).select_from(Bolt).outerjoin(Contact).where((Bolt.name != "") | (Contact.name == "")))',
+    ),
 }

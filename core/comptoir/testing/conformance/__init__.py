@@ -1,20 +1,20 @@
 """The conformance suite: what every plugin promises to those who install it, looked after without a server."""
 
 from comptoir.testing.conformance import (  # in the order of the report
-    names,
-    layers,
-    types,
+    documents,
     hooks,
     languages,
-    documents,
-    privacy,
-    schema,
-    rights,
-    pages,
-    records,
-    work,
+    layers,
     life,
+    names,
+    pages,
+    privacy,
+    records,
+    rights,
+    schema,
     speed,
+    types,
+    work,
 )
 from comptoir.testing.conformance.check import CHECKS, Check, Finding
 from comptoir.testing.conformance.run import ENGINES, Inspection, Report, Result, inspect_plugin, steps
@@ -26,4 +26,15 @@ THEMES = tuple(
     )
 )  # fmt: skip
 
-__all__ = ["CHECKS", "ENGINES", "THEMES", "Check", "Finding", "Inspection", "Report", "Result", "inspect_plugin", "steps"]
+__all__ = [
+    "CHECKS",
+    "ENGINES",
+    "THEMES",
+    "Check",
+    "Finding",
+    "Inspection",
+    "Report",
+    "Result",
+    "inspect_plugin",
+    "steps",
+]

@@ -156,7 +156,9 @@ class Code:
         """The mapped classes of its package, whether or not it contributes them."""
         _ = self.module
         package = self.source.package
-        found: list[Mapper[Any]] = [m for m in Base.registry.mappers if f"{m.class_.__module__}.".startswith(f"{package}.")]
+        found: list[Mapper[Any]] = [
+            m for m in Base.registry.mappers if f"{m.class_.__module__}.".startswith(f"{package}.")
+        ]
         return sorted((m.class_ for m in found), key=lambda model: str(model.__tablename__))
 
     @property

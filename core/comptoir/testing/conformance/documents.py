@@ -7,8 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import comptoir.toolkit
-from comptoir.contributions import Job, Permission, RoleTemplate
-from comptoir.rest.routes import Contributed
+from comptoir.contributions import Job, Permission, RoleTemplate, Route
 from comptoir.reports import Report
 from comptoir.testing.conformance.check import Finding, check
 from comptoir.testing.conformance.code import Code
@@ -38,7 +37,7 @@ def labels(code: Code) -> Iterator[Finding]:
     for model, field in code.fields():
         if not str(field.label).strip():
             yield Finding(f"{field.name} has no label", f"{model.__name__}.{field.name}", "give a label")
-    for kind, part in ((Permission, "label"), (RoleTemplate, "label"), (Job, "title"), (Report, "summary"), (Contributed, "summary")):  # fmt: skip
+    for kind, part in ((Permission, "label"), (RoleTemplate, "label"), (Job, "title"), (Report, "summary"), (Route, "summary")):  # fmt: skip
         for value in code.contributed(kind):
             if not str(getattr(value, part)).strip():
                 yield Finding(f"it has no {part}", str(getattr(value, "name", "") or getattr(value, "path", "")), f"give {part}")  # fmt: skip
@@ -78,4 +77,3 @@ def _farewell(name: str) -> str:
         value = getattr(comptoir.toolkit, name, None)
     told = [str(w.message) for w in heard if issubclass(w.category, DeprecationWarning)]
     return getattr(value, "__deprecated__", "") or (told[0] if told else "")
-

@@ -111,7 +111,9 @@ def all_models(code: Code) -> Iterator[Finding]:
     given = {value for value in code.contributions if isinstance(value, type)}
     for model in code.models:
         if model not in given:
-            yield Finding(f"{model.__name__} is not contributed", model.__tablename__, "add it to what contribute returns")
+            yield Finding(
+                f"{model.__name__} is not contributed", model.__tablename__, "add it to what contribute returns"
+            )
 
 
 @check("hooks.checks_only_look", needs="source")
@@ -136,7 +138,9 @@ def _checking(source: Source) -> Iterator[tuple[str, ast.FunctionDef]]:
     }
     for module, tree in source.modules.items():
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and (node.name in rules or node.name.startswith(("check_", "forbid_"))):
+            if isinstance(node, ast.FunctionDef) and (
+                node.name in rules or node.name.startswith(("check_", "forbid_"))
+            ):
                 yield module, node
 
 

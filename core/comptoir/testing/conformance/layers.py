@@ -40,7 +40,9 @@ def silent(code: Code) -> Iterator[Finding]:
     """Its import only defines: no listener, thread, file, program, output or connection."""
     for deed, place in code.trial.deeds:
         file, _colon, line = place.rpartition(":")
-        yield Finding(f"its import {deed}", f"{Path(file).name}:{line}", "contribute it, or do it where it is asked for")
+        yield Finding(
+            f"its import {deed}", f"{Path(file).name}:{line}", "contribute it, or do it where it is asked for"
+        )
 
 
 @check("layers.toolkit", needs="source")
@@ -102,7 +104,9 @@ def calls_outside(source: Source) -> Iterator[Finding]:
     for module, place, name in source.imports():
         layer = Path(module).parts[0].removesuffix(".py")
         if layer in ("models", "services", "screens", *EDGES) and name.startswith(OUTSIDE):
-            yield Finding(f"{module} imports {name}", place, "call it from the step of a job, where no transaction is open")
+            yield Finding(
+                f"{module} imports {name}", place, "call it from the step of a job, where no transaction is open"
+            )
 
 
 @check("layers.text_sql", needs="source")

@@ -38,7 +38,9 @@ def arrival(running: Running) -> Iterator[Finding]:
 def pause(running: Running) -> Iterator[Finding]:
     """Paused it is silent: no address, job or right of it is there, and all other pages serve."""
     for heard in running.life.heard.get("paused", ()):
-        yield Finding(f"while it is paused: {heard}", PLACE, "contribute it; what is registered past the platform stays")
+        yield Finding(
+            f"while it is paused: {heard}", PLACE, "contribute it; what is registered past the platform stays"
+        )
 
 
 @check("life.kept", needs="deployment")
@@ -54,7 +56,9 @@ def departure(running: Running) -> Iterator[Finding]:
     for heard in running.life.heard.get("uninstalled", ()):
         yield Finding(f"after it was uninstalled there is still: {heard}", PLACE, "contribute every table, and drop it in downgrade()")  # fmt: skip
     if running.life.touched:
-        yield Finding("uninstalling it changes something outside it", PLACE, "let its migrations touch its own tables only")
+        yield Finding(
+            "uninstalling it changes something outside it", PLACE, "let its migrations touch its own tables only"
+        )
 
 
 @check("life.neighbours", needs="deployment")

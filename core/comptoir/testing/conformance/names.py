@@ -6,8 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from comptoir.contributions import Job, NamedContribution, Permission, View
-from comptoir.rest.routes import Contributed
+from comptoir.contributions import Job, NamedContribution, Permission, Route, View
 from comptoir.testing.conformance.check import Finding, check
 from comptoir.testing.conformance.code import Code
 from comptoir.testing.conformance.source import Source
@@ -70,7 +69,9 @@ def permission_names(code: Code) -> Iterator[Finding]:
     for value in code.contributed(Permission):
         parts = value.name.split(".")
         if len(parts) != 3 or not all(map(NAME.fullmatch, parts)):
-            yield Finding(f"the permission {value.name} is not called <plugin>.<record>.<action>", value.name, "rename it")
+            yield Finding(
+                f"the permission {value.name} is not called <plugin>.<record>.<action>", value.name, "rename it"
+            )
 
 
 @check("names.jobs", needs="code")
@@ -106,7 +107,7 @@ def addresses(code: Code) -> Iterator[Finding]:
     for model in code.records:
         if not PATH.fullmatch(model.__record__.path):
             yield Finding(f"the path {model.__record__.path!r}", model.__name__, "write it like: price-lists")
-    for value in (*code.contributed(View), *code.contributed(Contributed)):
+    for value in (*code.contributed(View), *code.contributed(Route)):
         if not ADDRESS.fullmatch(value.path):
             yield Finding(f"the path {value.path!r}", value.path, "write it like: /price-lists/{id}")
 

@@ -102,13 +102,15 @@ def escaped(running: Running) -> Iterator[Finding]:
 def named_inputs(running: Running) -> Iterator[Finding]:
     """Every input has a label, every button and link a name, every picture a text."""
     for path, page in _pages(running):
-        labels = {attributes.get("for") for tag, attributes in page.elements if tag == "label"}
+        labels = {attributes.get("for", " ") for tag, attributes in page.elements if tag == "label"}
         for place, (tag, attributes) in enumerate(page.elements):
             named = bool({"aria-label", "aria-labelledby", "title"} & attributes.keys())
-            hidden = attributes.get("type") in NAMELESS or attributes.get("aria-hidden") == "true" or "hidden" in attributes
+            hidden = (
+                attributes.get("type") in NAMELESS or attributes.get("aria-hidden") == "true" or "hidden" in attributes
+            )
             wrong = ""
             if tag in ("input", "select", "textarea") and not hidden:
-                wrong = "" if named or place in page.labelled or attributes.get("id") in labels - {None} else "has no label"
+                wrong = "" if named or place in page.labelled or attributes.get("id", "") in labels else "has no label"
             elif tag == "img":
                 wrong = "" if "alt" in attributes else "has no text"
             elif tag == "button" or (tag == "a" and "href" in attributes):
@@ -148,7 +150,9 @@ def no_inline_code(running: Running) -> Iterator[Finding]:
         for tag, attributes in page.elements:
             handlers = [name for name in attributes if name.startswith("on")]
             if handlers or "style" in attributes or (tag == "script" and not {"src", "type"} & attributes.keys()) or tag == "style":  # fmt: skip
-                yield Finding(f"<{tag}> has {', '.join(handlers) or 'inline code'}", path, "put it into static/<plugin>/")
+                yield Finding(
+                    f"<{tag}> has {', '.join(handlers) or 'inline code'}", path, "put it into static/<plugin>/"
+                )
 
 
 def _program() -> str | None:
@@ -164,7 +168,9 @@ def is_there() -> bool:
 def accessible(running: Running) -> Iterator[Finding]:
     """The rules of axe find nothing on its pages, where Chromium and axe are there; contrast is the theme's."""
     if not is_there():
-        raise NotApplicable("Chromium, playwright or axe-core is not installed; labels, names and headings were looked at")
+        raise NotApplicable(
+            "Chromium, playwright or axe-core is not installed; labels, names and headings were looked at"
+        )
     from playwright.sync_api import sync_playwright
 
     rules = AXE.read_text()

@@ -61,7 +61,11 @@ def hidden_on_pages(running: Running) -> Iterator[Finding]:
         for record_type, field in found:
             declared = running.registry.record_types[record_type]
             signs = (f"{record_type}.{field}", str(CONFIDENTIAL)) if running.value(record_type, field) else ()
-            for path in (declared.url, f"{declared.url}/{running.sample(record_type)}?whole=1", f"{declared.url}/export"):
+            for path in (
+                declared.url,
+                f"{declared.url}/{running.sample(record_type)}?whole=1",
+                f"{declared.url}/export",
+            ):
                 text = reader.get(path).text
                 if any(re.search(rf"\b{re.escape(sign)}\b", text) for sign in signs):
                     yield Finding(f"the page shows {field} to whoever lacks its right", path, "ask ctx.may(…) before it is shown")  # fmt: skip

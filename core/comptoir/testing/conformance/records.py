@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from sqlalchemy import select
+
+from comptoir.context import Context
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Query
 from comptoir.records.search import departures
@@ -61,6 +64,13 @@ def paging(running: Running) -> Iterator[Finding]:
                     yield Finding("pages repeat or lose records", f"{declared.name} by {name}", "let the kind compare as its column does")  # fmt: skip
 
 
+def _stored(ctx: Context, declared: DeclaredType) -> list[str]:
+    """What the records that a list shows are called."""
+    table = declared.table
+    kept = ctx.session.scalars(select(table.c[declared.title]).where(table.c.archived_at.is_(None)))
+    return sorted(restored(str(name or "")) for name in kept)
+
+
 def _walk(running: Running, path: str) -> list[int]:
     seen: list[int] = []
     cursor: str | None = ""
@@ -79,23 +89,23 @@ def exported(running: Running) -> Iterator[Finding]:
     """An export as CSV, workbook or JSON holds every record, and is read back as it was."""
     for declared in _types(running):
         with running.world.deployment.system_context("conformance") as ctx, tempfile.TemporaryDirectory() as folder:
-            names: dict[str, list[str]] = {}
-            for format in ("csv", "xlsx", "json"):
+            names = {"": _stored(ctx, declared)}
+            for form in ("csv", "xlsx", "json"):
                 target = io.BytesIO()
                 try:
-                    count = export_records(ctx, declared, Query(fields=(declared.title,)), target, format=format)
-                    path = Path(folder) / f"export.{format}"
+                    count = export_records(ctx, declared, Query(fields=(declared.title,)), target, format=form)
+                    path = Path(folder) / f"export.{form}"
                     path.write_bytes(target.getvalue())
                     rows = list(read_table(path).rows())
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-                    yield Finding(f"no export as {format}: {type(error).__name__}: {error}", declared.name, "let the kind give a plain value in to_sheet")  # fmt: skip
+                    yield Finding(f"no export as {form}: {type(error).__name__}: {error}", declared.name, "let the kind give a plain value in to_sheet")  # fmt: skip
                     continue
-                names[format] = sorted(restored(str(next(iter(row.values()), ""))) for _number, row in rows)
+                names[form] = sorted(restored(str(next(iter(row.values()), ""))) for _number, row in rows)
                 if count != len(rows):
-                    yield Finding(f"{count} were written as {format} and {len(rows)} read", declared.name, "let the kind give a plain value in to_sheet")  # fmt: skip
-            for format, read in names.items():
-                if read != names.get("json"):
-                    yield Finding(f"the names read back from {format} differ", declared.name, "let to_sheet give what read understands")  # fmt: skip
+                    yield Finding(f"{count} were written as {form} and {len(rows)} read", declared.name, "let the kind give a plain value in to_sheet")  # fmt: skip
+            for form, read in names.items():
+                if read != names[""]:
+                    yield Finding(f"the names read back from {form} differ", declared.name, "let to_sheet give what read understands")  # fmt: skip
 
 
 @check("records.described", needs="deployment")

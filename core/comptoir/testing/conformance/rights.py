@@ -98,7 +98,10 @@ def actions(running: Running) -> Iterator[Finding]:
         if action.permission in world.rights_to_read or declared.name not in world.made:
             continue
         number = world.id_of(declared.name)
-        for path in (f"{declared.url}/{number}/actions/{action.name}", f"{declared.api_path}/{number}/actions/{action.name}"):
+        for path in (
+            f"{declared.url}/{number}/actions/{action.name}",
+            f"{declared.api_path}/{number}/actions/{action.name}",
+        ):
             answer = world.reader.send("POST", path)
             if answer.status_code not in REFUSED:
                 yield Finding(f"it answers {answer.status_code} without {action.permission}", f"POST {path}", ASK)
@@ -114,7 +117,7 @@ def moves(running: Running) -> Iterator[Finding]:
     for declared in types:
         workflow, number = declared.declaration.workflow, world.id_of(declared.name)
         assert workflow is not None
-        writer = world.visitor(world.rights_to_read | {declared.permission("write"): "all"})
+        writer = world.visitor({**world.rights_to_read, declared.permission("write"): "all"})
         with world.deployment.system_context("conformance", write=False) as ctx:
             transitions = list(workflow.moves_from(ctx, ctx.session.get_one(declared.model, number)))
         for transition in transitions:
@@ -123,7 +126,9 @@ def moves(running: Running) -> Iterator[Finding]:
             asked += [(writer, transition.permission)] if transition.permission is not None else []
             for visitor, lacking in asked:
                 status = visitor.send("POST", path).status_code
-                patched = visitor.send("PATCH", f"{declared.api_path}/{number}", json={workflow.field: transition.target})
+                patched = visitor.send(
+                    "PATCH", f"{declared.api_path}/{number}", json={workflow.field: transition.target}
+                )
                 if status not in (*REFUSED, 422) or patched.status_code not in (*REFUSED, 422):
                     yield Finding(f"it goes through without {lacking}", f"{declared.name}: {transition.name}", "give the transition its permission; move records with move(…)")  # fmt: skip
 
@@ -135,7 +140,13 @@ def elsewhere(running: Running) -> Iterator[Finding]:
         raise NotApplicable("everyone meets base")
     world = running.world
     contact = world.id_of("base.contact")
-    paths = ("/", "/reports", f"/base/contacts/{contact}?whole=1", f"/search?q={PROBE}", f"/api/v1/base/contacts/{contact}")
+    paths = (
+        "/",
+        "/reports",
+        f"/base/contacts/{contact}?whole=1",
+        f"/search?q={PROBE}",
+        f"/api/v1/base/contacts/{contact}",
+    )
     allowed = {"base.contact.read"}
     signs = [item.path for p, item in world.registry.contributions(MenuItem) if p.name == running.name and item.permission not in allowed]  # fmt: skip
     signs += [f"{PROBE}=&#34;{name}", *world.report_names] if (name := f"{running.name}.") else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from comptoir import __version__
+from comptoir.access.passwords import CHEAP
 from comptoir.registry.discover import Available, discover_plugins
 from comptoir.testing.conformance.check import CHECKS, Check, Finding, NotApplicable
 from comptoir.testing.conformance.code import Code
@@ -92,6 +94,9 @@ class Inspection:
         if source.root is not None:
             sys.path.insert(0, str(source.root))
             self._open.callback(sys.path.remove, str(source.root))
+        before = os.environ.get(CHEAP)
+        os.environ[CHEAP] = "1"  # nobody guesses at the visitors' passwords
+        self._open.callback(_set_back, before)
         self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="conformance")))
         self.code = Code(source, self._discover)
         self._running: dict[str, Running] = {}
@@ -134,6 +139,13 @@ class Inspection:
             wrong = f"the check stopped at {type(error).__name__}: {error!s:.300}"
             outcome, findings = "failed", [Finding(wrong, _place(error, self.source), "mend what stopped it")]
         return Result(check, engine, outcome, reason, findings, time.perf_counter() - began)
+
+
+def _set_back(before: str | None) -> None:
+    if before is None:
+        os.environ.pop(CHEAP, None)
+    else:
+        os.environ[CHEAP] = before
 
 
 def _place(error: Exception, source: Source) -> str:

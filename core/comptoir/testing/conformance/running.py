@@ -143,7 +143,9 @@ class Running:
             return
         for element in visitors.iterate(clause):
             if isinstance(element, BooleanClauseList) and element.operator is operators.or_:
-                tables = {c.table.name for c in visitors.iterate(element) if isinstance(c, Column) and c.table is not None}
+                tables = {
+                    c.table.name for c in visitors.iterate(element) if isinstance(c, Column) and c.table is not None
+                }
                 if len(tables) > 1:
                     self.scattered.setdefault(place, set()).update(tables)
 
@@ -233,7 +235,9 @@ def _absent(deployment: Deployment, name: str, paths: Sequence[str]) -> list[str
 def _left(deployment: Deployment, name: str) -> list[str]:
     """What an uninstalled module has left in the database."""
     tables = inspect(deployment.engine).get_table_names()
-    found = [f"the table {t}" for t in tables if t.startswith((f"{name}_", f"alembic_version_{name}")) and t != f"{name}_"]
+    found = [
+        f"the table {t}" for t in tables if t.startswith((f"{name}_", f"alembic_version_{name}")) and t != f"{name}_"
+    ]
     with deployment.system_context("conformance", write=False) as ctx:
         session = ctx.bookkeeping("conformance")
         for what, column in (
@@ -242,7 +246,10 @@ def _left(deployment: Deployment, name: str) -> list[str]:
             ("rights", RolePermission.permission),
             ("roles", Role.template),
         ):
-            if session.scalar(select(column).where(column.startswith(f"{name}.", autoescape=True)).limit(1)) is not None:
+            if (
+                session.scalar(select(column).where(column.startswith(f"{name}.", autoescape=True)).limit(1))
+                is not None
+            ):
                 found.append(f"{what} of it")
     return found
 
@@ -259,9 +266,10 @@ def beside(running: Running, neighbour: str) -> list[str]:
         enable_modules(deployment, [running.name])
         found = fingerprint(deployment, excluding=running.name).differences(before)
         together = World(deployment, neighbour)
-        answers = {path: together.administrator.get(path).status_code for path in (d.url for d in together.types.values())}
+        answers = {
+            path: together.administrator.get(path).status_code for path in (d.url for d in together.types.values())
+        }
         found += [f"{path} answers {status}" for path, status in answers.items() if status != 200]
         before = fingerprint(deployment, excluding=running.name)
         uninstall_modules(deployment, [running.name])
         return found + fingerprint(deployment, excluding=running.name).differences(before)
-

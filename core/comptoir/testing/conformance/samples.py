@@ -77,7 +77,9 @@ def _value(record_type: str, field: Field, number: int, ids: Mapping[str, int], 
     return looks.get(field.kind.look) or inputs.get(field.kind.input) or text_of(record_type, number, field.max_length or 255)  # fmt: skip
 
 
-def create(admin: Visitor, declared: DeclaredType, number: int, ids: Mapping[str, int]) -> tuple[int, dict[str, Any]] | str:
+def create(
+    admin: Visitor, declared: DeclaredType, number: int, ids: Mapping[str, int]
+) -> tuple[int, dict[str, Any]] | str:
     """Create a record through the API, without the fields whose values it refuses; its id and body, or why it is refused."""
     body = body_of(declared, number, ids)
     told = ""

@@ -127,9 +127,10 @@ def indexed_order(code: Code) -> Iterator[Finding]:
         model: type[Record] = screens.model
         for name in screens.list.sort[:1]:
             column = name.lstrip("-")
-            if column in model.__table__.c and column not in SHARED_FIELDS and not isinstance(model.__record__.visible, Public):
-                if not _is_indexed(model.__table__, column):  # type: ignore[arg-type]
-                    yield Finding(f"the list is sorted by {column}, which has no index", f"{model.__name__}.{column}", "give index=True, and a migration")  # fmt: skip
+            own = column in model.__table__.c and column not in SHARED_FIELDS
+            few = isinstance(model.__record__.visible, Public)
+            if own and not few and not _is_indexed(model.__table__, column):  # type: ignore[arg-type]
+                yield Finding(f"the list is sorted by {column}, which has no index", f"{model.__name__}.{column}", "give index=True, and a migration")  # fmt: skip
 
 
 def _is_indexed(table: Table, column: str) -> bool:
@@ -153,7 +154,9 @@ def moments(code: Code) -> Iterator[Finding]:
     for table in _tables(code):
         for column in table.columns:
             if isinstance(column.type, DateTime) and not isinstance(column.type, UtcDateTime):
-                yield Finding(f"{column.name} has no time zone", f"{table.name}.{column.name}", "declare it with moment()")
+                yield Finding(
+                    f"{column.name} has no time zone", f"{table.name}.{column.name}", "declare it with moment()"
+                )
 
 
 @check("schema.clock", needs="source")

@@ -34,9 +34,10 @@ class Conformance:
             metafunc.parametrize("step", parameters)
 
     @pytest.fixture(scope="class")
-    def inspection(self, request: pytest.FixtureRequest) -> Iterator[Inspection]:
+    @classmethod
+    def inspection(cls) -> Iterator[Inspection]:
         """The plugin under inspection, for all checks of the class."""
-        with Inspection(source_of(request.cls.plugin)) as opened:
+        with Inspection(source_of(cls.plugin)) as opened:
             yield opened
 
     @pytest.mark.timeout(120)

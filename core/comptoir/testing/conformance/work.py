@@ -10,6 +10,7 @@ from comptoir.jobs.runner import Outcome
 from comptoir.jobs.worker import run_pending
 from comptoir.modules.fingerprint import fingerprint
 from comptoir.registry.plugin import readable
+from comptoir.registry.registry import build_registry
 from comptoir.testing.conformance.check import Finding, NotApplicable, check
 from comptoir.testing.conformance.running import Running
 
@@ -60,10 +61,15 @@ def one_writer(running: Running) -> Iterator[Finding]:
     from comptoir.base.models import Contact
     from comptoir.records.write import delete, save
 
+    deployment = running.world.deployment
+    with deployment.system_context("conformance", registry=build_registry(running.code.discover(), [])) as ctx:
+        made = Contact(name="Changed")  # by people who do without the plugin
+        save(ctx, [made])
+        number = made.id
+
     def change() -> None:
-        with running.world.deployment.system_context("conformance") as ctx:
-            contact = Contact(name="Changed")
-            save(ctx, [contact])
+        with deployment.system_context("conformance") as ctx:
+            contact = ctx.session.get_one(Contact, number)
             contact.name = "Changed again"
             save(ctx, [contact])
             delete(ctx, [contact])

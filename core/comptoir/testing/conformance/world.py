@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from typing import Any
 
@@ -161,7 +161,9 @@ class World:
             try:
                 load_demo(self.deployment)
             except ComptoirError as error:
-                self.refused |= {name: f"{reason}; its seed_demo: {error!s:.200}" for name, reason in self.refused.items()}
+                self.refused |= {
+                    name: f"{reason}; its seed_demo: {error!s:.200}" for name, reason in self.refused.items()
+                }
             for name in list(self.refused):
                 listed = self.administrator.get(self.registry.record_types[name].api_path).get_json() or {}
                 if listed.get("data"):
@@ -230,7 +232,9 @@ class World:
         return found
 
     def _owner(self, rule: str) -> DeclaredType | None:
-        near = [d for d in self.registry.record_types.values() if f"{rule}/".startswith((f"{d.url}/", f"{d.api_path}/"))]
+        near = [
+            d for d in self.registry.record_types.values() if f"{rule}/".startswith((f"{d.url}/", f"{d.api_path}/"))
+        ]
         return max(near, key=lambda d: len(d.url), default=None)
 
     def _filled(
@@ -239,16 +243,20 @@ class World:
         names: list[tuple[str, str | None]] = [("1", permission)]
         if "/actions/" in rule and declared is not None:
             actions = [a for _p, a in self.registry.contributions(Action) if a.on is declared.model]
-            names = [(a.name, a.permission) for a in actions] + [("archive", declared.permission("write"))] * rule.startswith(PREFIX)  # fmt: skip
+            names = [(a.name, a.permission) for a in actions]
+            if rule.startswith(PREFIX):
+                names.append(("archive", declared.permission("write")))
         elif "/compose/" in rule:
             names = [(c.name, c.model.__tablename__) for _p, c in self.registry.contributions(Composer)]
         for name, needed in names:
-            yield PART.sub(lambda part: str(number) if _is_number(part) else name, rule), needed  # noqa: B023
+            yield PART.sub(partial(_part, number, name), rule), needed
 
     def try_out(self, visitor: Visitor, address: Address, *, forged: bool = False) -> TestResponse:
         """Use an address as the platform's own pages and a program would, with the version of the record that was seen."""
         if address.is_safe:
-            return visitor.get(f"{address.path}?before=2026-11-22T09:00:00" if "/timeline" in address.path else address.path)
+            return visitor.get(
+                f"{address.path}?before=2026-11-22T09:00:00" if "/timeline" in address.path else address.path
+            )
         version = self._version(address)
         form = {"version": version, "ids": f"{address.number}-{version}", "action": "archive"}
         change = {"op": "archive", "id": address.number, "version": version}
@@ -317,8 +325,8 @@ def _heard() -> Iterator[list[str]]:
         log.removeHandler(ear)
 
 
-def _is_number(part: re.Match[str]) -> bool:
-    return part["kind"] == "int" or part["name"] == "record_id"
+def _part(number: int, name: str, part: re.Match[str]) -> str:
+    return str(number) if part["kind"] == "int" or part["name"] == "record_id" else name
 
 
 @contextmanager
