@@ -59,6 +59,8 @@ EXPECTED = {
     "wrong_core": "hooks.accepted",
 }
 """Which check names the fault of each broken plugin."""
+LIVE = [name for name in SPECIMENS if CHECKS[name].needs == "deployment"]
+QUICK = [name for name in SPECIMENS if name not in LIVE]
 
 
 def test_every_check_has_a_specimen() -> None:
@@ -67,7 +69,7 @@ def test_every_check_has_a_specimen() -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("id", list(SPECIMENS))
+@pytest.mark.parametrize("id", QUICK + [pytest.param(name, marks=pytest.mark.slow) for name in LIVE])
 def test_a_planted_fault_is_named(id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if id == "pages.accessible" and not is_there():
         pytest.skip("Chromium or axe-core is not installed: make assets")

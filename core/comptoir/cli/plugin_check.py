@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from comptoir.cli.terminal import print_json, progress, say
+from comptoir.cli.terminal import note, print_json, progress, say
 from comptoir.errors import ComptoirError
 from comptoir.i18n import _, ngettext
 
@@ -38,12 +38,20 @@ def check(plugin: str, file: str | None, engine: str, only: str) -> None:
 
     Each check keeps one promise; one that fails says what is wrong, where, and what to do, and the exit status is 1.
     """
-    from comptoir.testing.conformance import CHECKS, ENGINES, THEMES, inspect_plugin
+    from comptoir.testing.conformance import CHECKS, ENGINES, THEMES, inspect_plugin, steps
+    from comptoir.testing.conformance.run import no_postgresql
 
     if only and only not in THEMES and only not in CHECKS:
         raise click.UsageError(str(_("There is no theme or check {name}. Themes: {known}.", name=only, known=", ".join(THEMES))))  # fmt: skip
+    asked = engine != "sqlite" and any(check.needs == "deployment" for check, _engine in steps(("sqlite",), only))
+    lacking = no_postgresql() if asked else ""
+    if engine == "postgresql" and lacking:
+        raise ComptoirError(lacking)
+    engines = ENGINES if engine == "both" and not lacking else ("sqlite" if lacking else engine,)
     with progress(_("Looking at {name}", name=plugin)):
-        report = inspect_plugin(plugin, ENGINES if engine == "both" else (engine,), only)
+        report = inspect_plugin(plugin, engines, only)
+    if lacking:
+        note(lacking)
     if file == STANDARD_OUTPUT:
         print_json(report.as_json())
     else:

@@ -43,8 +43,26 @@ class Check:
         return self.id.partition(".")[0]
 
 
+THEMES = {
+    "names": "Names",
+    "layers": "Layers",
+    "types": "Types",
+    "hooks": "Hooks and contributions",
+    "languages": "Languages",
+    "documents": "Documents",
+    "privacy": "Privacy",
+    "schema": "Tables and migrations",
+    "rights": "Rights",
+    "pages": "Pages",
+    "records": "Records",
+    "work": "Work",
+    "life": "Life cycle",
+    "speed": "Speed",
+}
+"""The themes in the order of the report, with their titles."""
+
 CHECKS: dict[str, Check] = {}
-"""Every check by its id, in the order of the report."""
+"""Every check by its id."""
 
 
 def check(id: str, *, needs: Needs) -> Callable[[F], F]:
