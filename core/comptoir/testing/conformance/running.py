@@ -27,6 +27,7 @@ from comptoir.registry.discover import dependants, with_requirements
 from comptoir.registry.registry import Registry
 from comptoir.testing.conformance.check import NotApplicable
 from comptoir.testing.conformance.code import Code
+from comptoir.testing.conformance.costs import costs_of
 from comptoir.testing.conformance.source import BASE
 from comptoir.testing.conformance.world import Visitor, World, listening
 from comptoir.testing.platform import START, Clock, copied_deployment
@@ -116,9 +117,7 @@ class Running:
     @cached_property
     def costs(self) -> tuple[dict[str, int], dict[str, int]]:
         """The statements of every page with one record of each type, and with eighty."""
-        from comptoir.testing.conformance.speed import costs
-
-        return costs(self)
+        return costs_of(self.world)
 
     @cached_property
     def life(self) -> Life:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from werkzeug.test import TestResponse
 
 from comptoir.db.fields import fields_of
 from comptoir.kinds import Field
 from comptoir.records.declared import DeclaredType
 from comptoir.testing.conformance.code import SHARED_FIELDS
-
-if TYPE_CHECKING:
-    from comptoir.testing.conformance.world import Visitor
 
 PROBE = "data-probe"
 """The attribute that an unescaped text would give an element."""
@@ -78,13 +77,13 @@ def _value(record_type: str, field: Field, number: int, ids: Mapping[str, int], 
 
 
 def create(
-    admin: Visitor, declared: DeclaredType, number: int, ids: Mapping[str, int]
+    send: Callable[..., TestResponse], declared: DeclaredType, number: int, ids: Mapping[str, int]
 ) -> tuple[int, dict[str, Any]] | str:
-    """Create a record through the API, without the fields whose values it refuses; its id and body, or why it is refused."""
+    """Create a record through the API, which ``send`` calls, without the fields whose values it refuses; its id and body, or why it is refused."""
     body = body_of(declared, number, ids)
     told = ""
     for _try in range(TRIES):
-        answer = admin.send("POST", declared.api_path, json=body)
+        answer = send("POST", declared.api_path, json=body)
         if answer.status_code == 201:
             return int(answer.get_json()["id"]), body
         problem = answer.get_json(silent=True) or {}

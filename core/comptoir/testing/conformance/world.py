@@ -182,7 +182,7 @@ class World:
         for _round in range(2):  # what points at a type that comes later is made in the second round
             for declared in list(todo):
                 ids = {self.registry.record_types[name].table.name: made[0] for name, made in found.items()}
-                outcome = samples.create(self.administrator, declared, 1, ids)
+                outcome = samples.create(self.administrator.send, declared, 1, ids)
                 if isinstance(outcome, str):
                     self.refused[declared.name] = outcome
                 else:
