@@ -26,7 +26,7 @@ help:
 	@echo "make conformance  what every plugin promises, for all plugins here; the reports lie in $(REPORTS)"
 	@echo "make lint         ruff, mypy, import-linter"
 	@echo "make format       format the code"
-	@echo "make bench        the benchmarks, all or some: make bench ONLY=list"
+	@echo "make bench        the benchmarks, all or some: make bench ONLY=list SIZE=1000000"
 	@echo "make bench-check  compare their ratios with the promises"
 	@echo "make docs         renew the pages that are generated from the code"
 	@echo "make catalogues   bring the translations in step with the messages of the code"
@@ -65,10 +65,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 bench: $(VENV)/.dev assets
-	$(BIN)/python -m benchmarks $(ONLY)
+	$(BIN)/python -m benchmarks $(ONLY) $(if $(SIZE),--contacts $(SIZE))
 
 bench-check: $(VENV)/.dev assets
-	$(BIN)/python -m benchmarks --check $(ONLY)
+	$(BIN)/python -m benchmarks --check $(ONLY) $(if $(SIZE),--contacts $(SIZE))
 
 docs: $(VENV)/.editable
 	$(BIN)/python docs/generate.py

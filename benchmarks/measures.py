@@ -187,6 +187,10 @@ def record(stand: Stand) -> Iterator[Result]:
         "record", stand.engine, "queries of the record page", queries(stand, path), promise=12, unit="queries",
         note="sign-in and rights among them",
     )  # fmt: skip
+    yield Result(
+        "record", stand.engine, "queries of the record page whole", queries(stand, f"{path}?whole=1"), promise=20,
+        unit="queries", note="with all that loads after it",
+    )  # fmt: skip
     for what, page in (("list page", LIST_PAGE), ("board of deals", "/sales/deals/board")):
         status = stand.browser.ask(page)[0]
         if status == 200:
