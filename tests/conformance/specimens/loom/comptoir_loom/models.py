@@ -40,11 +40,11 @@ class Bolt(Record):
     """A bolt of cloth."""
 
     __tablename__ = "loom_bolt"
-    __record__ = RecordType(_("Bolt"), _("Bolts"), path="bolts", icon="box", workflow=STAGES, contact="contact_id")
+    __record__ = RecordType(_("Bolt"), _("Bolts"), path="bolts", icon="box", workflow=STAGES)
 
     name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, index=True)
     stage: Mapped[str] = stage(_("Stage"), default="raw")
-    contact_id: Mapped[int | None] = reference(_("Ordered by"), "base_contact", ondelete="SET NULL")
+    contact_id: Mapped[int | None] = reference(_("Ordered by"), "base_contact", ondelete="SET NULL", role="about")
     price: Mapped[Decimal | None] = money(_("Price"), minimum=0)
     currency: Mapped[str | None] = text(_("Currency"), length=3)
     cost: Mapped[Decimal | None] = money(_("Cost"), minimum=0, read="loom.bolt.see_cost", write="loom.bolt.see_cost")
