@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
 from markupsafe import Markup
 from sqlalchemy import func, literal, select, union_all
 
@@ -269,6 +269,8 @@ def _panel(visit: Visit, plugin_name: str, panel: Panel, record: Record) -> Pane
             values = panel.values(visit.context, record)
             html = Markup(render_template(panel.template, record=record, formats=visit.formats, **values))  # noqa: S704
     except Exception:
+        if current_app.debug:
+            raise
         log.exception("the panel %s failed", panel.name)
         return PanelView(
             str(panel.title), module=module, width="full" if panel.wide else "half",
