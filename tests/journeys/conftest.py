@@ -121,7 +121,8 @@ class Server:
 
     def until(self, path: str, headers: dict[str, str], holds: Callable[[HTTPResponse, str], bool]) -> str:
         """Load a page until it is as it should be; its text."""
-        end, pause, text = time.monotonic() + 60, threading.Event(), ""
+        end, pause = time.monotonic() + 60, threading.Event()
+        text: str = ""
         while time.monotonic() < end:
             try:
                 answer = self.ask("GET", path, headers=headers)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -29,11 +29,6 @@ RESERVED = frozenset(
 LONGEST = {"name": 24, "record": 18}
 """Letters of a name, so that those of its tables and indexes fit into PostgreSQL's 63."""
 LONGEST_LABEL = 40
-USED = frozenset(
-    {"any", "change", "changes", "client", "clock", "comptoir", "contact", "ctx", "decimal", "dt", "iterator", "mapped",
-     "mapping", "options", "planned", "query", "select", "sequence", "text", "values"}
-)  # fmt: skip
-"""Names that the code of the scaffold takes from elsewhere than the toolkit."""
 
 
 @click.command()
@@ -56,52 +51,44 @@ def new(name: str, parent: Path, record: str | None, label: str | None, labels: 
     labels = labels or _plural(label)
     for given in (label, labels, author):
         _refuse_words(given)
-    target = parent / f"comptoir-{name.replace('_', '-')}"
+    target = parent / _distribution(name)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ComptoirError(
             _("{folder} is there already. Remove it, or choose another folder with --in.", folder=target)
         )
-    plural = _plural(record)
-    write_plugin(
-        target,
-        name=name,
-        package=f"comptoir_{name}",
-        distribution=target.name,
-        title=_words(name),
-        record=record,
-        plural=plural,
-        path=plural.replace("_", "-"),
-        class_name=_class_name(record),
-        table=f"{name}_{record}",
-        label=label,
-        labels=labels,
-        author=author,
-        core=".".join(__version__.split(".")[:2]),
-    )
+    _write(target, _names(name, record, label=label, labels=labels, author=author))
     say(_("Wrote {folder}. Next, one after the other:", folder=target))
     say(f"  pip install --editable {target}\n  comptoir modules enable {name} --yes\n  comptoir serve --dev")
 
 
-def write_plugin(target: Path, **names: Any) -> None:
+def _names(name: str, record: str, **words: str) -> dict[str, str]:
+    """Every name that the scaffold mentions."""
+    plural = _plural(record)
+    return {
+        "name": name,
+        "package": f"comptoir_{name}",
+        "distribution": _distribution(name),
+        "title": _words(name),
+        "record": record,
+        "plural": plural,
+        "path": plural.replace("_", "-"),
+        "class_name": _class_name(record),
+        "table": f"{name}_{record}",
+        "core": ".".join(__version__.split(".")[:2]),
+        **words,
+    }
+
+
+def _write(target: Path, names: Mapping[str, str]) -> None:
     """Render the scaffold into a folder; nothing of it stays when that fails."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     from comptoir.cli.catalogues import compile_catalogues, extract
-    from comptoir.db.migrations import SHARED
 
-    environment = Environment(  # noqa: S701 - it writes code, not pages
-        loader=FileSystemLoader(SCAFFOLD),
-        variable_start_string="«", variable_end_string="»",
-        block_start_string="«%", block_end_string="%»",
-        comment_start_string="«#", comment_end_string="#»",
-        trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined,
-    )  # fmt: skip
     existed = target.exists()
     try:
-        for source, file in _files(names["name"]):
+        for file, text in _rendered(names):
             path = target / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(environment.get_template(source).render(shared=len(SHARED), **names), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
         package = target / names["package"]
         extract(package, project=names["distribution"])
         compile_catalogues(package)
@@ -112,14 +99,26 @@ def write_plugin(target: Path, **names: Any) -> None:
         raise
 
 
-def _files(name: str) -> Iterator[tuple[str, str]]:
-    """The templates of the scaffold, and what each is called in the plugin."""
+def _rendered(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The files of a plugin with these names, and what stands in them."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from comptoir.db.migrations import SHARED
+
+    environment = Environment(  # noqa: S701 - it writes code, not pages
+        loader=FileSystemLoader(SCAFFOLD),
+        variable_start_string="«", variable_end_string="»",
+        block_start_string="«%", block_end_string="%»",
+        comment_start_string="«#", comment_end_string="#»",
+        trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined,
+    )  # fmt: skip
     for path in sorted(SCAFFOLD.rglob(f"*{SUFFIX}")):
         source = path.relative_to(SCAFFOLD).as_posix()
-        file = source.removesuffix(SUFFIX).replace("NAME", name)
+        file = source.removesuffix(SUFFIX).replace("NAME", names["name"])
         if file.startswith("package/"):
-            file = f"comptoir_{name}/{file.removeprefix('package/')}"
-        yield source, ".gitignore" if file == "gitignore" else file
+            file = f"{names['package']}/{file.removeprefix('package/')}"
+        text = environment.get_template(source).render(names, shared=len(SHARED))
+        yield ".gitignore" if file == "gitignore" else file, text
 
 
 def _refuse_name(name: str) -> None:
@@ -135,14 +134,17 @@ def _refuse_name(name: str) -> None:
 
 
 def _refuse_record(record: str) -> None:
-    from comptoir import toolkit
-
     _refuse_spelling(record, LONGEST["record"])
-    taken = {*dir(builtins), *USED, *toolkit.__all__} - toolkit.PAGES.keys()  # it shows no page of its own
-    if {record, _class_name(record)} & taken:
-        raise ComptoirError(
-            _("{name} is a word of Comptoir or of Python. Name the record type with --record.", name=record)
-        )
+    if {record, _class_name(record)} & {*dir(builtins), *_used()}:
+        raise ComptoirError(_("The code uses {name} already. Name the record type with --record.", name=record))
+
+
+def _used() -> Iterator[str]:
+    """The names that the code of the scaffold uses, whatever the plugin is called."""
+    for file, text in _rendered(_names("x", "x", label="", labels="", author="")):
+        for node in ast.walk(ast.parse(text)) if file.endswith(".py") else ():
+            if isinstance(node, ast.Name | ast.arg | ast.alias):
+                yield getattr(node, "id", "") or getattr(node, "arg", "") or getattr(node, "name", "")
 
 
 def _refuse_spelling(name: str, longest: int) -> None:
@@ -172,6 +174,10 @@ def _refuse_words(given: str) -> None:
 def _words(name: str) -> str:
     """``site_visits`` as people read it: Site visits."""
     return name.replace("_", " ").capitalize()
+
+
+def _distribution(name: str) -> str:
+    return f"comptoir-{name.replace('_', '-')}"
 
 
 def _class_name(record: str) -> str:

@@ -114,6 +114,8 @@ def test_its_words_are_collected_again_after_a_change(tmp_path: Path, capsys: py
         (["sales"], "is installed already"),
         (["stages"], "Name the record type with --record"),
         (["visits", "--record", "record"], "Name the record type with --record"),
+        (["visits", "--record", "change"], "Name the record type with --record"),
+        (["visits", "--record", "contact"], "Name the record type with --record"),
         (["visits", "--label", 'a "visit"'], "cannot be a label"),
         (["visits", "--author", "Ana\nBob"], "cannot be a label"),
     ],
