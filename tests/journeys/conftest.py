@@ -124,10 +124,7 @@ class Server:
         end, pause = time.monotonic() + 60, threading.Event()
         text: str = ""
         while time.monotonic() < end:
-            try:
-                answer = self.ask("GET", path, headers=headers)
-            except OSError:  # the process that answered was replaced meanwhile
-                continue
+            answer = self.ask("GET", path, headers=headers)
             text = answer.text  # type: ignore[attr-defined]
             if holds(answer, text):
                 return text

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from comptoir.deployment import Deployment
+from comptoir.modules.crashes import ALLOWED, count_crash
+from comptoir.settings import load_settings
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -166,6 +170,18 @@ def test_what_fails_at_a_request_says_where_as_often_as_it_is_tried(server: Any,
     assert server.ask("GET", "/", headers=browser).status == 200
 
 
+def test_a_module_that_was_set_aside_runs_again(server: Any, folder: Path, surroundings: dict[str, str]) -> None:
+    browser = server.sign_in(EMAIL, PASSWORD)
+    deployment = Deployment(load_settings(folder / "comptoir.toml", surroundings))
+    try:
+        for _crash in range(ALLOWED + 1):
+            count_crash(deployment, "visits", "RuntimeError: of yesterday (services.py, line 3)")
+        assert deployment.registry.quarantined.keys() == {"visits"}
+        assert server.ask("GET", "/visits/visits", headers=browser).status == 200
+    finally:
+        deployment.close()
+
+
 def test_it_ends_when_told_and_leaves_nobody_at_the_port(server: Any) -> None:
     assert server.stop() == 0
     with pytest.raises(OSError, match="refused"):
@@ -179,16 +195,20 @@ def test_it_serves_this_machine_alone(options: list[str], status: int, folder: P
     assert options[1] in said or "--workers" in said
 
 
-def test_a_revision_of_the_author_passes_the_linter(folder: Path, plugin: Path, files: Any, run: Run) -> None:
+def test_a_new_field_asks_for_its_revision_which_passes_the_linter(
+    folder: Path, plugin: Path, server: Any, files: Any, run: Run
+) -> None:
+    browser, config = server.sign_in(EMAIL, PASSWORD), folder / "comptoir.toml"
     files(
         "models.py",
         lambda text: text.replace("    due_on:", '    place: Mapped[str | None] = text(_("Place"))\n    due_on:'),
     )
-    config = folder / "comptoir.toml"
+    server.until("/", browser, lambda a, page: a.status == 500 and "comptoir plugin revision" in page)
     run("comptoir", "--config", config, "plugin", "revision", "visits", "-m", "Where it is")
     written = plugin / "comptoir_visits" / "migrations" / "versions" / "visits_0002.py"
     try:
         run("comptoir", "--config", config, "upgrade")
+        server.until("/", browser, lambda answer, page: answer.status == 200)
         run(sys.executable, "-m", "ruff", "check", written)
         imported = set(re.findall(r"^(?:from|import) (\S+)", written.read_text(), re.MULTILINE))
         assert imported <= {"__future__", "alembic", "sqlalchemy", "comptoir"}

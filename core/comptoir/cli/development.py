@@ -24,6 +24,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from sqlalchemy.exc import DBAPIError
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -35,6 +37,8 @@ log = logging.getLogger("comptoir.development")
 
 LOOK_SECONDS = 0.2
 """How often a process looks at the files that it watches."""
+LAST_SECONDS = 1.0
+"""How long a process that is replaced finishes what it has begun to answer."""
 LIBRARIES = (
     "alembic.autogenerate", "apscheduler.schedulers.background", "babel.dates", "click", "cryptography.fernet", "flask",
     "flask_login", "jinja2", "logging.config", "marshmallow", "orjson", "phonenumbers", "pluggy", "psycopg", "pwdlib",
@@ -230,6 +234,7 @@ class Development:
     def _renew(self) -> None:
         from comptoir.cli.catalogues import compile_catalogues
         from comptoir.i18n import forget_catalogues
+        from comptoir.modules.crashes import bring_back
 
         with self._making:
             if (now := self._look()) != self._looks:
@@ -238,6 +243,10 @@ class Development:
                 forget_catalogues()
                 self._host.swap(anew=True)
                 self._looks = now
+            for plugin in list(self._host.deployment.registry.quarantined.values()):
+                if plugin.phase == "hook":  # it crashed too often; its author is at it
+                    bring_back(self._host.deployment, plugin.name)
+                    self._host.swap()
 
     def _look(self) -> Seen:
         from comptoir.web.themes import themes_folder
@@ -258,26 +267,22 @@ def _application(deployment: Deployment, registry: Registry) -> Flask:
 
 
 def _import_enabled(deployment: Deployment) -> None:
-    """Import the plugins that are on, so that an error tells where; those that crashed may try again."""
+    """Import the plugins that are on, so that an error tells where; a build keeps only its reason."""
     from sqlalchemy import select
     from sqlalchemy.orm import Session
 
-    from comptoir.modules.crashes import bring_back
     from comptoir.registry.discover import in_order
-    from comptoir.registry.models import ModuleRow, QuarantineRow, State
+    from comptoir.registry.models import ModuleRow, State
 
     with Session(deployment.engine) as session:
         enabled = session.scalars(select(ModuleRow.name).where(ModuleRow.state == State.ENABLED)).all()
-        aside = session.scalars(select(QuarantineRow.module).where(QuarantineRow.set_aside.is_(True))).all()
     available = deployment.available()
     for name in in_order(available, enabled):
         importlib.import_module(available[name].target)
-    for name in aside:
-        bring_back(deployment, name)
 
 
 def _serve(port: socket.socket, application: Application) -> None:
-    """Answer at the port until this process is told to end."""
+    """Answer at the port until this process is told to end, and finish what was begun."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):
@@ -285,7 +290,20 @@ def _serve(port: socket.socket, application: Application) -> None:
             """Say nothing about what went well."""
 
     host, number = port.getsockname()[:2]
-    make_server(host, number, application, threaded=True, request_handler=Quiet, fd=port.fileno()).serve_forever()
+    server = make_server(host, number, application, threaded=True, request_handler=Quiet, fd=port.fileno())
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: told.set())
+
+    def end_when_told() -> None:
+        told.wait()
+        server.shutdown()
+
+    threading.Thread(target=end_when_told, daemon=True).start()
+    server.serve_forever(poll_interval=0.05)
+    end = time.monotonic() + LAST_SECONDS
+    for thread in threading.enumerate():
+        if "process_request" in thread.name:
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def _failure(error: BaseException, packages: Sequence[Path]) -> Application:
@@ -295,7 +313,7 @@ def _failure(error: BaseException, packages: Sequence[Path]) -> Application:
     log.error("%s: %s: %s\n%s", place, type(error).__name__, error, told)
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(place)}</title>
 <h1>{escape(type(error).__name__)}</h1><p>{escape(str(error))}</p><p><b>{escape(place)}</b></p>
-<p>Mend it, save it, and load this page again.</p><pre>{escape(told)}</pre></html>""".encode()
+<p>{escape(_advice(error))}</p><pre>{escape(told)}</pre></html>""".encode()
 
     def answer(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         headers = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(page)))]
@@ -303,6 +321,12 @@ def _failure(error: BaseException, packages: Sequence[Path]) -> Application:
         return [page]
 
     return answer
+
+
+def _advice(error: BaseException) -> str:
+    if isinstance(error, DBAPIError):
+        return "If a table lacks a new field, draft its migration with: comptoir plugin revision. Then run: comptoir upgrade."
+    return "Mend it, save it, and load this page again."
 
 
 def _place(error: BaseException, packages: Sequence[Path]) -> str:
