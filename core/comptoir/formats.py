@@ -206,10 +206,3 @@ class Formats:
     def parse_amount(self, text: str) -> Decimal:
         """An amount of money, without its currency."""
         return self.parse_number(text)
-
-    def parse_moment(self, text: str) -> dt.datetime:
-        """What ``<input type=datetime-local>`` sends, or ISO 8601 with an offset; in UTC."""
-        value = dt.datetime.fromisoformat(text)
-        if value.tzinfo is None:
-            value = value.replace(tzinfo=self.timezone)
-        return value.astimezone(dt.UTC)

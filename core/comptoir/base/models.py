@@ -23,6 +23,7 @@ from comptoir.toolkit import (
     belongs_to,
     choice,
     country,
+    currency,
     date,
     duration,
     email,
@@ -165,7 +166,7 @@ class Contact(Record):
     year_established: Mapped[int | None] = integer(_("Founded"), minimum=1000, maximum=2200, grouped=False)
     employees: Mapped[int | None] = integer(_("Employees"), minimum=0)
     annual_revenue: Mapped[Decimal | None] = money(_("Annual revenue"))
-    currency: Mapped[str | None] = text(_("Currency"), length=3)
+    currency: Mapped[str | None] = currency(_("Currency"))
     city: Mapped[str | None] = text(_("City"), index=True, search=True)
     country: Mapped[str | None] = country(_("Country"), index=True)
     notes: Mapped[str | None] = long_text(_("Notes"), personal=True)

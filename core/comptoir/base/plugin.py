@@ -44,7 +44,7 @@ ROLES = (
 )
 
 RULES = (
-    Rules(Contact, prepare=services.prepare_contacts, check=services.contact_violations),
+    Rules(Contact, prepare=services.prepare_contacts),
     Rules(Interaction, prepare=services.prepare_interactions, saved=services.announce_interactions),
     Rules(Task, prepare=services.prepare_tasks),
     Rules(Appointment, prepare=services.prepare_appointments, check=services.appointment_violations),

@@ -146,20 +146,6 @@ def _normalise_phone(phone: ContactPhone, country: str | None) -> None:
     phone.extension = dialled.extension or phone.extension
 
 
-def contact_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
-    """Currencies have three letters."""
-    for contact, change in changes_of(changes, Contact):
-        if change.touches("currency") and contact.currency and not is_currency(contact.currency):
-            yield RuleViolation(
-                "base.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency"
-            )
-
-
-def is_currency(code: str) -> bool:
-    """Whether a text has the form of an ISO 4217 code."""
-    return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
-
-
 # -- interactions -----------------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from comptoir.kinds import Choice, Computed, Field, Id, Kind
 from comptoir.kinds.columns import Json
 
 __all__ = [
-    "Choice", "ComputedField", "Field", "Id", "Kind", "any_record", "boolean", "choice", "computed", "country", "date",
+    "Choice", "ComputedField", "Field", "Id", "Kind", "any_record", "boolean", "choice", "computed", "country", "currency", "date",
     "decimal", "duration", "email", "field", "fields_of", "integer", "json_column", "lines", "long_text", "moment", "money",
     "percent", "phone", "reference", "stage", "tags", "text", "time_zone", "url",
 ]  # fmt: skip
@@ -114,6 +114,11 @@ def choice(label: Words, choices: tuple[Choice, ...], **options: Any) -> Any:
 def country(label: Words, **options: Any) -> Any:
     """A country by its ISO 3166 code; people read and type its name."""
     return field(kinds.Country(), label, max_length=80, **options)
+
+
+def currency(label: Words, **options: Any) -> Any:
+    """A currency by its ISO 4217 code, which the amounts beside it are in."""
+    return field(kinds.Currency(), label, max_length=3, **options)
 
 
 def time_zone(label: Words, **options: Any) -> Any:

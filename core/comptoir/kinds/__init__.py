@@ -22,7 +22,7 @@ from comptoir.kinds.kind import (
 )
 from comptoir.kinds.number import MAX_ID, Boolean, Duration, Exact, Integer, Money, Percent
 from comptoir.kinds.record import AnyRecord, Children, Id, Reference, is_id
-from comptoir.kinds.text import Email, LongText, Phone, Plain, Tags, Text, Url, is_dialable
+from comptoir.kinds.text import Currency, Email, LongText, Phone, Plain, Tags, Text, Url, is_dialable
 
 __all__ = [
     "EQUALITY",
@@ -37,6 +37,7 @@ __all__ = [
     "Choice",
     "Computed",
     "Country",
+    "Currency",
     "Day",
     "Duration",
     "Email",

@@ -22,6 +22,7 @@ from comptoir.kinds.cell import Cell
 from comptoir.kinds.columns import Json
 from comptoir.kinds.kind import EQUALITY, ORDER, Field, Kind, Page, Place, Refusal, Source, as_text
 
+CURRENCY = re.compile("[A-Z]{3}")
 EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s.\x00-\x1f]+\Z")
 SURROGATE = re.compile("[\ud800-\udfff]")
 URL = re.compile(r"https?://[^\s/$.?#][^\s]*\Z", re.IGNORECASE)
@@ -75,6 +76,18 @@ class Text(Plain):
     textual = True
     facet = True
     phone_roles: ClassVar[Mapping[str, int]] = {"second": 1, "detail": 4}
+
+
+class Currency(Text):
+    """A currency by its ISO 4217 code."""
+
+    name = "currency"
+
+    def flaw(self, field: Field, value: Any) -> Refusal:
+        """Three capital letters."""
+        if isinstance(value, str) and not CURRENCY.fullmatch(value):
+            return RuleViolation("core.not_a_currency", _("Give a currency of three letters such as EUR."))
+        return super().flaw(field, value)
 
 
 class LongText(Text):

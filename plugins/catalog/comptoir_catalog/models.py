@@ -17,6 +17,7 @@ from comptoir.toolkit import (
     belongs_to,
     boolean,
     choice,
+    currency,
     date,
     decimal,
     lines,
@@ -57,7 +58,7 @@ class Product(Record):
     series: Mapped[str | None] = text(_("Series"), length=80, index=True, search=True)
     unit: Mapped[str] = choice(_("Unit"), UNITS, default="piece", required=True)
     price: Mapped[Decimal | None] = money(_("List price"), minimum=0)
-    currency: Mapped[str | None] = text(_("Currency"), length=3)
+    currency: Mapped[str | None] = currency(_("Currency"))
     cost: Mapped[Decimal | None] = money(
         _("Cost"), minimum=0, read="catalog.product.see_cost", write="catalog.product.see_cost"
     )
@@ -87,7 +88,7 @@ class PriceList(Record):
     __record__ = RecordType(_("Price list"), _("Price lists"), path="price-lists", icon="tag", visible=Public())
 
     name: Mapped[str] = text(_("Name"), required=True, title=True, search=True)
-    currency: Mapped[str | None] = text(_("Currency"), length=3)
+    currency: Mapped[str | None] = currency(_("Currency"))
     valid_from: Mapped[dt.date | None] = date(_("Valid from"))
     valid_until: Mapped[dt.date | None] = date(_("Valid until"))
     active: Mapped[bool] = boolean(_("In use"), default=True)

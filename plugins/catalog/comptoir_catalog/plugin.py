@@ -24,7 +24,7 @@ RIGHTS = (
 )
 
 RULES = (
-    Rules(Product, prepare=services.prepare_products, check=services.currency_violations),
+    Rules(Product, prepare=services.prepare_products),
     Rules(PriceList, prepare=services.prepare_price_lists, check=services.price_list_violations),
 )
 

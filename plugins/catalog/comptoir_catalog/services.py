@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
-from comptoir.base.services import is_currency
 from comptoir.toolkit import (
     Change,
     Context,
@@ -100,19 +99,8 @@ def prepare_price_lists(ctx: Context, changes: Sequence[Change]) -> None:
         price_list.currency = price_list.currency or ctx.settings.currency
 
 
-def currency_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
-    """Currencies have three letters."""
-    for change in changes:
-        currency = getattr(change.record, "currency", None)
-        if change.touches("currency") and currency and not is_currency(currency):
-            yield RuleViolation(
-                "catalog.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency"
-            )
-
-
 def price_list_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
-    """Its currency; a list and its lines end after they begin; on no day has a product two prices for one quantity."""
-    yield from currency_violations(ctx, changes)
+    """A list and its lines end after they begin; on no day has a product two prices for one quantity."""
     for price_list, change in changes_of(changes, PriceList):
         if _ends_early(price_list.valid_from, price_list.valid_until):
             yield _backwards("valid_until")

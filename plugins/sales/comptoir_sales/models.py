@@ -24,6 +24,7 @@ from comptoir.toolkit import (
     boolean,
     choice,
     computed,
+    currency,
     date,
     email,
     fold,
@@ -237,7 +238,7 @@ class Lead(Record):
     source: Mapped[str | None] = choice(_("Source"), SOURCES)
     product_id: Mapped[int | None] = reference(_("Product"), "catalog_product", ondelete="SET NULL")
     amount: Mapped[Decimal | None] = money(_("Expected value"), minimum=0)
-    currency: Mapped[str | None] = text(_("Currency"), length=3)
+    currency: Mapped[str | None] = currency(_("Currency"))
     need: Mapped[str | None] = long_text(_("What they need"))
     contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
     deal_id: Mapped[int | None] = reference(_("Deal"), "sales_deal", ondelete="SET NULL")
@@ -270,7 +271,7 @@ class Deal(Record):
     pipeline_id: Mapped[int | None] = reference(_("Pipeline"), "sales_pipeline", ondelete="RESTRICT", index=False)
     stage: Mapped[str] = stage(_("Stage"))
     amount: Mapped[Decimal | None] = money(_("Value"), minimum=0)
-    currency: Mapped[str | None] = text(_("Currency"), length=3)
+    currency: Mapped[str | None] = currency(_("Currency"))
     probability: Mapped[Decimal | None] = percent(_("Chance of winning"))
     weighted = computed(_("Weighted value"), kinds.Money(), weigh, "amount", "probability", currency="currency")
     expected_close_on: Mapped[dt.date | None] = date(_("Expected close"), index=True)

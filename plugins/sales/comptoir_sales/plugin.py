@@ -21,7 +21,7 @@ RULES = (
         check_deletion=services.stages_in_use,
     ),
     Rules(Pipeline, saved=services.follow_pipelines),
-    Rules(Lead, prepare=services.prepare_leads, check=services.lead_violations),
+    Rules(Lead, prepare=services.prepare_leads),
     Rules(Deal, prepare=services.prepare_deals, check=services.deal_violations),
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import exists, func, or_, select
 
 from comptoir.base.models import Contact, ContactEmail, ContactPhone, Interaction
-from comptoir.base.services import find_by_email, find_by_phone, is_currency, read_phone
+from comptoir.base.services import find_by_email, find_by_phone, read_phone
 from comptoir.toolkit import (
     Change,
     Context,
@@ -321,10 +321,6 @@ def deal_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleVio
                 _("It closes before it was opened. Correct one of the days."),
                 field="closed_on",
             )
-        if change.touches("currency") and deal.currency and not is_currency(deal.currency):
-            yield RuleViolation(
-                "sales.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency"
-            )
 
 
 def owner_of_customer(ctx: Context, record: Record) -> int | None:
@@ -371,15 +367,6 @@ def prepare_leads(ctx: Context, changes: Sequence[Change]) -> None:
             lead.email = lead.email.strip() or None
         if lead.amount is not None and not lead.currency:
             lead.currency = ctx.settings.currency
-
-
-def lead_violations(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
-    """A lead begins as new or in progress; its currency has three letters."""
-    for lead, change in changes_of(changes, Lead):
-        if change.touches("currency") and lead.currency and not is_currency(lead.currency):
-            yield RuleViolation(
-                "sales.not_a_currency", _("Give a currency of three letters such as EUR."), field="currency"
-            )
 
 
 def convert_lead(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = None) -> Deal:

@@ -53,6 +53,7 @@ VALUES: dict[str, tuple[Kind, st.SearchStrategy[Any]]] = {
         st.sampled_from([c.value for c in kinds.Country().choices(Field(kinds.Country(), ""))]),
     ),
     "time zone": (kinds.TimeZone(), st.sampled_from(["Europe/Bucharest", "UTC", "America/New_York"])),
+    "currency": (kinds.Currency(), st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=3, max_size=3)),
     "reference": (kinds.Reference(), st.integers(1, 10**17)),
     "any record": (kinds.AnyRecord(), st.integers(1, 10**17).map(lambda n: RecordRef("sales.deal", n))),
 }
@@ -162,3 +163,11 @@ def test_a_length_of_time_is_read_as_people_write_it(typed: str, minutes: int) -
 def test_a_country_is_known_by_its_name_in_every_language_of_the_house(typed: str) -> None:
     kind = kinds.Country()
     assert kind.read(field_of(kind), typed, Source(Formats("en", ZoneInfo("UTC"), "EUR", NOW))) == "RO"
+
+
+@pytest.mark.parametrize("written", ["eur", "EURO", "E1R", "EUR\n", "", "€"])
+def test_a_currency_has_three_capital_letters(written: str) -> None:
+    kind = kinds.Currency()
+    refused = kind.flaw(field_of(kind), written)
+    assert refused is not None
+    assert refused.code == "core.not_a_currency"

@@ -93,6 +93,7 @@ def test_what_may_be_seen_and_not_done_is_forbidden_and_what_may_not_be_seen_is_
     assert reader.patch(path, {"amount": "1"}).status_code == 403
     assert reader.delete(path).status_code == 403
     assert reader.post(f"{path}/actions/send").status_code == 403
+    assert reader.post(f"{path}/actions/refuse").status_code == 403
     assert reader.post(f"{path}/actions/archive").status_code == 403
     other = api_for(OWN, name="Other")
     for answer in (other.patch(path, {"amount": "1"}), other.delete(path), other.post(f"{path}/actions/send")):

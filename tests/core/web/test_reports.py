@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from comptoir.base.models import Contact
 from comptoir.testing.platform import PASSWORD, Stage
 from comptoir.toolkit import save
 from comptoir_sales.models import Deal
@@ -175,3 +176,15 @@ def test_who_may_not_read_the_records_sees_no_name_of_a_report(browser: Any, sta
     assert browser.get("/reports/sales.win_rate").status_code == 404
     assert browser.get("/reports/sales.deal").status_code == 404
     assert "Win rate" not in browser.get("/reports/base.contact").text
+
+
+def test_who_may_not_read_the_records_meets_nothing_that_speaks_of_them(browser: Any, stage: Stage) -> None:
+    stage.user("Ion", email="ion@example.org", grants={"base.contact.read": "all", "base.contact.write": "all"})
+    with stage.system() as ctx:
+        contact = Contact(name="Cafea SRL")
+        save(ctx, [contact])
+    browser.sign_in("ion@example.org")
+    for path in ("/", "/base/contacts", f"/base/contacts/{contact.id}?whole=1", "/reports/base.contact"):
+        page = browser.get(path, follow_redirects=True).text
+        assert "/sales/" not in page, path
+        assert "Deals" not in page, path

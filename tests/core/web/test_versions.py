@@ -8,8 +8,9 @@ import pytest
 
 from comptoir.base.models import Contact
 from comptoir.records.history import history_of
-from comptoir.records.write import save
+from comptoir.records.write import move, save
 from comptoir.testing.platform import Stage
+from comptoir_sales.models import Deal
 
 DEEDS = ("archive", "restore", "delete")
 
@@ -56,3 +57,28 @@ def test_selected_rows_are_changed_together_or_not_at_all(administrator: Any, ma
         assert ctx.session.get_one(Contact, kept.id).archived_at is None
     rows[1] = f"{changed.id}-2"
     assert administrator.post("/base/contacts/bulk", {"ids": rows, "action": "archive"}).status_code == 303
+
+
+@pytest.mark.modules("catalog", "sales")
+@pytest.mark.parametrize(
+    ("place", "form"),
+    [
+        ("/sales/deals/{id}/move", {"to": "{here}"}),
+        ("/sales/deals/{id}/move/undo", {}),
+        ("/sales/deals/board/move", {"record": "{id}", "to": "{here}"}),
+    ],
+)
+def test_a_move_on_another_version_is_refused(
+    administrator: Any, contact: Contact, stage: Stage, place: str, form: dict[str, str]
+) -> None:
+    deal = Deal(name="Cold store", contact_id=contact.id)
+    with stage.system() as ctx:
+        save(ctx, [deal])
+        here, there = [lane.name for lane in Deal.__record__.workflow.stages(ctx, deal)][:2]
+        move(ctx, deal, there)
+        version = deal.version
+    body = {name: value.format(id=deal.id, here=here) for name, value in form.items()}
+    answer = administrator.post(place.format(id=deal.id), {**body, "version": "1"}, follow_redirects=True)
+    assert "Somebody changed it meanwhile" in answer.text
+    with stage.system() as ctx:
+        assert ctx.session.get_one(Deal, deal.id).version == version

@@ -18,6 +18,7 @@ from comptoir.toolkit import (
     any_record,
     computed,
     country,
+    currency,
     duration,
     field,
     integer,
@@ -78,7 +79,7 @@ class Shade(Record):
     uses: Mapped[list[str] | None] = tags(_("Uses"))
     seen_on: Mapped[RecordRef | None] = any_record(_("Seen on"))
     price: Mapped[Decimal | None] = money(_("Price"), read="paint.shade.see_price")
-    currency: Mapped[str | None] = text(_("Currency"), length=3)
+    currency: Mapped[str | None] = currency(_("Currency"))
     stock: Mapped[int | None] = integer(_("Stock"))
     promised = computed(_("Promised"), kinds.Integer(), double, "stock")
     dear = computed(_("Price again"), kinds.Money(), lambda price: price, "price", currency="currency")
