@@ -13,10 +13,10 @@ from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _
 from comptoir.reports.saved import SavedReport
 from comptoir.web import charts
+from comptoir.web.addresses import url_with
 from comptoir.web.frame import module_of, page, redirect_with
 from comptoir.web.models.report import DashboardPage, KpiView, TileView
 from comptoir.web.models.shell import Choice, Module
-from comptoir.web.pages.list.page import url_with
 from comptoir.web.pages.report import page as reports
 from comptoir.web.session import Visit, current_visit
 
