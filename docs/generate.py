@@ -74,11 +74,14 @@ def _hooks_page() -> Iterator[str]:
 
 def _toolkit_page() -> Iterator[str]:
     yield from ("# The toolkit", "", GENERATED, "")
-    yield from (_prose(comptoir.toolkit), "", "| name | |", "|---|---|")
+    yield from (_prose(comptoir.toolkit), "")
     for name in comptoir.toolkit.__all__:
         value = getattr(comptoir.toolkit, name)
         own = inspect.isfunction(value) or inspect.isclass(value)
-        yield f"| `{name}` | {_first_sentence(value) if own else ''} |"
+        declared, *members = (re.sub(r"(: |-> )'([^']*)'", r"\1\2", line) for line in _surface_of(name, value))
+        sentence = _first_sentence(value) if own else ""
+        yield f"- `{declared.removeprefix('class ')}`" + (f": {sentence}" if sentence else "")
+        yield from (f"  - `{member.strip().removeprefix(name)}`" for member in members)
 
 
 def _checks_page() -> Iterator[str]:
