@@ -11,7 +11,7 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from comptoir.cli.catalogues import TRANSLATED, collect
+from comptoir.catalogues import TRANSLATED, collect
 from comptoir.i18n import LANGUAGES, _, ngettext, speaking
 
 ROOT = Path(__file__).parents[1]

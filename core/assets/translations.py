@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from comptoir.cli.catalogues import compile_catalogues, extract
+from comptoir.catalogues import compile_catalogues, extract
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "Comptoir"

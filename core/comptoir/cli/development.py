@@ -232,7 +232,7 @@ class Development:
         return self._host.fault or next(refused, None)
 
     def _renew(self) -> None:
-        from comptoir.cli.catalogues import compile_catalogues
+        from comptoir.catalogues import compile_catalogues
         from comptoir.i18n import forget_catalogues
         from comptoir.modules.crashes import bring_back
 

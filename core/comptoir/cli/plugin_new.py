@@ -81,7 +81,7 @@ def _names(name: str, record: str, **words: str) -> dict[str, str]:
 
 def _write(target: Path, names: Mapping[str, str]) -> None:
     """Render the scaffold into a folder; nothing of it stays when that fails."""
-    from comptoir.cli.catalogues import compile_catalogues, extract
+    from comptoir.catalogues import compile_catalogues, extract
 
     existed = target.exists()
     try:

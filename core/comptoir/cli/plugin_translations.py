@@ -18,7 +18,7 @@ def translations(folder: Path) -> None:
 
     FOLDER holds its pyproject.toml. A message that is gone leaves the catalogues, a new one stands there untranslated.
     """
-    from comptoir.cli.catalogues import compile_catalogues, extract, untranslated
+    from comptoir.catalogues import compile_catalogues, extract, untranslated
 
     packages = [path.parent for path in sorted(folder.glob("comptoir_*/plugin.py"))]
     if not packages:

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
 
+from comptoir.catalogues import KEYWORDS, METHODS, read
 from comptoir.contributions import Action, Contribution, MenuItem, Panel, Permission, RoleTemplate, Section, Tab, Tile
 from comptoir.i18n import LANGUAGES, Lazy
 from comptoir.testing.conformance.check import Finding, NotApplicable, check
 from comptoir.testing.conformance.code import Code
 from comptoir.testing.conformance.source import Source
 
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "ngettext": (1, 2)}
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 SPOKEN = ("label", "title", "summary", "description")
 KINDS: tuple[type[Contribution], ...] = (Action, MenuItem, Panel, Permission, RoleTemplate, Tab, Tile)
-
-
-def _messages_of_code(
-    file: IO[bytes], keywords: Collection[str], comment_tags: Any, options: Any
-) -> Iterator[tuple[int, str, tuple[str | None, ...], list[str]]]:
-    """The messages of a Python file, those inside f-strings too."""
-    for node in ast.walk(ast.parse(file.read())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in keywords:
-            given = tuple(getattr(argument, "value", None) for argument in node.args)
-            yield node.lineno, node.func.id, tuple(a if isinstance(a, str) else None for a in given), []
-
-
-METHODS: list[tuple[str, Any]] = [("**/templates/**.html", "jinja2"), ("**.py", _messages_of_code)]
 
 
 def messages_of(folder: Path) -> dict[tuple[str, ...], str]:
@@ -53,12 +38,7 @@ def _catalogues(source: Source) -> Iterator[tuple[str, Catalog]]:
     for language in LANGUAGES:
         path = folder / language / "LC_MESSAGES" / "messages.po"
         if language != "en":
-            yield language, _read(path, language) if path.is_file() else Catalog(locale=language)
-
-
-def _read(path: Path, language: str) -> Catalog:
-    with path.open("rb") as file:
-        return read_po(file, locale=language)
+            yield language, read(path, language) if path.is_file() else Catalog(locale=language)
 
 
 def _texts(message: Message) -> list[str]:

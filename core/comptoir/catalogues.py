@@ -51,7 +51,7 @@ def extract(package: Path, project: str) -> None:
     for language in TRANSLATED:
         path = folder / language / "LC_MESSAGES" / "messages.po"
         path.parent.mkdir(parents=True, exist_ok=True)
-        catalog = _read(path, language) if path.exists() else _new(language, project)
+        catalog = read(path, language) if path.exists() else _new(language, project)
         catalog.update(template, no_fuzzy_matching=True, update_creation_date=False)
         catalog.obsolete.clear()
         _write(path, catalog)
@@ -65,7 +65,7 @@ def compile_catalogues(package: Path) -> list[Path]:
         if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
             continue
         with target.open("wb") as file:
-            write_mo(file, _read(source, source.parents[1].name))
+            write_mo(file, read(source, source.parents[1].name))
         written.append(target)
     return written
 
@@ -75,7 +75,7 @@ def untranslated(package: Path) -> dict[str, int]:
     found = {}
     for language in TRANSLATED:
         path = package / "translations" / language / "LC_MESSAGES" / "messages.po"
-        found[language] = sum(1 for message in _read(path, language) if message.id and not any(_texts(message.string)))
+        found[language] = sum(1 for message in read(path, language) if message.id and not any(_texts(message.string)))
     return found
 
 
@@ -99,7 +99,8 @@ def _constant_text(argument: ast.expr) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _read(path: Path, language: str) -> Catalog:
+def read(path: Path, language: str) -> Catalog:
+    """The catalogue of a language."""
     with path.open("rb") as file:
         return read_po(file, locale=language)
 
