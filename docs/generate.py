@@ -155,6 +155,7 @@ MEANINGS = {
     "server.workers": "how many web processes serve; default: 1",
     "server.https": "whether people come by https; default: false",
     "server.require_versions": "whether the API changes a record only for who says which version they saw; default: false",
+    "server.plugin_seconds": "how long one call of a web request into a module may take before it is ended and counts as a crash; 0 sets no limit; default: 10",
 }
 
 

@@ -69,9 +69,10 @@ def _print(report: Report) -> None:
             theme = result.check.theme
             say(f"\n{theme}" if result is not report.results[0] else theme)
         _print_result(result)
+    say("")
     say(
         _(
-            "\n{plugin} {version}: {passed} passed, {failed} failed, {skipped} skipped, in {seconds} s.",
+            "{plugin} {version}: {passed} passed, {failed} failed, {skipped} skipped, in {seconds} s.",
             plugin=report.plugin,
             version=report.version,
             passed=report.count("passed"),
