@@ -16,6 +16,7 @@ from comptoir.toolkit import (
     Transition,
     Workflow,
     _,
+    currency,
     date,
     email,
     extends,
@@ -46,7 +47,7 @@ class Bolt(Record):
     stage: Mapped[str] = stage(_("Stage"), default="raw")
     contact_id: Mapped[int | None] = reference(_("Ordered by"), "base_contact", ondelete="SET NULL", role="about")
     price: Mapped[Decimal | None] = money(_("Price"), minimum=0)
-    currency: Mapped[str | None] = text(_("Currency"), length=3)
+    currency: Mapped[str | None] = currency(_("Currency"))
     cost: Mapped[Decimal | None] = money(_("Cost"), minimum=0, read="loom.bolt.see_cost", write="loom.bolt.see_cost")
     woven_on: Mapped[dt.date | None] = date(_("Woven"))
     weaver: Mapped[str | None] = email(_("Weaver"))

@@ -21,6 +21,7 @@ from comptoir.toolkit import (
     belongs_to,
     boolean,
     choice,
+    currency,
     date,
     extends,
     integer,
@@ -60,7 +61,7 @@ class Order(Record):
     contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
     stage: Mapped[str] = stage(_("Stage"), default="draft")
     amount: Mapped[Decimal | None] = money(_("Amount"))
-    currency: Mapped[str | None] = text(_("Currency"), length=3)
+    currency: Mapped[str | None] = currency(_("Currency"))
     discount: Mapped[Decimal | None] = percent(_("Discount"))
     channel: Mapped[str | None] = choice(_("Channel"), (Choice("web", _("Web")), Choice("shop", _("Shop"))))
     is_gift: Mapped[bool] = boolean(_("Gift"))
