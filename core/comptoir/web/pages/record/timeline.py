@@ -20,7 +20,7 @@ from comptoir.web.session import Visit
 PART = 30
 ACTIONS: dict[str, Text] = {
     "created": _("created it"), "changed": _("changed it"), "moved": _("moved it"), "archived": _("moved it to the bin"),
-    "restored": _("restored it"), "deleted": _("deleted it"), "imported": _("imported it"), "merged": _("merged it"),
+    "restored": _("restored it"), "deleted": _("deleted it"), "imported": _("imported it"), "merged": _("merged it"), "undone": _("took it back"),
 }  # fmt: skip
 ICONS = {"created": "plus", "moved": "ar", "archived": "trash", "restored": "undo", "imported": "up", "merged": "split"}
 KIND_ICONS = {"call": "phone", "mail": "mail", "meeting": "users", "chat": "msg", "note": "note", "letter": "doc"}
