@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from comptoir.cli.terminal import Terminal, note, pass_terminal, progress, say
-from comptoir.errors import RuleViolation, Unavailable
+from comptoir.errors import Conflict, RuleViolation, Unavailable
 from comptoir.i18n import Text, _, ngettext
 from comptoir.records.query import parse
 from comptoir.records.transfer import (
@@ -112,6 +112,8 @@ def take(terminal: Terminal, run: ImportRun, declared: DeclaredType, table: Tabl
     turn = partial(terminal.perform, f"import of {Path(run.file).name}")
     try:
         report = run_import(turn, run, declared, table, listen=told.listen, progress=told.kept)
+    except Conflict:  # it has ended, or somebody else goes on with it
+        raise
     except BaseException:
         note(_("Import {number} stopped; to go on: comptoir imports resume {number}", number=run.id))
         raise
