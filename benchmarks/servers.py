@@ -81,7 +81,11 @@ class Server:
 
     def memory(self) -> float:
         """Resident mebibytes of its largest worker."""
-        return max((_resident(worker) for worker in self.workers), default=0.0)
+        return max((mebibytes(worker, "VmRSS") for worker in self.workers), default=0.0)
+
+    def own_memory(self) -> float:
+        """Mebibytes that its largest worker has asked for itself: without pages of files, which come and go with the cache."""
+        return max((mebibytes(worker, "RssAnon") for worker in self.workers), default=0.0)
 
 
 def _processor_seconds(process_id: int) -> float:
@@ -94,9 +98,10 @@ def _processor_seconds(process_id: int) -> float:
     return spent / 1e9
 
 
-def _resident(process_id: int) -> float:
+def mebibytes(process_id: int | str, what: str) -> float:
+    """What the kernel counts of a process (``self``: this one): ``VmRSS``, ``RssAnon``; ``VmHWM`` is its peak since its program began."""
     for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) / 1024
     return 0.0
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Mapping_
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import select
@@ -35,6 +35,8 @@ FEW, MANY = 20, 500
 """The fewest and the most rows of a batch."""
 UNDER_THE_LOCK = 0.1
 """Seconds that a transaction should take: others wait for the write lock of SQLite meanwhile."""
+PAUSE = 0.005
+"""Seconds between two batches: whoever waits for the lock asks for it every other millisecond."""
 PARTS = 8
 """Into how many a refused batch is cut: few, and much is checked again; many, and much is saved in small pieces."""
 REMEMBERED = 50_000
@@ -126,6 +128,7 @@ class Importer:
 
             turn(work)
             if mark is not None:
+                sleep(PAUSE)
                 size = max(FEW, min(MANY, 2 * len(given), int(len(given) * UNDER_THE_LOCK / spent)))
             self._tell_all()
             if progress is not None:
