@@ -150,9 +150,11 @@ def test_rows_in_a_circle_are_counted_once_however_often_it_is_resumed(at: Impor
 def test_two_processes_on_one_import_keep_no_row_twice(at: Importing) -> None:
     run = at.begin(companies(*range(12)))
     other = at.found(run)
-    at.go_on(run)
+    with pytest.raises(Killed):
+        at.go_on(run, at.killed_after(2))
     with pytest.raises(Conflict, match="Another process"):
         at.go_on(other)
+    at.go_on(at.found(run))
     assert len(at.names()) == 12
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Mapping as Mapping_
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from time import perf_counter, sleep
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FEW, MANY = 20, 500
+FEW, MANY = 10, 500
 """The fewest and the most rows of a batch."""
-UNDER_THE_LOCK = 0.1
+UNDER_THE_LOCK = 0.06
 """Seconds that a transaction should take: others wait for the write lock of SQLite meanwhile."""
 PAUSE = 0.005
 """Seconds between two batches: whoever waits for the lock asks for it every other millisecond."""
@@ -106,11 +105,11 @@ class Importer:
             nonlocal size
             before = (self.report.copy(), list(self.waiting), set(self._waiting_keys))
             lines = [line for line, _cells in given]
-            tried, spent = False, 0.0
+            tried, begun = False, 0.0
 
             def work(ctx: Context) -> None:
-                nonlocal tried, spent
-                begun = perf_counter()
+                nonlocal tried, begun
+                begun = perf_counter()  # the lock is held from here to the commit
                 if tried:  # what the last try has counted and learned was undone with it
                     self.report, self.waiting, self._waiting_keys = before[0].copy(), list(before[1]), set(before[2])
                     self._directories.clear()
@@ -124,12 +123,12 @@ class Importer:
                     self.waiting = [row for row in self.waiting if row.line not in taken]
                 if mark is not None:
                     mark(ctx, lines)
-                spent = perf_counter() - begun
 
             turn(work)
             if mark is not None:
+                fitting = int(len(given) * UNDER_THE_LOCK / (perf_counter() - begun))
+                size = max(FEW, min(MANY, 2 * len(given), fitting))
                 sleep(PAUSE)
-                size = max(FEW, min(MANY, 2 * len(given), int(len(given) * UNDER_THE_LOCK / spent)))
             self._tell_all()
             if progress is not None:
                 progress(self.report.rows)
@@ -311,9 +310,12 @@ class Importer:
 
     def _put_all(self, row: Row, existing: dict[Any, Record], values: Sequence[tuple[Target, Any]]) -> None:
         record = (existing.get(row.key) if self._key is not None else None) or self.declared.model()
+        assign(self.ctx, record, {target.name: value for target, value in values if not target.is_of_line})
         places = self._lines.filled_by(values)
         for target, value in values:
-            self._put(record, target, value, places)
+            if target.is_of_line:
+                place = place_of(record, target, places.get(target.name, {}))
+                assign(self.ctx, record, {f"{target.name}.{place}.{target.field.name}": value})
         row.record = record
 
     def _value(self, target: Target, cell: Any, row: Row | None, notices: list[Problem] | None = None) -> Any:
@@ -367,12 +369,6 @@ class Importer:
         assert declared is not None
         by = target.by or declared.title
         return self._directories.setdefault((table, by), Directory(self.ctx, declared, by))
-
-    def _put(self, record: Record, target: Target, value: Any, places: Mapping_[str, Mapping_[int, int]]) -> None:
-        name = target.name
-        if target.is_of_line:
-            name = f"{target.name}.{place_of(record, target, places.get(target.name, {}))}.{target.field.name}"
-        assign(self.ctx, record, {name: value})
 
     def _save(self, rows: Sequence[Row]) -> None:
         records = list(dict.fromkeys(row.record for row in rows if row.record is not None))
