@@ -147,6 +147,16 @@ def test_rows_in_a_circle_are_counted_once_however_often_it_is_resumed(at: Impor
     assert (report.rows, report.created, report.failed) == (4, 2, 2)
 
 
+def test_rows_that_waited_are_not_lost_when_it_is_killed_twice(at: Importing) -> None:
+    run = at.begin(companies(*range(1, 9), parent="N20") + companies(*range(9, 21)))
+    for turns in (3, 2):
+        with pytest.raises(Killed):
+            at.go_on(at.found(run), at.killed_after(turns))
+        assert len(at.found(run).waiting) == 8
+    assert at.go_on(at.found(run)).created == 20
+    assert len(at.names()) == 20
+
+
 def test_two_processes_on_one_import_keep_no_row_twice(at: Importing) -> None:
     run = at.begin(companies(*range(12)))
     other = at.found(run)
@@ -243,6 +253,14 @@ def test_an_undo_puts_back_what_was_changed(at: Importing) -> None:
     assert at.turn(look) == ("Cluj", None, "+40722000001", ["n1@example.com"])
 
 
+def test_an_undo_counts_a_record_once_however_many_rows_changed_it(at: Importing) -> None:
+    imported(at, companies(1))
+    rows = companies(1, city="Aiud") + companies(1, city="Blaj") + companies(2) + companies(2, city="Dej")
+    undone = undo_import(at.turn, imported(at, rows, key="tax_number"))
+    assert (undone.deleted, undone.restored, undone.left) == (1, 1, 0)
+    assert at.turn(lambda ctx: contact_called(ctx, "N01").city) == "Cluj"
+
+
 def test_an_undo_leaves_alone_and_counts_what_was_changed_since(at: Importing) -> None:
     run = imported(at, companies(1, 2, 3, 4))
     at.change("N02", city="Dej")
@@ -267,6 +285,7 @@ def test_a_row_that_was_changed_between_two_rows_of_the_import_is_left_alone(at:
 
 def test_an_undo_of_deals_takes_their_stage_back(at: Importing) -> None:
     at.declared = at.deployment.registry.record_type("sales.deal")
+
     def take(rows: str) -> ImportRun:
         at.path.write_text(f"reference,stage,name\n{rows}\n")
         at.table = read_table(at.path)
