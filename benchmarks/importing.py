@@ -58,9 +58,9 @@ def run(config: Path, file: Path) -> dict[str, float]:
     seconds, processor = time.perf_counter() - started, time.process_time() - spent
     if report.failed or report.created != report.rows:
         raise SystemExit(f"{report}")
+    peak = mebibytes("VmHWM")
     deployment.close()
-    # not the peak of getrusage, which a process inherits from the one that started it
-    return {"seconds": seconds, "processor": processor, "peak": mebibytes("self", "VmHWM")}
+    return {"seconds": seconds, "processor": processor, "peak": peak}
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ from comptoir.contributions import (
 from comptoir.db.base import Base
 from comptoir.db.fields import (
     Choice,
+    Face,
     any_record,
     boolean,
     choice,
@@ -162,6 +163,7 @@ __all__ = [
     "Base",
     "Choice",
     "Extension",
+    "Face",
     "Json",
     "Line",
     "MoneyType",

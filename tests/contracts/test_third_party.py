@@ -31,7 +31,8 @@ from comptoir.testing.platform import Stage
 pytestmark = pytest.mark.usefixtures("stranger")
 
 FOLDER = Path(__file__).parent / "stranger" / "comptoir_loyalty"
-TABLES = {"loyalty_contact", "loyalty_reward"}
+TABLES = {"loyalty_contact", "loyalty_partner", "loyalty_reward", "loyalty_visit"}
+HELD = dict.fromkeys(TABLES, 0) | {"loyalty_reward": 2, "loyalty_contact": 1}
 
 
 def test_the_stranger_uses_only_what_everyone_may() -> None:
@@ -119,10 +120,10 @@ def test_what_pausing_and_uninstalling_plan_is_what_happens(deployment: Deployme
     assert lost["routes"] == set(made.routes)
     assert (lost["jobs"], lost["permissions"]) == (set(made.jobs), set(made.permissions))
     assert lost["tables"] == lost["roles"] == set()
-    assert made.kept_tables == {"loyalty_reward": 2, "loyalty_contact": 1}
+    assert made.kept_tables == HELD
 
     made = planned(deployment, "uninstall")
-    assert made.tables == {"loyalty_reward": 2, "loyalty_contact": 1}
+    assert made.tables == HELD
     outcome = uninstall_modules(deployment, ["loyalty"])
     assert surface(deployment) == bare
     assert made.roles == ("Keeper of rewards",)

@@ -36,8 +36,8 @@ class User(Record):
     __tablename__ = "core_user"
     __record__ = RecordType(_("User"), _("Users"), path="users", icon="user", visible=Public(), timeline=False)
 
-    name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, index=True)
-    email: Mapped[str | None] = email(_("E-mail"), search=True)
+    name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, index=True, role="face")
+    email: Mapped[str | None] = email(_("E-mail"), search=True, role=("mail", "subtitle"))
     email_key: Mapped[str | None] = mapped_column(String(254), unique=True)
     """The folded address, by which people sign in."""
     language: Mapped[str] = choice(

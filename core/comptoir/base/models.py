@@ -13,6 +13,7 @@ from comptoir.base.phones import as_stored
 from comptoir.toolkit import (
     LANGUAGES,
     Choice,
+    Face,
     Line,
     Record,
     RecordRef,
@@ -38,7 +39,7 @@ from comptoir.toolkit import (
     url,
 )
 
-KINDS = (Choice("person", _("Person")), Choice("company", _("Company")))
+KINDS = (Choice("person", _("Person")), Choice("company", _("Company"), face=Face(square=True)))
 STATUSES = (
     Choice("new", _("New"), "new"),
     Choice("cold", _("Cold"), "cold"),
@@ -87,14 +88,18 @@ ADDRESS_LABELS = (
     Choice("other", _("Other")),
 )
 INTERACTION_KINDS = (
-    Choice("call", _("Call")),
-    Choice("mail", _("Mail")),
-    Choice("meeting", _("Meeting")),
-    Choice("chat", _("Chat")),
-    Choice("note", _("Note")),
-    Choice("letter", _("Letter")),
+    Choice("call", _("Call"), face=Face("phone", "ok")),
+    Choice("mail", _("Mail"), face=Face("mail", "accent")),
+    Choice("meeting", _("Meeting"), face=Face("users", "plum")),
+    Choice("chat", _("Chat"), face=Face("msg")),
+    Choice("note", _("Note"), face=Face("note", "brass")),
+    Choice("letter", _("Letter"), face=Face("doc")),
 )
-DIRECTIONS = (Choice("in", _("From them")), Choice("out", _("From us")), Choice("none", _("None")))
+DIRECTIONS = (
+    Choice("in", _("From them"), face=Face(turns=(("phone", "phonein"),))),
+    Choice("out", _("From us"), face=Face(turns=(("phone", "phoneout"),))),
+    Choice("none", _("None")),
+)
 PRIORITIES = (Choice("high", _("High"), "bad"), Choice("normal", _("Normal"), "off"), Choice("low", _("Low"), "off"))
 
 
@@ -106,7 +111,9 @@ class ContactPhone(Line):
 
     contact_id: Mapped[int] = belongs_to("base_contact")
     label: Mapped[str] = choice(_("Label"), PHONE_LABELS, default="work", required=True)
-    number: Mapped[str] = phone(_("Number"), required=True, index=True, search=True, normalise=as_stored)
+    number: Mapped[str] = phone(
+        _("Number"), required=True, index=True, search=True, normalise=as_stored, role="dial"
+    )  # fmt: skip
     extension: Mapped[str | None] = text(_("Extension"), length=20)
     digits: Mapped[str | None] = text(_("Digits"), length=80, server=True, search=True, personal=True)
     """The bare digits as dialled from abroad and at home, so that either way of typing finds the contact."""
@@ -120,7 +127,7 @@ class ContactEmail(Line):
 
     contact_id: Mapped[int] = belongs_to("base_contact")
     label: Mapped[str] = choice(_("Label"), EMAIL_LABELS, default="work", required=True)
-    address: Mapped[str] = email(_("E-mail"), required=True, search=True)
+    address: Mapped[str] = email(_("E-mail"), required=True, search=True, role="mail")
     address_key: Mapped[str | None] = mapped_column(String(254), index=True)
     """The folded address, by which contacts are found."""
 
@@ -147,14 +154,14 @@ class Contact(Record):
     __record__ = RecordType(_("Contact"), _("Contacts"), path="contacts", icon="users", headings=HEADINGS)
 
     name: Mapped[str] = text(
-        _("Name"), required=True, default="", title=True, search=True, index=True, personal=True,
+        _("Name"), required=True, default="", title=True, search=True, index=True, personal=True, role="face",
         help=_("Empty, it is the number or the address below."),
     )  # fmt: skip
     name_key: Mapped[str] = mapped_column(String(255), index=True, default="")
     """The folded name, by which duplicates are found."""
-    kind: Mapped[str] = choice(_("Kind"), KINDS, default="company", required=True, index=True)
+    kind: Mapped[str] = choice(_("Kind"), KINDS, default="company", required=True, index=True, role="face")
     parent_id: Mapped[int | None] = reference(_("Part of"), "base_contact", ondelete="SET NULL", tree=True)
-    status: Mapped[str] = choice(_("Status"), STATUSES, default="new", required=True, index=True)
+    status: Mapped[str] = choice(_("Status"), STATUSES, default="new", required=True, index=True, role="status")
     status_since: Mapped[dt.date | None] = date(_("Status since"), server=True)
     salutation: Mapped[str | None] = text(_("Salutation"), length=40, personal=True)
     job_title: Mapped[str | None] = text(_("Job title"), search=True, personal=True)
@@ -167,8 +174,8 @@ class Contact(Record):
     employees: Mapped[int | None] = integer(_("Employees"), minimum=0)
     annual_revenue: Mapped[Decimal | None] = money(_("Annual revenue"))
     currency: Mapped[str | None] = currency(_("Currency"))
-    city: Mapped[str | None] = text(_("City"), index=True, search=True)
-    country: Mapped[str | None] = country(_("Country"), index=True)
+    city: Mapped[str | None] = text(_("City"), index=True, search=True, role=("place", "subtitle"))
+    country: Mapped[str | None] = country(_("Country"), index=True, role="place")
     notes: Mapped[str | None] = long_text(_("Notes"), personal=True)
     phones: Mapped[list[ContactPhone]] = lines(_("Phones"), "ContactPhone")
     emails: Mapped[list[ContactEmail]] = lines(_("E-mails"), "ContactEmail")
@@ -187,17 +194,18 @@ class Interaction(Record):
         icon="note",
         visible=Through("contact_id"),
         timeline=False,
-        contact="contact_id",
     )
 
     subject: Mapped[str | None] = text(_("Subject"), title=True, search=True, personal=True)
-    kind: Mapped[str] = choice(_("Kind"), INTERACTION_KINDS, default="note", required=True)
-    direction: Mapped[str] = choice(_("Direction"), DIRECTIONS, default="none", required=True)
-    contact_id: Mapped[int] = reference(_("Contact"), "base_contact", ondelete="CASCADE", index=False, required=True)
-    happened_at: Mapped[dt.datetime] = moment(_("When"), index=True, required=True)
-    minutes: Mapped[int | None] = duration(_("Duration"))
-    body: Mapped[str | None] = long_text(_("Text"), personal=True)
-    about: Mapped[RecordRef | None] = any_record(_("About"))
+    kind: Mapped[str] = choice(_("Kind"), INTERACTION_KINDS, default="note", required=True, role="face")
+    direction: Mapped[str] = choice(_("Direction"), DIRECTIONS, default="none", required=True, role="face")
+    contact_id: Mapped[int] = reference(
+        _("Contact"), "base_contact", ondelete="CASCADE", index=False, required=True, role="about"
+    )
+    happened_at: Mapped[dt.datetime] = moment(_("When"), index=True, required=True, role="happened")
+    minutes: Mapped[int | None] = duration(_("Duration"), role="body")
+    body: Mapped[str | None] = long_text(_("Text"), personal=True, role="body")
+    about: Mapped[RecordRef | None] = any_record(_("About"), role="about")
     """The record that it is about besides the contact, such as a deal."""
 
 
@@ -205,17 +213,17 @@ class Task(Record):
     """Something to do by a day; done once ``done_at`` is set."""
 
     __tablename__ = "base_task"
-    __record__ = RecordType(_("Task"), _("Tasks"), path="tasks", icon="task", timeline=False, contact="contact_id")
+    __record__ = RecordType(_("Task"), _("Tasks"), path="tasks", icon="task", timeline=False)
 
     title: Mapped[str] = text(_("Title"), required=True, title=True, search=True)
-    due_on: Mapped[dt.date | None] = date(_("Due"), index=True)
+    due_on: Mapped[dt.date | None] = date(_("Due"), index=True, role="due")
     due_at: Mapped[dt.datetime | None] = moment(
         _("Due at"), help=_("Only where the hour matters. The day then follows from it.")
     )
-    done_at: Mapped[dt.datetime | None] = moment(_("Done"))
+    done_at: Mapped[dt.datetime | None] = moment(_("Done"), role="done")
     priority: Mapped[str] = choice(_("Priority"), PRIORITIES, default="normal", required=True)
-    contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
-    about: Mapped[RecordRef | None] = any_record(_("About"))
+    contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL", role="about")
+    about: Mapped[RecordRef | None] = any_record(_("About"), role="about")
     notes: Mapped[str | None] = long_text(_("Notes"))
 
 
@@ -223,16 +231,14 @@ class Appointment(Record):
     """A meeting or visit with a beginning and an end."""
 
     __tablename__ = "base_appointment"
-    __record__ = RecordType(
-        _("Appointment"), _("Appointments"), path="appointments", icon="calendar", timeline=False, contact="contact_id"
-    )
+    __record__ = RecordType(_("Appointment"), _("Appointments"), path="appointments", icon="calendar", timeline=False)
 
     title: Mapped[str] = text(_("Title"), required=True, title=True, search=True)
-    starts_at: Mapped[dt.datetime] = moment(_("Starts"), required=True, index=True)
-    ends_at: Mapped[dt.datetime] = moment(_("Ends"), required=True)
+    starts_at: Mapped[dt.datetime] = moment(_("Starts"), required=True, index=True, role="due")
+    ends_at: Mapped[dt.datetime] = moment(_("Ends"), required=True, role="done")
     place: Mapped[str | None] = text(_("Place"))
-    contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
-    about: Mapped[RecordRef | None] = any_record(_("About"))
+    contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL", role="about")
+    about: Mapped[RecordRef | None] = any_record(_("About"), role="about")
     notes: Mapped[str | None] = long_text(_("Notes"))
 
 

@@ -260,7 +260,6 @@ FACTS = (
         "base.interaction.read",
         order=30,
     ),
-    Fact("base.next", Contact, _("Next"), services.next_activity_on, "base.contact.read", order=40),
     Fact(
         "base.duplicates",
         Contact,

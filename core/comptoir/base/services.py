@@ -274,12 +274,6 @@ def next_activity(ctx: Context, contact: Contact) -> Task | Appointment | None:
     return task if task.due_on <= appointment.starts_at.astimezone(ctx.timezone).date() else appointment
 
 
-def next_activity_on(ctx: Context, contact: Contact) -> dt.date | dt.datetime | None:
-    """The day or moment of what is planned next with a contact."""
-    planned = next_activity(ctx, contact)
-    return planned.starts_at if isinstance(planned, Appointment) else planned.due_on if planned is not None else None
-
-
 def names_of(ctx: Context, tasks: Sequence[Task]) -> Mapping[int, str]:
     """The names of the contacts that tasks are about, as far as the reader may see them."""
     ids = {task.contact_id for task in tasks if task.contact_id is not None}

@@ -11,6 +11,7 @@ from comptoir.db.base import Base
 from comptoir.db.fields import fields_of
 from comptoir.db.record import Extension, Line, Record, RecordType, Through, record_name
 from comptoir.i18n import Text, _
+from comptoir.kinds import OF_LINES, ROLES
 
 
 def model_faults(plugin: str, model: type[Base]) -> Iterator[Text]:
@@ -25,6 +26,8 @@ def model_faults(plugin: str, model: type[Base]) -> Iterator[Text]:
                 "{column} does not say what happens when the row it points at goes: give ondelete.",
                 column=f"{table.name}.{constraint.parent.name}",
             )
+    if issubclass(model, Record | Extension | Line):
+        yield from _role_faults(model)
     if issubclass(model, Record):
         yield from _record_faults(plugin, model)
     elif issubclass(model, Extension):
@@ -53,6 +56,26 @@ def _record_faults(plugin: str, model: type[Record]) -> Iterator[Text]:
         )
     if not any(described.title for described in fields_of(model).values()):
         yield _("{model} has no title field. Give one field title=True.", model=model.__name__)
+
+
+def _role_faults(model: type[Base]) -> Iterator[Text]:
+    """Roles that do not exist, or stand on a field that cannot carry them."""
+    own = tuple(ROLES) if issubclass(model, Record) else OF_LINES if issubclass(model, Line) else ()
+    for name, described in fields_of(model).items():
+        place = f"{model.__name__}.{name}"
+        for role in described.roles:
+            if role not in ROLES:
+                known = ", ".join(ROLES)
+                yield _("{field} has the role {role}, which does not exist. Known: {known}.", field=place, role=role,
+                        known=known)  # fmt: skip
+            elif role not in own:
+                yield _(
+                    "{field} cannot have the role {role}: only a record's own field has it.", field=place, role=role
+                )
+            elif not ROLES[role].fits(described):
+                wanted = ROLES[role].wanted
+                yield _("{field} cannot have the role {role}, which is for {wanted}.", field=place, role=role,
+                        wanted=wanted)  # fmt: skip
 
 
 def _extension_faults(plugin: str, model: type[Extension[Any]]) -> Iterator[Text]:

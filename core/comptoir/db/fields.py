@@ -14,11 +14,12 @@ from sqlalchemy.orm import Mapper, mapped_column, relationship
 
 from comptoir import kinds
 from comptoir.i18n import Text as Words
-from comptoir.kinds import Choice, Computed, Field, Id, Kind
+from comptoir.kinds import Choice, Computed, Face, Field, Id, Kind
 from comptoir.kinds.columns import Json
 
 __all__ = [
-    "Choice", "ComputedField", "Field", "Id", "Kind", "any_record", "boolean", "choice", "computed", "country", "currency", "date",
+    "Choice", "ComputedField", "Face", "Field", "Id", "Kind", "any_record", "boolean", "choice", "computed", "country",
+    "currency", "date",
     "decimal", "duration", "email", "field", "fields_of", "integer", "json_column", "lines", "long_text", "moment", "money",
     "percent", "phone", "reference", "stage", "tags", "text", "time_zone", "url",
 ]  # fmt: skip

@@ -54,8 +54,6 @@ class RecordType:
     workflow: Workflow | None = None
     visible: Visibility = Scoped()
     timeline: bool = True
-    contact: str | None = None
-    """The reference through which the record appears in a contact's history."""
     headings: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
     """What columns of other people's tables are usually called, by the field that they feed, as in ``--map``."""
 

@@ -12,6 +12,7 @@ from comptoir.kinds.kind import (
     ORDER,
     Choice,
     Computed,
+    Face,
     Field,
     Kind,
     Page,
@@ -22,13 +23,16 @@ from comptoir.kinds.kind import (
 )
 from comptoir.kinds.number import MAX_ID, Boolean, Duration, Exact, Integer, Money, Percent
 from comptoir.kinds.record import AnyRecord, Children, Id, Reference, is_id
+from comptoir.kinds.roles import OF_LINES, ROLES, Role
 from comptoir.kinds.text import Currency, Email, LongText, Phone, Plain, Tags, Text, Url, is_dialable
 
 __all__ = [
     "EQUALITY",
     "MAX_ID",
+    "OF_LINES",
     "ORDER",
     "PERIODS",
+    "ROLES",
     "AnyRecord",
     "Boolean",
     "Cell",
@@ -42,6 +46,7 @@ __all__ = [
     "Duration",
     "Email",
     "Exact",
+    "Face",
     "Field",
     "FieldKind",
     "Id",
@@ -57,6 +62,7 @@ __all__ = [
     "Plain",
     "Reader",
     "Reference",
+    "Role",
     "Source",
     "StageOf",
     "Tags",

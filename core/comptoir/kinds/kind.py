@@ -76,12 +76,30 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Face:
+    """How a choice makes its record look: its icon and colour in a history, square initials instead of round ones.
+
+    ``turns`` are pairs of icons: what the icon of another choice becomes where this one is made too, such as a telephone
+    that of an incoming call.
+    """
+
+    icon: str = ""
+    tone: str = ""
+    square: bool = False
+    turns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """One value that a choice field may take; ``tone`` picks the shape and colour of its mark (`.st--<tone>`)."""
+    """One value that a choice field may take; ``tone`` picks the shape and colour of its mark (`.st--<tone>`).
+
+    ``face`` is how a record looks that took it, where the field has the role ``face``.
+    """
 
     value: str
     label: Text
     tone: str = ""
+    face: Face | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +118,7 @@ class Field:
     ``tree`` makes a reference to the record's own type one to what it is part of: nothing lies below itself.
     ``read`` and ``write`` name a permission without which the field is absent or locked.  ``grouped`` sets
     thousands apart, which a year does not want.  ``expected`` fields may be empty, and an import mentions each row where
-    they are.  ``normalise`` turns what somebody looks for into the form that
+    they are.  ``role`` is what the field is for besides its value, one or several of `ROLES`.  ``normalise`` turns what somebody looks for into the form that
     is stored; it is called with the context and the value.
     """
 
@@ -118,6 +136,7 @@ class Field:
     grouped: bool = True
     expected: bool = False
     tree: bool = False
+    role: str | tuple[str, ...] = ()
     read: str | None = None
     write: str | None = None
     help: Text | None = None
@@ -138,6 +157,11 @@ class Field:
         return self.name.removesuffix("_id") if self.target is not None else self.name
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """What it is for besides its value."""
+        return (self.role,) if isinstance(self.role, str) else self.role
+
+    @property
     def operators(self) -> tuple[str, ...]:
         """The operators that filters may use; what is computed stands in no column to compare with."""
         return () if self.computed is not None else self.kind.operators
@@ -147,9 +171,14 @@ class Field:
         """Whether a list can be sorted by it."""
         return self.sortable and self.kind.sorts and self.computed is None
 
+    def choice_of(self, value: str | None) -> Choice | None:
+        """The choice with this value; None when it is no longer in the list."""
+        return next((choice for choice in self.choices if choice.value == value), None)
+
     def label_of(self, value: str | None) -> Text:
         """The label of a choice's value; the value itself when it is no longer in the list."""
-        return next((c.label for c in self.choices if c.value == value), value or "")
+        chosen = self.choice_of(value)
+        return chosen.label if chosen is not None else value or ""
 
 
 class Kind:

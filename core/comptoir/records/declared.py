@@ -70,6 +70,27 @@ class DeclaredType:
         """The attribute that names a record."""
         return title_field(self.model)
 
+    def with_role(self, role: str) -> tuple[str, ...]:
+        """The record's own fields that were declared to be for this, in their order."""
+        if ("role", role) not in self._cache:
+            own = fields_of(self.model).items()
+            self._cache["role", role] = tuple(name for name, declared in own if role in declared.roles)
+        found: tuple[str, ...] = self._cache["role", role]
+        return found
+
+    def reached_by(self, role: str, record: Any, grants: Grants) -> Iterator[str]:
+        """The numbers or addresses of a record with this role that may be read, its own first, then those of its lines.
+
+        The record comes from the reader's own session, in which what they may not read is empty; lines are not cut so.
+        """
+        hidden = self.hidden_fields(grants)
+        yield from filter(None, (getattr(record, name) for name in self.with_role(role)))
+        for name, declared in fields_of(self.model).items():
+            for own, described in fields_of(declared.line).items() if declared.line is not None else ():
+                is_shown = name not in hidden and (described.read is None or grants.scope(described.read) is not None)
+                if is_shown and role in described.roles:
+                    yield from filter(None, (getattr(line, own) for line in getattr(record, name)))
+
     @property
     def url(self) -> str:
         """``/sales/deals``; a record's page is ``/sales/deals/7``."""
@@ -124,6 +145,11 @@ class DeclaredType:
     def references(self) -> Iterator[tuple[str, Field]]:
         """The fields that point at other records."""
         return ((name, declared) for name, declared in self.fields.items() if declared.target is not None)
+
+    def path_of(self, name: str) -> str:
+        """The name of a field in filters, sorts and mappings: ``contact`` for ``contact_id``."""
+        described = self.fields[name]
+        return name[: -len(described.name)] + described.path
 
     def currency_of(self, name: str) -> str | None:
         """The wire name of the field in which the currency of an amount stands; None where there is none."""

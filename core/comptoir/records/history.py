@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, String, insert, select, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Index, String, insert, literal, select, text, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from comptoir.context import unrestricted
 from comptoir.db.base import Base
@@ -114,27 +114,32 @@ def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None 
 
     The caller has loaded the record through its own session, which is the proof that it may be read.
     """
+    return _read(ctx, record, limit, (HistoryEntry.id,), None if before_id is None else (before_id,))
+
+
+def changes_until(
+    ctx: Any, record: Any, *, limit: int = 50, before: tuple[dt.datetime, int] | None = None
+) -> list[Entry]:
+    """The same by moment and id, as they stand among what else happened; ``before`` is the last one that is known."""
+    return _read(ctx, record, limit, (HistoryEntry.at, HistoryEntry.id), before)
+
+
+def _read(
+    ctx: Any, record: Any, limit: int, order: Sequence[InstrumentedAttribute[Any]], before: tuple[Any, ...] | None
+) -> list[Entry]:
     declared = ctx.registry.record_type(type(record))
+    of_record = (HistoryEntry.record_type == declared.name, HistoryEntry.record_id == record.id)
     found: list[Entry] = []
     while len(found) < limit:
-        rows = (
-            unrestricted(ctx, "history")
-            .scalars(
-                select(HistoryEntry)
-                .where(
-                    HistoryEntry.record_type == declared.name,
-                    HistoryEntry.record_id == record.id,
-                    *([HistoryEntry.id < before_id] if before_id is not None else []),
-                )
-                .order_by(HistoryEntry.id.desc())
-                .limit(limit)
-            )
-            .all()
-        )
+        query = select(HistoryEntry).where(*of_record).order_by(*(column.desc() for column in order)).limit(limit)
+        if before is not None:
+            place = (literal(value, column.type) for value, column in zip(before, order, strict=True))
+            query = query.where(tuple_(*order) < tuple_(*place))
+        rows = unrestricted(ctx, "history").scalars(query).all()
         found += filter(None, (_entry(row, declared, ctx.actor.grants) for row in rows))
         if len(rows) < limit:
             break
-        before_id = rows[-1].id
+        before = tuple(getattr(rows[-1], column.key) for column in order)
     return found[:limit]
 
 

@@ -12,7 +12,8 @@ from comptoir.i18n import _
 from comptoir.records import query as queries
 from comptoir.records import write
 from comptoir.records.declared import DeclaredType
-from comptoir.records.history import history_of
+from comptoir.records.history import Entry, history_of
+from comptoir.records.timeline import Place, timeline_of
 from comptoir.reports import run_pivot
 from comptoir.reports.asking import explored, read
 from comptoir.rest.call import Answer, Call, etag
@@ -108,14 +109,28 @@ class Resource:
         record = self._load(call, record_id)
         entries = history_of(call.context, record, limit=size + 1, before_id=after)
         shown = entries[:size]
-        rows = [
-            {
-                "id": entry.id, "action": entry.action, "at": entry.at, "user_id": entry.user_id,
-                "actor": entry.actor, "changes": entry.changes,
-            }
-            for entry in shown
-        ]  # fmt: skip
         following = str(shown[-1].id) if len(entries) > size else None
+        return Answer(
+            {"data": [_change(entry) for entry in shown], "meta": {"page": {"size": size, "next": following}}}
+        )
+
+    def timeline(self, call: Call, record_id: int) -> Answer:
+        """What happened with it, newest first: its changes, and the records that are about it."""
+        call.check_parameters("page[size]", "page[after]")
+        size = self._whole(call, "page[size]", HISTORY_SIZE, HISTORY_LIMIT)
+        text = call.request.args.get("page[after]")
+        after = Place.parse(text, "page[after]") if text is not None else None
+        part = timeline_of(call.context, self._load(call, record_id), size=size, after=after)
+        rows = []
+        for h in part.happenings:
+            record = objects_of(call.context, h.declared, [h.row])[0] if h.declared and h.row is not None else None
+            rows.append(
+                {
+                    "at": h.place.at, "change": _change(h.entry) if h.entry is not None else None,
+                    "type": h.place.source or None, "record": record,
+                }
+            )  # fmt: skip
+        following = str(part.next) if part.next is not None else None
         return Answer({"data": rows, "meta": {"page": {"size": size, "next": following}}})
 
     # -- writing --------------------------------------------------------------------------------------------------------
@@ -272,6 +287,13 @@ class Resource:
         if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= most):
             raise RuleViolation("core.out_of_range", _("Give a whole number from 1 to {most}.", most=most), field=name)
         return int(text)
+
+
+def _change(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id, "action": entry.action, "at": entry.at, "user_id": entry.user_id, "actor": entry.actor,
+        "changes": entry.changes,
+    }  # fmt: skip
 
 
 def _answer(call: Call, record: Record) -> Answer:

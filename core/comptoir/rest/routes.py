@@ -34,7 +34,7 @@ class Route:
     """None where being signed in suffices."""
     public: bool
     kind: str
-    """What it does: list, create, read, update, delete, bulk, aggregate, pivot, transitions, history, act, contributed or
+    """What it does: list, create, read, update, delete, bulk, aggregate, pivot, transitions, history, timeline, act, contributed or
     document."""
     handler: Callable[..., Answer]
     resource: Resource | None = None
@@ -92,6 +92,8 @@ def _of(resource: Resource) -> Iterator[Route]:
     yield route("PATCH", one, permission=write, kind="update", handler=resource.update_record)
     yield route("DELETE", one, permission=declared.permission("delete"), kind="delete", handler=resource.delete_record)
     yield route("GET", f"{one}/history", permission=read, kind="history", handler=resource.history)
+    if declared.declaration.timeline:
+        yield route("GET", f"{one}/timeline", permission=read, kind="timeline", handler=resource.timeline)
     if resource.workflow is not None:
         yield route("GET", f"{one}/transitions", permission=read, kind="transitions", handler=resource.transitions)
     yield route("POST", f"{one}/actions/{{action}}", permission=write, kind="act", handler=resource.act)

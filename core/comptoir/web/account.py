@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, g, render_template, request
@@ -41,6 +40,7 @@ from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.edge import perform
 from comptoir.errors import NotAllowed, RuleViolation
 from comptoir.i18n import LANGUAGES, Text, _, ngettext, speaking
+from comptoir.web.addresses import own_path
 from comptoir.web.browsers import browser_name
 from comptoir.web.frame import frame, is_kept_form, is_partial, page, redirect_with
 from comptoir.web.models.account import SessionLine, SessionsPage, SignInPage
@@ -84,13 +84,6 @@ PREFERENCES = {"scheme": {"", "light", "dark"}, "density": {"", "compact", "comf
 # -- signing in -----------------------------------------------------------------------------------------------------------
 
 
-def _own_path(target: str) -> str:
-    """A path of this deployment to go to, or the start page."""
-    parts = urlsplit(target)
-    fine = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return target if fine and "\\" not in target and target.isprintable() else "/"
-
-
 def _sign_in_page(error: Text = "", email: str = "", status: int = 200) -> Response:
     g.pop("visit", None)
     with speaking(preferred_language()):
@@ -116,7 +109,7 @@ def sign_in_form() -> Response:
             write=False,
         )
         if found:
-            return redirect_with(_own_path(request.args.get("next", "/")))
+            return redirect_with(own_path(request.args.get("next", "/")))
     return _sign_in_page()
 
 
@@ -194,7 +187,7 @@ def sign_in() -> Response:
     entered = _as_system("sign-in", enter)
     if isinstance(entered, Refusal):
         return _refused(email, entered)
-    answer = redirect_with(_own_path(request.form.get("next", "/")))
+    answer = redirect_with(own_path(request.form.get("next", "/")))
     set_cookie(answer, COOKIE, entered.token, ABSOLUTE if stay else None)
     set_cookie(answer, DEVICE_COOKIE, entered.device, DEVICE_KEPT)
     answer.delete_cookie(cookie_name(FORM_COOKIE), path="/", secure=request.is_secure)
@@ -420,7 +413,7 @@ def preferences() -> Response:
     remember(changes)
     if request.headers.get("HX-Request"):
         return Response(status=204)
-    return redirect_with(_own_path(urlsplit(request.headers.get("Referer", "/")).path or "/"))
+    return redirect_with(own_path(request.form.get("next", "")))
 
 
 def remember(changes: Mapping[str, object]) -> None:

@@ -14,6 +14,7 @@ from comptoir.contributions import MenuItem
 from comptoir.i18n import Text, _
 from comptoir.registry.registry import Registry
 from comptoir.reports import Report
+from comptoir.web.addresses import here
 from comptoir.web.models.shell import Action, Banner, Crumb, Module, NavGroup, NavItem, Shell, Toast, UserView
 from comptoir.web.session import Visit, current_deployment, current_registry, current_visit, preferred_language
 
@@ -135,6 +136,7 @@ def frame(
         scheme=preferences.get("scheme", ""),
         density=preferences.get("density", ""),
         rail=preferences.get("rail", ""),
+        here=here() if request.method == "GET" else "/",
     )
 
 

@@ -54,7 +54,7 @@ class Product(Record):
     __record__ = RecordType(_("Product"), _("Products"), path="products", icon="box", visible=Public())
 
     name: Mapped[str] = text(_("Name"), required=True, title=True, search=True, index=True)
-    code: Mapped[str | None] = text(_("Code"), length=60, unique=True, search=True)
+    code: Mapped[str | None] = text(_("Code"), length=60, unique=True, search=True, role="subtitle")
     series: Mapped[str | None] = text(_("Series"), length=80, index=True, search=True)
     unit: Mapped[str] = choice(_("Unit"), UNITS, default="piece", required=True)
     price: Mapped[Decimal | None] = money(_("List price"), minimum=0)

@@ -227,20 +227,20 @@ class Lead(Record):
     """Somebody who may want something; converting makes a contact and a deal of it."""
 
     __tablename__ = "sales_lead"
-    __record__ = RecordType(_("Lead"), _("Leads"), path="leads", icon="spark", workflow=LEADS, contact="contact_id")
+    __record__ = RecordType(_("Lead"), _("Leads"), path="leads", icon="spark", workflow=LEADS)
 
     name: Mapped[str] = text(_("Subject"), required=True, title=True, search=True)
     status: Mapped[str] = stage(_("Status"), default="new")
-    company: Mapped[str | None] = text(_("Company"), search=True)
+    company: Mapped[str | None] = text(_("Company"), search=True, role="subtitle")
     person: Mapped[str | None] = text(_("Person"), search=True, personal=True)
-    phone: Mapped[str | None] = phone(_("Phone"), index=True, search=True)
-    email: Mapped[str | None] = email(_("E-mail"), search=True)
+    phone: Mapped[str | None] = phone(_("Phone"), index=True, search=True, role="dial")
+    email: Mapped[str | None] = email(_("E-mail"), search=True, role=("mail", "subtitle"))
     source: Mapped[str | None] = choice(_("Source"), SOURCES)
     product_id: Mapped[int | None] = reference(_("Product"), "catalog_product", ondelete="SET NULL")
     amount: Mapped[Decimal | None] = money(_("Expected value"), minimum=0)
     currency: Mapped[str | None] = currency(_("Currency"))
     need: Mapped[str | None] = long_text(_("What they need"))
-    contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL")
+    contact_id: Mapped[int | None] = reference(_("Contact"), "base_contact", ondelete="SET NULL", role="about")
     deal_id: Mapped[int | None] = reference(_("Deal"), "sales_deal", ondelete="SET NULL")
 
 
@@ -261,12 +261,14 @@ class Deal(Record):
         Index("ix_sales_deal_outcome_closed", "outcome", "closed_on"),
         Index("ix_sales_deal_archived_updated", "archived_at", "updated_at"),
     )
-    __record__ = RecordType(_("Deal"), _("Deals"), path="deals", icon="board", workflow=DEALS, contact="contact_id")
+    __record__ = RecordType(_("Deal"), _("Deals"), path="deals", icon="board", workflow=DEALS)
 
     name: Mapped[str | None] = text(
         _("Name"), title=True, search=True, help=_("Made from customer and product when left empty.")
     )
-    contact_id: Mapped[int | None] = reference(_("Customer"), "base_contact", ondelete="RESTRICT", expected=True)
+    contact_id: Mapped[int | None] = reference(
+        _("Customer"), "base_contact", ondelete="RESTRICT", expected=True, role="about"
+    )
     product_id: Mapped[int | None] = reference(_("Product"), "catalog_product", ondelete="SET NULL")
     pipeline_id: Mapped[int | None] = reference(_("Pipeline"), "sales_pipeline", ondelete="RESTRICT", index=False)
     stage: Mapped[str] = stage(_("Stage"))

@@ -160,3 +160,17 @@ def test_a_deployment_may_ask_for_the_version_of_every_change(
     assert api.patch(path, {"amount": "2", "version": 2}).status_code == 200
     assert api.post("/shop/orders/bulk", {"operations": [{**step, "version": 3}]}).status_code == 200
     assert api.delete(path, headers={"If-Match": "*"}).status_code == 204
+
+
+def test_the_timeline_goes_on_to_the_first_thing_that_happened(api: Any) -> None:
+    made = api.made("/shop/orders", number="A-1", amount="10")
+    for amount in ("20", "30", "40"):
+        api.patch(f"/shop/orders/{made['id']}", {"amount": amount})
+    path, found, after = f"/shop/orders/{made['id']}/timeline?page[size]=3", [], ""
+    while after is not None:
+        answer = api.get(f"{path}&page[after]={after}" if after else path).json
+        found += [(entry["change"]["action"], entry["type"]) for entry in answer["data"]]
+        after = answer["meta"]["page"]["next"]
+    assert found == [("changed", None)] * 3 + [("created", None)]
+    refused = api.get(f"{path}&page[after]=soon")
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["page[after]"])

@@ -19,7 +19,7 @@ class Porter:
 
     @hookimpl
     def on_login(self, ctx: Context, user: User) -> None:
-        SEEN.append(user.email)
+        SEEN.append(str(user.email))
         if user.name == "Nobody":
             raise RuleViolation("porter.closed", _("Come back tomorrow."))
 

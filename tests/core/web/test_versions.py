@@ -74,7 +74,9 @@ def test_a_move_on_another_version_is_refused(
     deal = Deal(name="Cold store", contact_id=contact.id)
     with stage.system() as ctx:
         save(ctx, [deal])
-        here, there = [lane.name for lane in Deal.__record__.workflow.stages(ctx, deal)][:2]
+        workflow = Deal.__record__.workflow
+        assert workflow is not None
+        here, there = [lane.name for lane in workflow.stages(ctx, deal)][:2]
         move(ctx, deal, there)
         version = deal.version
     body = {name: value.format(id=deal.id, here=here) for name, value in form.items()}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from comptoir.kinds import Cell
 from comptoir.web.models.list import Facet, SavedView
 from comptoir.web.models.shell import Choice, Empty
-
-Act = Literal["late", "today", "plan", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +19,8 @@ class Card:
     value: str = ""
     note: str = ""
     late: bool = False
-    act: Act | Literal[""] = ""
-    act_label: str = ""
+    act: Cell | None = None
+    """What is planned next, or that nothing is."""
     owner: str = ""
     version: int = 0
     moves: tuple[str, ...] = ()

@@ -98,6 +98,8 @@ class ListPage:
     totals_url: str = ""
     saved: tuple[SavedView, ...] = ()
     save_view_url: str = ""
+    here: str = ""
+    """The address of this list with its filters, to return to."""
     changed: bool = False
     reset_url: str = ""
     query: str = ""

@@ -109,6 +109,8 @@ class RecordPage:
     url: str
     status: Cell | None = None
     tags: tuple[str, ...] = ()
+    act: Cell | None = None
+    """What is planned next."""
     meta: tuple[MetaLine, ...] = ()
     square: bool = False
     icon: str = ""

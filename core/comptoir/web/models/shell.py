@@ -110,6 +110,8 @@ class Shell:
     scheme: Literal["", "light", "dark"] = ""
     density: Literal["", "compact", "comfortable"] = ""
     rail: Literal["", "mini"] = ""
+    here: str = "/"
+    """The address of the page, to return to after a choice in its frame."""
 
 
 @dataclass(frozen=True, slots=True)

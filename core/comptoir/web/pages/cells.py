@@ -56,6 +56,19 @@ def wanted_titles(fields: Mapping[str, Field], rows: Iterable[Mapping[str, Any]]
     return found
 
 
+def details_of(visit: Visit, declared: DeclaredType) -> tuple[str, ...]:
+    """The fields that tell records of one title apart, as far as the reader may see them; at most two."""
+    hidden = declared.hidden_fields(visit.context.actor.grants)
+    names = dict.fromkeys((*declared.with_role("subtitle"), *declared.with_role("status")))
+    return tuple(name for name in names if name not in hidden)[:2]
+
+
+def shown_details(visit: Visit, declared: DeclaredType, row: Mapping[str, Any], names: Iterable[str]) -> str:
+    """What these fields of a row say, in one line."""
+    cells = Cells(visit, declared, {})
+    return " · ".join(cells.cell(n, declared.fields[n], row).text for n in names if row.get(n))
+
+
 class Cells:
     """Makes the cells of one page."""
 

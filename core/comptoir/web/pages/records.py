@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -11,11 +10,13 @@ from flask import Flask, Response, jsonify, request
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Query, parse, run
 from comptoir.web.pages import board as boards
+from comptoir.web.pages.cells import details_of, shown_details
 from comptoir.web.pages.form import page as forms
+from comptoir.web.pages.list import bulk, columns, saved
 from comptoir.web.pages.list import page as lists
-from comptoir.web.pages.record import composing, moves
+from comptoir.web.pages.record import deeds, moves
 from comptoir.web.pages.record import page as record
-from comptoir.web.session import current_visit
+from comptoir.web.session import Visit, current_visit
 
 CANDIDATES = 12
 
@@ -26,19 +27,19 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
 
     def add(path: str, name: str, view: Callable[..., Response], permission: str, *methods: str) -> None:
         def answer(**values: Any) -> Response:
-            return view(declared, **values)
+            return view(current_visit(), declared, **values)
 
         answer.permission = declared.permission(permission)  # type: ignore[attr-defined]
         answer.module = declared.module  # type: ignore[attr-defined]
         app.add_url_rule(url + path, f"{declared.name}:{name}", answer, methods=methods or ("GET",))
 
-    add("", "list", lists.show_list, "read")
+    add("", "list", lists.show, "read")
     add("/filters", "filters", lists.show_filters, "read")
     add("/totals", "totals", lists.show_totals, "read")
     add("/export", "export", lists.export, "read")
-    add("/columns", "columns", lists.choose_columns, "read", "POST")
-    add("/views", "views", lists.save_view, "read", "POST")
-    add("/bulk", "bulk", lists.change_many, "write", "POST")
+    add("/columns", "columns", columns.choose, "read", "POST")
+    add("/views", "views", saved.keep, "read", "POST")
+    add("/bulk", "bulk", bulk.change_many, "write", "POST")
     add("/options", "options", options, "read")
     add("/new", "new", forms.show_new, "create")
     add("/new", "create", forms.create, "create", "POST")
@@ -46,18 +47,12 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
     add("/<int:record_id>/rest", "rest", record.show_rest, "read")
     add("/<int:record_id>/edit", "edit", forms.show_edit, "write")
     add("/<int:record_id>/edit", "update", forms.update, "write", "POST")
-    add("/<int:record_id>/archive", "archive", record.put_away, "write", "POST")
-    add("/<int:record_id>/restore", "restore", record.bring_back, "write", "POST")
-    add("/<int:record_id>/delete", "delete", record.remove, "delete", "POST")
-    add("/<int:record_id>/timeline", "timeline", record.more_timeline, "read")
-    add(
-        "/<int:record_id>/compose/<name>",
-        "compose",
-        partial(composing.compose, show_page=record.show_page),
-        "read",
-        "POST",
-    )
-    add("/<int:record_id>/actions/<name>", "action", record.act, "read", "POST")
+    add("/<int:record_id>/archive", "archive", deeds.put_away, "write", "POST")
+    add("/<int:record_id>/restore", "restore", deeds.bring_back, "write", "POST")
+    add("/<int:record_id>/delete", "delete", deeds.remove, "delete", "POST")
+    add("/<int:record_id>/timeline", "timeline", record.show_earlier, "read")
+    add("/<int:record_id>/compose/<name>", "compose", record.compose, "read", "POST")
+    add("/<int:record_id>/actions/<name>", "action", deeds.act, "read", "POST")
     if declared.declaration.workflow is not None:
         add("/<int:record_id>/move", "move-form", moves.show, "write")
         add("/<int:record_id>/move", "move", moves.take, "write", "POST")
@@ -66,24 +61,20 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
         add("/board/move", "board-move", boards.move_card, "write", "POST")
 
 
-def options(declared: DeclaredType) -> Response:
+def options(visit: Visit, declared: DeclaredType) -> Response:
     """Candidates for a reference: what the typed text finds, or the newest."""
-    visit = current_visit()
     text = request.args.get("q", "").strip()[:100]
     pairs = [(name, value) for name, value in request.args.items(multi=True) if name.startswith("filter")]
     where = parse(visit.context, declared, pairs).where
-    detail = next((n for n in ("city", "email", "code", "company") if n in declared.fields), "")
-    hidden = declared.hidden_fields(visit.context.actor.grants)
-    fields = [declared.title, *([detail] if detail and detail not in hidden else [])]
     sort = (declared.title,) if not text and declared.fields[declared.title].sortable else ()
-    query = Query(where=where, text=text, fields=tuple(fields), size=CANDIDATES, sort=sort)
-    found = run(visit.context, declared, query, total=False)
+    fields = (declared.title, *details_of(visit, declared)[:1])
+    found = run(visit.context, declared, Query(where, sort, fields, CANDIDATES, text=text), total=False)
     return jsonify(
         [
             {
                 "value": str(row["id"]),
                 "label": str(row.get(declared.title) or f"{declared.declaration.label} {row['id']}"),
-                "detail": str(row.get(detail) or "") if detail else "",
+                "detail": shown_details(visit, declared, row, fields[1:]),
             }
             for row in found.rows
         ]

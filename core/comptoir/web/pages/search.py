@@ -16,12 +16,13 @@ from comptoir.records.search import search as find
 from comptoir.reports import Report
 from comptoir.web.frame import is_partial, navigation, page, part, settings_side
 from comptoir.web.models.search import SearchGroup, SearchHit, SearchPage
+from comptoir.web.pages.cells import details_of, shown_details
+from comptoir.web.pages.faces import face_of, faces_of
 from comptoir.web.session import Visit, current_visit
 
 pages = Blueprint("search", __name__)
 
 HITS = 5
-DETAILS = ("city", "company", "email", "code", "number", "status")
 
 
 @pages.get("/search")
@@ -76,7 +77,9 @@ def _groups(visit: Visit, text: str) -> list[SearchGroup]:
         if rows := _rows(visit, found, text):
             rank = _rank(str(rows[0].get(declared.title) or ""), text)
             count = f"{found.count}+" if found.more else ""
-            groups.append(SearchGroup(str(declared.declaration.plural), _hits(visit, declared, rows), rank, count))
+            groups.append(
+                SearchGroup(str(declared.declaration.plural), tuple(_hits(visit, declared, rows)), rank, count)
+            )
     return sorted(groups, key=lambda group: group.rank)
 
 
@@ -90,31 +93,22 @@ def _rank(title: str, text: str) -> int:
     return 2 if any(word.startswith(wanted) for word in folded.split()) else 3
 
 
-def _details(visit: Visit, declared: DeclaredType) -> list[str]:
-    hidden = declared.hidden_fields(visit.context.actor.grants)
-    return [n for n in DETAILS if n in declared.fields and n not in hidden][:2]
-
-
 def _rows(visit: Visit, found: Found, text: str) -> list[dict[str, Any]]:
     """The best few rows of a type, read under its own rules."""
     declared = found.declared
-    kind = ["kind"] if "kind" in declared.fields else []
-    fields = (declared.title, *_details(visit, declared), *kind)
+    fields = (declared.title, *details_of(visit, declared), *faces_of(visit, declared))
     query = Query(where=Compare("id", "in", found.ids), fields=fields, size=len(found.ids))
     rows = {row["id"]: row for row in run(visit.context, declared, query, total=False).rows}
     held = [rows[id_] for id_ in found.ids if id_ in rows]
     return sorted(held, key=lambda row: _rank(str(row.get(declared.title) or ""), text))[:HITS]
 
 
-def _hits(visit: Visit, declared: DeclaredType, rows: Iterable[dict[str, Any]]) -> tuple[SearchHit, ...]:
-    details = _details(visit, declared)
-    return tuple(
-        SearchHit(
+def _hits(visit: Visit, declared: DeclaredType, rows: Iterable[dict[str, Any]]) -> Iterator[SearchHit]:
+    details = details_of(visit, declared)
+    for row in rows:
+        title, face = (
             str(row.get(declared.title) or f"{declared.declaration.label} {row['id']}"),
-            f"{declared.url}/{row['id']}",
-            " · ".join(str(declared.fields[n].label_of(row[n])) if declared.fields[n].choices else str(row[n]) for n in details if row.get(n)),
-            icon="" if declared.name == "base.contact" else declared.declaration.icon,
-            square=row.get("kind") == "company",
+            face_of(declared, row),
         )
-        for row in rows
-    )  # fmt: skip
+        told = shown_details(visit, declared, row, details)
+        yield SearchHit(title, f"{declared.url}/{row['id']}", told, icon=face.icon, square=face.square)

@@ -7,6 +7,7 @@ from datetime import time
 from comptoir.base.models import Contact
 from comptoir.toolkit import (
     Base,
+    Composer,
     Contribution,
     Daily,
     Form,
@@ -27,13 +28,14 @@ from comptoir.toolkit import (
     hookimpl,
 )
 from comptoir_loyalty import services
-from comptoir_loyalty.models import LoyaltyContact, Reward
+from comptoir_loyalty.models import LoyaltyContact, Partner, Reward, Visit
 
 manifest = Manifest(_("Loyalty"), _("Points and rewards."), category="marketing", icon="star", author="Stranger & Co")
 
 
 RIGHTS = (
     Permission("loyalty.reward.double", _("Give double points")),
+    Permission("loyalty.partner.reach", _("See how partners are reached and what is over")),
     RoleTemplate(
         "loyalty.keeper",
         _("Keeper of rewards"),
@@ -71,6 +73,10 @@ SCREENS = (
     ),
 )
 
+COMPOSERS = (
+    Composer("loyalty.visit", _("Visit"), Visit, Visit.told, (Visit.again_on,), given=services.just_now, icon="star"),
+)
+
 RULES = (
     Rules(
         Reward,
@@ -84,4 +90,4 @@ RULES = (
 @hookimpl
 def contribute() -> list[Contribution | type[Base]]:
     expire = Job("loyalty.expire_points", services.expire_points, Daily(time(3)), _("Expire idle points"))
-    return [Reward, LoyaltyContact, *RIGHTS, *SCREENS, *RULES, expire]
+    return [Reward, LoyaltyContact, Partner, Visit, *RIGHTS, *SCREENS, *COMPOSERS, *RULES, expire]

@@ -49,6 +49,11 @@ def expire_points(ctx: Context) -> None:
         ctx.session.execute(update(LoyaltyContact).where(idle).values(points=0, tier="basic"))
 
 
+def just_now(ctx: Context, record: Any) -> Mapping[str, Any]:
+    """A visit that is noted has just happened."""
+    return {"seen_at": ctx.now()}
+
+
 def balance(ctx: Context, contact: Contact) -> Mapping[str, Any]:
     """The values of the panel on a contact."""
     held = contact.ext(LoyaltyContact)

@@ -28,10 +28,10 @@ from comptoir.registry.registry import Registry, build_registry
 from comptoir.registry.trial import try_out
 from comptoir.reports import Report
 from comptoir.web.account import confirm_password, renewed_session
+from comptoir.web.addresses import url_with
 from comptoir.web.frame import is_partial, page, part, redirect_with, settings_side
 from comptoir.web.models.modules import ModuleRow, ModulesPage, PlanPage
 from comptoir.web.models.shell import Choice, Module, Toast, Tone
-from comptoir.web.pages.list.page import url_with
 from comptoir.web.session import current_deployment, current_visit, requires
 
 pages = Blueprint("modules", __name__)

@@ -2,111 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from flask import Response, request
 
-from comptoir.db.record import Record
 from comptoir.db.workflow import Transition
 from comptoir.errors import ComptoirError, NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
-from comptoir.records.query import Query, load, run
+from comptoir.records.query import Query, run
 from comptoir.records.write import move
 from comptoir.records.write.undo import take_back as take_last_move_back
+from comptoir.web.addresses import own_path
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.models.form import MoveForm, StageStep
 from comptoir.web.models.input import FormError, Option
 from comptoir.web.models.shell import Toast
-from comptoir.web.pages.form.page import each_violation, inputs_for, read_text
-from comptoir.web.session import Visit, current_visit
+from comptoir.web.pages.form.inputs import each_violation, inputs_for, read_text
+from comptoir.web.pages.record.view import RecordView
+from comptoir.web.session import Visit
 from comptoir.web.versions import check_seen
 
 FEW = 30
 """Up to so many candidates stand in a list; more are searched for."""
 
 
-def steps(visit: Visit, declared: DeclaredType, record: Record) -> tuple[StageStep, ...]:
+def steps(view: RecordView) -> tuple[StageStep, ...]:
     """The stages of a record, where it stands, and which of the others it may go to."""
-    workflow = declared.declaration.workflow
+    workflow = view.declared.declaration.workflow
     if workflow is None:
         return ()
-    ctx = visit.context
-    stages = workflow.stages(ctx, record)
-    here = getattr(record, workflow.field)
+    ctx = view.ctx
+    stages = workflow.stages(ctx, view.record)
+    here = getattr(view.record, workflow.field)
     at = next((number for number, stage in enumerate(stages) if stage.name == here), -1)
-    may_move = record.archived_at is None and ctx.may(declared.permission("write"), record)
-    moves = {t.target: t for t in reversed(_usable(visit, declared, record))} if may_move else {}
+    may_move = view.record.archived_at is None and view.may("write")
+    moves = {t.target: t for t in reversed(_usable(view))} if may_move else {}
     return tuple(
         StageStep(
             stage.name, str(stage.label),
             state="now" if number == at else "done" if number < at and not stages[at].closes and not stage.closes else "",
             outcome="" if not stage.closes else "lost" if stage.won is False else "won",
-            asks_url=f"{declared.url}/{record.id}/move?to={stage.name}" if stage.name in moves and moves[stage.name].asks else "",
+            asks_url=f"{view.url}/move?to={stage.name}" if stage.name in moves and moves[stage.name].asks else "",
             reachable=stage.name in moves,
         )
         for number, stage in enumerate(stages)
     )  # fmt: skip
 
 
-def _usable(visit: Visit, declared: DeclaredType, record: Record) -> list[Transition]:
+def _usable(view: RecordView) -> list[Transition]:
     """The moves from here that the reader's rights leave."""
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    ctx = visit.context
-    return [
-        t for t in workflow.moves_from(ctx, record) if t.permission is None or ctx.may(t.permission, record)
-    ]  # fmt: skip
+    found = view.workflow.moves_from(view.ctx, view.record)
+    return [t for t in found if t.permission is None or view.ctx.may(t.permission, view.record)]
 
 
-def attempt(visit: Visit, declared: DeclaredType, record: Record, target: str, came_from: str) -> Toast | MoveForm:
+def attempt(view: RecordView, target: str, came_from: str) -> Toast | MoveForm:
     """Move a record: what to say of it, or the form of the move where what it asks for is missing or wrong."""
-    ctx, workflow = visit.context, declared.declaration.workflow
-    assert workflow is not None
-    check_seen(record)
-    chosen = _towards(visit, declared, record, target)
-    values, texts, violations = _asked(visit, declared, chosen)
+    ctx = view.ctx
+    check_seen(view.record)
+    chosen = _towards(view, target)
+    values, texts, violations = _asked(view, chosen)
     if not violations:
         try:
             with ctx.savepoint():
-                move(ctx, record, chosen.name, values)
+                move(ctx, view.record, chosen.name, values)
         except (RuleViolation, RuleViolations) as refused:
             if not chosen.asks:
                 raise
             violations += each_violation(refused)
         else:
-            ctx.session.refresh(record)
-            return said(visit, declared, record, came_from)
-    return _form(visit, declared, record, chosen, texts, violations, came_from)
+            ctx.session.refresh(view.record)
+            return said(view, came_from)
+    return _form(view, chosen, texts, violations, came_from)
 
 
-def said(visit: Visit, declared: DeclaredType, record: Record, came_from: str) -> Toast:
+def said(view: RecordView, came_from: str) -> Toast:
     """What to say after a move, with the way back."""
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    here = workflow.stage(visit.context, getattr(record, workflow.field), record)
-    text = str(_("{title}: {stage}", title=declared.title_of(record), stage=here.label if here is not None else ""))
-    fields = (("version", str(record.version)), ("next", came_from))
-    return Toast(text, f"{declared.url}/{record.id}/move/undo", fields)
+    here = view.workflow.stage(view.ctx, getattr(view.record, view.workflow.field), view.record)
+    title = view.declared.title_of(view.record)
+    text = str(_("{title}: {stage}", title=title, stage=here.label if here is not None else ""))
+    fields = (("version", str(view.record.version)), ("next", came_from))
+    return Toast(text, f"{view.url}/move/undo", fields)
 
 
-def _towards(visit: Visit, declared: DeclaredType, record: Record, target: str) -> Transition:
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    moves = workflow.moves_from(visit.context, record)
-    usable = [t for t in _usable(visit, declared, record) if t.target == target]
+def _towards(view: RecordView, target: str) -> Transition:
+    moves = view.workflow.moves_from(view.ctx, view.record)
+    usable = [t for t in _usable(view) if t.target == target]
     chosen = next((t for t in [*usable, *moves] if t.target == target), None)
     if chosen is None:
-        raise RuleViolation("core.wrong_stage", _("It cannot move there from its stage."), field=workflow.field)
+        raise RuleViolation("core.wrong_stage", _("It cannot move there from its stage."), field=view.workflow.field)
     return chosen
 
 
-def _asked(
-    visit: Visit, declared: DeclaredType, transition: Transition
-) -> tuple[dict[str, Any], dict[str, str], list[RuleViolation]]:
+def _asked(view: RecordView, transition: Transition) -> tuple[dict[str, Any], dict[str, str], list[RuleViolation]]:
     """What the transition asks for, read as on any form: values, texts as typed, and what could not be read."""
     values: dict[str, Any] = {}
     texts: dict[str, str] = {}
@@ -114,7 +105,7 @@ def _asked(
     for name in transition.takes:
         text = request.form.get(name, "") or request.form.get(f"{name}.text", "")
         texts[name] = text
-        value, problem = read_text(visit, declared.fields[name], text, name, declared)
+        value, problem = read_text(view.visit, view.declared.fields[name], text, name, view.declared)
         if problem is not None:
             violations.append(problem)
         elif value is not None:
@@ -123,16 +114,13 @@ def _asked(
 
 
 def _form(
-    visit: Visit, declared: DeclaredType, record: Record, transition: Transition, texts: dict[str, str],
-    violations: Sequence[RuleViolation], came_from: str,
-) -> MoveForm:  # fmt: skip
-    workflow = declared.declaration.workflow
-    assert workflow is not None
-    stage = workflow.stage(visit.context, transition.target, record)
+    view: RecordView, transition: Transition, texts: dict[str, str], violations: Sequence[RuleViolation], came_from: str
+) -> MoveForm:
+    stage = view.workflow.stage(view.ctx, transition.target, view.record)
     errors = {v.field: str(v) for v in reversed(violations) if v.field}
     inputs = []
-    for number, made in enumerate(inputs_for(visit, declared, transition.takes, record)):
-        options = _candidates(visit, declared, made.name) if made.kind == "reference" else made.options
+    for number, made in enumerate(inputs_for(view.visit, view.declared, transition.takes, view.record)):
+        options = _candidates(view, made.name) if made.kind == "reference" else made.options
         kind = "choice" if made.kind == "reference" and options else made.kind
         if kind == "choice" and options and options[0].value:
             options = (Option("", str(_("Choose one"))), *options)
@@ -145,20 +133,20 @@ def _form(
     label = str(stage.label) if stage is not None else transition.target
     known = {made.name: made.id for made in inputs}
     return MoveForm(
-        str(_("Move to {stage}", stage=label)), declared.title_of(record), f"{declared.url}/{record.id}/move",
-        fields=tuple(inputs), keep=(("to", transition.target), ("version", str(record.version)), ("next", came_from)),
-        danger=stage is not None and stage.won is False, cancel_url=f"{declared.url}/{record.id}",
+        str(_("Move to {stage}", stage=label)), view.title, f"{view.url}/move",
+        fields=tuple(inputs), keep=(("to", transition.target), ("version", str(view.record.version)), ("next", came_from)),
+        danger=stage is not None and stage.won is False, cancel_url=view.url,
         errors=tuple(FormError(str(v), known.get(v.field or "", "")) for v in violations),
     )  # fmt: skip
 
 
-def _candidates(visit: Visit, declared: DeclaredType, name: str) -> tuple[Option, ...]:
+def _candidates(view: RecordView, name: str) -> tuple[Option, ...]:
     """All that a reference may point at, where they are few; none where they are better searched for."""
-    target = visit.context.registry.target_of(str(declared.fields[name].target))
+    target = view.ctx.registry.target_of(str(view.declared.fields[name].target))
     if target is None:
         return ()
     sort = (target.title,) if target.fields[target.title].sortable else ()
-    rows = run(visit.context, target, Query(fields=(target.title,), sort=sort, size=FEW + 1), total=False).rows
+    rows = run(view.ctx, target, Query(fields=(target.title,), sort=sort, size=FEW + 1), total=False).rows
     if len(rows) > FEW:
         return ()
     return tuple(Option(str(row["id"]), str(row.get(target.title) or row["id"])) for row in rows)
@@ -169,78 +157,63 @@ def answer_form(model: MoveForm, declared: DeclaredType) -> Response:
     status = 422 if model.errors else 200
     if is_partial():
         return part("records/_move.html", model, status=status)
-    crumbs: Iterable[Any] = [
-        (declared.declaration.plural, declared.url),
-        (model.subject, model.cancel_url),
-        model.title,
-    ]
-    return page("records/move.html", model, crumbs=list(crumbs), status=status)
+    crumbs: list[Any] = [(declared.declaration.plural, declared.url), (model.subject, model.cancel_url), model.title]
+    return page("records/move.html", model, crumbs=crumbs, status=status)
 
 
 # -- pages ------------------------------------------------------------------------------------------------------------------
 
 
-def show(declared: DeclaredType, record_id: int) -> Response:
+def show(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
     """The form of one move, or where no move is named, all that can be made."""
-    visit = current_visit()
-    record = load(visit.context, declared.model, record_id)
-    visit.context.require(declared.permission("write"), record)
-    came_from = own_path(declared, request.args.get("next", ""), f"{declared.url}/{record_id}")
+    view = RecordView.of(visit, declared, record_id)
+    view.ctx.require(declared.permission("write"), view.record)
+    came_from = own_path(request.args.get("next", ""), view.url, below=declared.url)
     target = request.args.get("to", "")
     if target:
-        chosen = _towards(visit, declared, record, target)
-        return answer_form(_form(visit, declared, record, chosen, {}, (), came_from), declared)
-    title = declared.title_of(record)
+        return answer_form(_form(view, _towards(view, target), {}, (), came_from), declared)
     model = MoveForm(
-        str(_("Move {name} to", name=title)), title, f"{declared.url}/{record_id}/move",
-        steps=steps(visit, declared, record), keep=(("version", str(record.version)), ("next", came_from)),
-        cancel_url=f"{declared.url}/{record_id}",
+        str(_("Move {name} to", name=view.title)), view.title, f"{view.url}/move", steps=steps(view),
+        keep=(("version", str(view.record.version)), ("next", came_from)), cancel_url=view.url,
     )  # fmt: skip
     return answer_form(model, declared)
 
 
-def take(declared: DeclaredType, record_id: int) -> Response:
+def take(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
     """Take a record to another stage and go back to where the reader came from."""
-    visit = current_visit()
-    record = load(visit.context, declared.model, record_id)
-    came_from = own_path(declared, request.form.get("next", ""), f"{declared.url}/{record_id}")
+    view = RecordView.of(visit, declared, record_id)
+    came_from = own_path(request.form.get("next", ""), view.url, below=declared.url)
     try:
-        outcome = attempt(visit, declared, record, request.form.get("to", ""), came_from)
+        outcome = attempt(view, request.form.get("to", ""), came_from)
     except ComptoirError as refused:
-        if refused.status >= 500:
-            raise
-        return redirect_with(came_from, Toast(str(refused), tone="bad"))
-    if isinstance(outcome, MoveForm):
-        return answer_form(outcome, declared)
-    return redirect_with(came_from, outcome)
+        return _sent_back(refused, came_from)
+    return answer_form(outcome, declared) if isinstance(outcome, MoveForm) else redirect_with(came_from, outcome)
 
 
-def undo(declared: DeclaredType, record_id: int) -> Response:
+def undo(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
     """Take the reader's last move back."""
-    visit = current_visit()
-    record = load(visit.context, declared.model, record_id)
-    came_from = own_path(declared, request.form.get("next", ""), f"{declared.url}/{record_id}")
+    view = RecordView.of(visit, declared, record_id)
+    came_from = own_path(request.form.get("next", ""), view.url, below=declared.url)
     try:
-        check_seen(record)
-        with visit.context.savepoint():
-            take_last_move_back(visit.context, record)
+        check_seen(view.record)
+        with view.ctx.savepoint():
+            take_last_move_back(view.ctx, view.record)
     except ComptoirError as refused:
-        if refused.status >= 500:
-            raise
-        return redirect_with(came_from, Toast(str(refused), tone="bad"))
-    visit.context.session.refresh(record)
-    return redirect_with(came_from, said(visit, declared, record, came_from))
+        return _sent_back(refused, came_from)
+    view.ctx.session.refresh(view.record)
+    return redirect_with(came_from, said(view, came_from))
 
 
-def own_path(declared: DeclaredType, wished: str, otherwise: str) -> str:
-    """A page of this record type to return to."""
-    fine = wished.isprintable() and "\\" not in wished and wished.startswith((f"{declared.url}/", f"{declared.url}?"))
-    return wished if fine or wished == declared.url else otherwise
+def _sent_back(refused: ComptoirError, came_from: str) -> Response:
+    """Why it was not done, said where the reader came from; what is nobody's refusal is raised."""
+    if refused.status >= 500:
+        raise refused
+    return redirect_with(came_from, Toast(str(refused), tone="bad"))
 
 
-def record_of_form(declared: DeclaredType) -> Record:
+def view_of_form(visit: Visit, declared: DeclaredType) -> RecordView:
     """The record whose id the form carries."""
     record_id = id_of(request.form.get("record", ""))
     if record_id is None:
         raise NotFound(_("Say which record to move."))
-    return load(current_visit().context, declared.model, record_id)
+    return RecordView.of(visit, declared, record_id)

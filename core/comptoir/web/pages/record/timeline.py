@@ -1,131 +1,85 @@
-"""A record's history as one stream: changes, and what other records say happened with it."""
+"""A record's history as its page shows it: changes, and what other records say happened with it."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from comptoir.db.record import Record
 from comptoir.i18n import Text, _
-from comptoir.records.declared import DeclaredType
-from comptoir.records.history import Entry, history_of
-from comptoir.records.query import All, Compare, Query, run
-from comptoir.values import RecordRef
-from comptoir.web.models.record import TimelineEntry
+from comptoir.records.timeline import Happening
+from comptoir.web.addresses import url_with
+from comptoir.web.models.record import RecordPage, TimelineEntry
 from comptoir.web.pages.cells import Cells, shown_change
-from comptoir.web.session import Visit
+from comptoir.web.pages.faces import face_of
+from comptoir.web.pages.record.view import RecordView
 
-PART = 30
 ACTIONS: dict[str, Text] = {
     "created": _("created it"), "changed": _("changed it"), "moved": _("moved it"), "archived": _("moved it to the bin"),
     "restored": _("restored it"), "deleted": _("deleted it"), "imported": _("imported it"), "merged": _("merged it"), "undone": _("took it back"),
 }  # fmt: skip
 ICONS = {"created": "plus", "moved": "ar", "archived": "trash", "restored": "undo", "imported": "up", "merged": "split"}
-KIND_ICONS = {"call": "phone", "mail": "mail", "meeting": "users", "chat": "msg", "note": "note", "letter": "doc"}
-KIND_TONES = {"call": "call", "mail": "mail", "note": "brass", "meeting": "plum"}
 MAX_CHANGES = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One thing that happened, before it is formatted."""
-
-    at: dt.datetime
-    entry: Entry | None = None
-    declared: DeclaredType | None = None
-    row: dict[str, Any] | None = None
+def entries(view: RecordView) -> tuple[TimelineEntry, ...]:
+    """A part of the stream."""
+    return tuple(_change(view, h) if h.entry is not None else _event(view, h) for h in view.part.happenings)
 
 
-def happenings(
-    visit: Visit, declared: DeclaredType, record: Record, before: dt.datetime | None = None
-) -> list[Happening]:
-    """The newest things that happened with a record, or those before a moment."""
-    found: list[Happening] = []
-    for related, where_found, moment in _related_types(visit, declared, record):
-        wanted = [
-            n
-            for n in ("kind", "direction", "body", "minutes", related.title, moment, "owner_id")
-            if n in related.fields
-        ]
-        where: list[Any] = [*where_found]
-        if before is not None:
-            where.append(Compare(moment, "lt", before))
-        query = Query(where=All(tuple(where)), sort=(f"-{moment}",), fields=tuple(wanted), size=PART)
-        found += [
-            Happening(row[moment], declared=related, row=row)
-            for row in run(visit.context, related, query, total=False).rows
-        ]
-    limit = PART * 2 if before is not None else PART
-    kept = (entry for entry in history_of(visit.context, record, limit=limit) if before is None or entry.at < before)
-    found += [Happening(entry.at, entry=entry) for entry in kept]
-    found.sort(key=lambda happening: happening.at, reverse=True)
-    return found
+def next_url(view: RecordView) -> str:
+    """The address of the following part; empty at the first thing that happened."""
+    following = view.part.next
+    return url_with(f"{view.url}/timeline", [("after", str(following))]) if following is not None else ""
 
 
-def _related_types(
-    visit: Visit, declared: DeclaredType, record: Record
-) -> Iterator[tuple[DeclaredType, tuple[Compare, ...], str]]:
-    """The record types that appear in this one's history, which of their records do, and the time to sort by."""
-    grants = visit.context.actor.grants
-    for related in visit.registry.record_types.values():
-        reference = related.declaration.contact
-        if reference is None or grants.scope(related.permission("read")) is None:
-            continue
-        field = related.fields.get(reference)
-        moment = "happened_at" if "happened_at" in related.fields else "created_at"
-        if field is not None and field.target == declared.table.name:
-            yield related, (Compare(field.path, "eq", record.id),), moment
-            continue
-        for name in (name for name, own in related.fields.items() if own.kind.points_anywhere):
-            yield related, (Compare(name, "eq", RecordRef(declared.name, record.id)),), moment
+def earlier(view: RecordView) -> RecordPage:
+    """The part alone."""
+    return RecordPage(view.title, view.url, timeline=entries(view), timeline_next_url=next_url(view))
 
 
-def entries(visit: Visit, cells: Cells, found: Sequence[Happening]) -> tuple[TimelineEntry, ...]:
-    """The stream as the page shows it."""
-    return tuple(
-        _change(visit, cells, h.at, h.entry) if h.entry is not None else _event(visit, cells, h) for h in found
-    )
+def _when(view: RecordView, happening: Happening) -> tuple[str, str, str]:
+    formats, at = view.visit.formats, happening.place.at
+    return formats.long_day(at.astimezone(formats.timezone).date()), formats.time(at), at.isoformat()
 
 
-def _change(visit: Visit, cells: Cells, at: dt.datetime, entry: Entry) -> TimelineEntry:
-    formats = visit.formats
+def _change(view: RecordView, happening: Happening) -> TimelineEntry:
+    entry = happening.entry
+    assert entry is not None
     changes = []
     if entry.action not in {"created", "archived", "restored"}:
         for name, (before, after) in list(entry.changes.items())[:MAX_CHANGES]:
-            field = cells.declared.fields.get(name)
+            field = view.declared.fields.get(name)
             if field is None or (field.server and entry.action != "imported"):
                 continue
-            changes.append((str(field.label), shown_change(cells, name, before), shown_change(cells, name, after)))
+            pair = (shown_change(view.cells, name, before), shown_change(view.cells, name, after))
+            changes.append((str(field.label), *pair))
     return TimelineEntry(
-        formats.long_day(at.astimezone(formats.timezone).date()), formats.time(at), at.isoformat(),
-        str(ACTIONS.get(entry.action, entry.action)), ICONS.get(entry.action, "edit"), actor=entry.actor,
-        changes=tuple(changes),
+        *_when(view, happening), str(ACTIONS.get(entry.action, entry.action)), ICONS.get(entry.action, "edit"),
+        actor=entry.actor, changes=tuple(changes),
     )  # fmt: skip
 
 
-def _event(visit: Visit, cells: Cells, happening: Happening) -> TimelineEntry:
+def _event(view: RecordView, happening: Happening) -> TimelineEntry:
+    """A record about this one: what its face says it is, its title, and what its body tells."""
     declared, row = happening.declared, happening.row
     assert declared is not None
     assert row is not None
-    formats, kind = visit.formats, str(row.get("kind") or "")
-    label = declared.fields["kind"].label_of(kind) if "kind" in declared.fields and kind else declared.declaration.label
-    title = str(row.get(declared.title) or "") or str(label)
-    owner = cells.titles.get(("core_user", row.get("owner_id") or 0), "")
-    icon = KIND_ICONS.get(kind, declared.declaration.icon)
-    if kind == "call" and row.get("direction") in {"in", "out"}:
-        icon = "phonein" if row["direction"] == "in" else "phoneout"
-    body = str(row.get("body") or "")
-    if row.get("minutes"):
-        body = f"{body}\n{_('{count} min', count=row['minutes'])}".strip()
+    face = face_of(declared, row)
+    chosen = (declared.fields[name].label_of(row[name]) for name in declared.with_role("face") if row.get(name))
+    label = str(next(chosen, "") if declared.title not in declared.with_role("face") else "") or str(
+        declared.declaration.label
+    )
+    title, body = str(row.get(declared.title) or ""), _body(view, declared.name, row)
+    repeats = not title or body.startswith(title)  # what is called by its first line says it once
     return TimelineEntry(
-        formats.long_day(happening.at.astimezone(formats.timezone).date()), formats.time(happening.at),
-        happening.at.isoformat(), f"{label}: {title}" if title != str(label) else title, icon, KIND_TONES.get(kind, ""),
-        owner, body, card=bool(body) and kind != "note", url=f"{declared.url}/{row['id']}",
+        *_when(view, happening), label if repeats else f"{label}: {title}", face.icon or declared.declaration.icon,
+        face.tone, view.cells.titles.get(("core_user", row.get("owner_id") or 0), ""), body, card=bool(body),
+        url=f"{declared.url}/{row['id']}",
     )  # fmt: skip
 
 
-def people_of(found: Iterable[Happening]) -> set[int]:
-    """The users whose names the stream shows."""
-    return {h.row["owner_id"] for h in found if h.row is not None and h.row.get("owner_id")}
+def _body(view: RecordView, name: str, row: dict[str, object]) -> str:
+    """What an entry tells: its long texts as they are, then the other values."""
+    declared = view.registry.record_types[name]
+    cells = Cells(view.visit, declared, view.cells.titles)
+    told = [name for name in declared.with_role("body") if row.get(name) not in (None, "")]
+    told.sort(key=lambda name: not declared.fields[name].multiline)
+    texts = (str(row[n]) if (f := declared.fields[n]).multiline else cells.cell(n, f, row).text for n in told)
+    return "\n".join(texts)

@@ -20,13 +20,14 @@ from comptoir.reports.dimensions import Dimension
 from comptoir.reports.pivot import run_pivot
 from comptoir.reports.stays import FIELDS
 from comptoir.web.account import remember
+from comptoir.web.addresses import Pairs, given_pairs, url_with
 from comptoir.web.frame import module_of, page, redirect_with
 from comptoir.web.models.input import FieldInput, Option
 from comptoir.web.models.list import Facet
 from comptoir.web.models.report import ReportPage, TileView
 from comptoir.web.models.shell import NOTHING, Action, Choice, Empty, NavGroup, NavItem, Toast
 from comptoir.web.pages.cells import Cells
-from comptoir.web.pages.list.page import Pairs, facets_of, given_pairs, in_panel, url_with
+from comptoir.web.pages.list.filters import facets_of, in_panel
 from comptoir.web.pages.report import view as report_view
 from comptoir.web.session import Visit, current_visit
 

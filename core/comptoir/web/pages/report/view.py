@@ -17,9 +17,9 @@ from comptoir.reports.asking import Asked, conditions_of
 from comptoir.reports.measures import Average, Count, Figure, Measure, Median, PeriodChange, Sum, Weighted, plain
 from comptoir.reports.pivot import Answer, Line
 from comptoir.web import charts
+from comptoir.web.addresses import Pairs, url_with, without
 from comptoir.web.models.shell import NOTHING
 from comptoir.web.models.table import EMPTY, Column, Row, Table
-from comptoir.web.pages.list.page import Pairs, url_with, without
 from comptoir.web.session import Visit
 
 KINDS: Mapping[str, CellKind] = {

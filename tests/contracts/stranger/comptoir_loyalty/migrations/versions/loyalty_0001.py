@@ -39,6 +39,35 @@ def upgrade() -> None:
             ["contact_id"], ["base_contact.id"], name=op.f("fk_loyalty_reward_contact_id"), ondelete="CASCADE"
         ),
     )
+    op.create_table(
+        "loyalty_partner",
+        *toolkit.record_columns("loyalty_partner"),
+        sa.Column("sign", sa.String(length=255), nullable=False),
+        sa.Column("form", sa.String(length=40), nullable=False),
+        sa.Column("standing", sa.String(length=40), nullable=False),
+        sa.Column("town", sa.String(length=255), nullable=True),
+        sa.Column("land", sa.String(length=80), nullable=True),
+        sa.Column("line", sa.String(length=40), nullable=True),
+        sa.Column("inbox", sa.String(length=254), nullable=True),
+    )
+    op.create_table(
+        "loyalty_visit",
+        *toolkit.record_columns("loyalty_visit"),
+        sa.Column("purpose", sa.String(length=255), nullable=True),
+        sa.Column("way", sa.String(length=40), nullable=False),
+        sa.Column("partner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("seen_at", toolkit.UtcDateTime(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=True),
+        sa.Column("hours", sa.BigInteger(), nullable=True),
+        sa.Column("again_on", sa.Date(), nullable=True),
+        sa.Column("over_at", toolkit.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["loyalty_partner.id"], name=op.f("fk_loyalty_visit_partner_id"), ondelete="CASCADE"
+        ),
+    )
+    for table in ("loyalty_partner", "loyalty_visit"):
+        for column in ("archived_at", "owner_id", "team_id", *(("partner_id",) if table == "loyalty_visit" else ())):
+            op.create_index(op.f(f"ix_{table}_{column}"), table, [column])
     with op.batch_alter_table("loyalty_reward", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_loyalty_reward_archived_at"), ["archived_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_loyalty_reward_contact_id"), ["contact_id"], unique=False)
@@ -56,6 +85,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_loyalty_reward_contact_id"))
         batch_op.drop_index(batch_op.f("ix_loyalty_reward_archived_at"))
 
+    op.drop_table("loyalty_visit")
+    op.drop_table("loyalty_partner")
     op.drop_table("loyalty_reward")
     op.drop_table("loyalty_contact")
     # ### end Alembic commands ###
