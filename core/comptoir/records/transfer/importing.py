@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FEW, MANY = 10, 500
+FEW, MANY = 25, 500
 """The fewest and the most rows of a batch."""
-UNDER_THE_LOCK = 0.06
+UNDER_THE_LOCK = 0.08
 """Seconds that a transaction should take: others wait for the write lock of SQLite meanwhile."""
 PAUSE = 0.005
 """Seconds between two batches: whoever waits for the lock asks for it every other millisecond."""
