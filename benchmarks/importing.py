@@ -10,12 +10,14 @@ import json
 import random
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from benchmarks.servers import mebibytes
 from comptoir.access.permissions import system_actor
 from comptoir.deployment import Deployment
-from comptoir.records.transfer import import_table, parse_mapping, read_table
+from comptoir.edge import perform
+from comptoir.records.transfer import begin_import, read_table, run_import
 
 HEADINGS = ("name", "kind", "status", "tax_number", "sector", "phone", "email", "street", "city", "country")
 MAPPING = (
@@ -50,9 +52,9 @@ def run(config: Path, file: Path) -> dict[str, float]:
     declared = deployment.registry.record_type("base.contact")
     started, spent = time.perf_counter(), time.process_time()
     table = read_table(file)
-    with deployment.context(system_actor("import")) as ctx:
-        mapping = parse_mapping(ctx, declared, table.columns, MAPPING)
-        report = import_table(ctx, declared, table, mapping, key="tax_number")
+    turn = partial(perform, deployment, system_actor("import"))
+    begun = turn(lambda ctx: begin_import(ctx, declared, table, file, maps=MAPPING, key="tax_number"))
+    report = run_import(turn, begun, declared, table)
     seconds, processor = time.perf_counter() - started, time.process_time() - spent
     if report.failed or report.created != report.rows:
         raise SystemExit(f"{report}")

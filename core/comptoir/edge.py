@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Engine
@@ -19,6 +20,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from comptoir.access.permissions import Actor
 from comptoir.context import Context, Sessions
+from comptoir.db.engine import copied
 from comptoir.db.unit_of_work import UnitOfWork, is_busy
 from comptoir.errors import Overtaken
 from comptoir.i18n import _, current_language, speaking
@@ -99,6 +101,38 @@ def opened(
             yield ctx
             if write:
                 ctx.write_outbox()
+
+
+def rehearse(host: Host, who: Actor | Identify, work: Callable[[Context], T]) -> T:
+    """What `work` returns, of which nothing is kept; on SQLite nobody waits for it, as it is done in a copy."""
+    with copied(host.engine) as engine:
+
+        def attempt() -> T:
+            with suppress(_Rehearsed), opened(_Elsewhere(host, engine), who) as ctx:
+                result = work(ctx)
+                raise _Rehearsed
+            return result
+
+        return trying_again(attempt)
+
+
+class _Rehearsed(Exception):
+    """Ends a unit of work whose changes are not wanted."""
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """A host at work in another database."""
+
+    host: Host
+    engine: Engine
+
+    @property
+    def registry(self) -> Registry:
+        return self.host.registry
+
+    def context_in(self, uow: Sessions, actor: Actor, registry: Registry | None = None) -> Context:
+        return self.host.context_in(uow, actor, registry)
 
 
 def trying_again(attempt: Callable[[], T]) -> T:

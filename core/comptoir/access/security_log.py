@@ -44,6 +44,8 @@ TOKEN_REVOKED = "token_revoked"
 TOKEN_REFUSED = "token_refused"
 MODULE_CHANGED = "module_changed"
 DATA_EXPORTED = "data_exported"
+DATA_IMPORTED = "data_imported"
+IMPORT_UNDONE = "import_undone"
 ACTED_AS_SYSTEM = "acted_as_system"
 
 KINDS: Mapping[str, Text] = {
@@ -71,6 +73,8 @@ KINDS: Mapping[str, Text] = {
     TOKEN_REFUSED: _("Token refused"),
     MODULE_CHANGED: _("Module changed"),
     DATA_EXPORTED: _("Data exported"),
+    DATA_IMPORTED: _("Data imported"),
+    IMPORT_UNDONE: _("Import undone"),
     ACTED_AS_SYSTEM: _("Acted as the system"),
 }
 """Every kind of event, in words."""
@@ -79,17 +83,23 @@ WORDS: Mapping[str, Text] = {
     "after": _("after"),
     "before": _("before"),
     "browser": _("browser"),
+    "created": _("created"),
+    "deleted": _("deleted"),
     "expires_at": _("expires"),
     "export": _("export"),
     "fields": _("fields"),
+    "file": _("file"),
     "filtered": _("filtered"),
     "format": _("format"),
     "holders": _("holders"),
+    "left": _("left alone"),
     "locked_until": _("locked until"),
     "name": _("name"),
+    "number": _("number"),
     "permission": _("permission"),
     "permissions": _("permissions"),
     "records": _("records"),
+    "restored": _("restored"),
     "role": _("role"),
     "scopes": _("only for"),
     "sessions": _("sessions"),
@@ -98,6 +108,7 @@ WORDS: Mapping[str, Text] = {
     "team": _("team"),
     "token": _("token"),
     "tokens_revoked": _("tokens ended"),
+    "updated": _("updated"),
     "version": _("version"),
 }
 """What the details of events are called."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "tokens": ("tokens", "tokens"),
     "audit": ("audit", "audit"),
     "import": ("transfer", "import_command"),
+    "imports": ("imports", "imports"),
     "export": ("transfer", "export_command"),
     "jobs": ("jobs", "jobs"),
     "upgrade": ("upgrade", "upgrade"),

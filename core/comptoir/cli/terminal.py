@@ -61,6 +61,13 @@ class Terminal:
 
         return perform(self.deployment, system_actor(reason), work, write=write, registry=registry)
 
+    def rehearse(self, reason: str, work: Callable[[Context], T]) -> T:
+        """What ``work`` returns as in `perform`, of which nothing is kept."""
+        from comptoir.access.permissions import system_actor
+        from comptoir.edge import rehearse
+
+        return rehearse(self.deployment, system_actor(reason), work)
+
     def close(self) -> None:
         """Give the connections back."""
         if self.is_open:

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import csv
 import sys
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from comptoir.cli.terminal import Terminal, note, pass_terminal, progress, say
-from comptoir.errors import RuleViolation, Unavailable
-from comptoir.i18n import _, ngettext
+from comptoir.errors import Conflict, RuleViolation, Unavailable
+from comptoir.i18n import Text, _, ngettext
 from comptoir.records.query import parse
-from comptoir.records.transfer import Problem, export_records, import_table, parse_mapping, read_table
+from comptoir.records.transfer import (
+    Problem,
+    Table,
+    begin_import,
+    export_records,
+    import_table,
+    parse_mapping,
+    read_table,
+    run_import,
+    undo_import,
+)
 from comptoir.records.transfer.exporting import FORMATS
-from comptoir.records.transfer.report import ImportReport, Undo, message_of
+from comptoir.records.transfer.report import ImportReport, message_of
+from comptoir.records.transfer.runs import ImportRun
 
 if TYPE_CHECKING:
     from comptoir.context import Context
+    from comptoir.records.declared import DeclaredType
 
 SHOWN = 20
 OWN_COLUMNS = ("comptoir line", "comptoir column", "comptoir message")
@@ -59,45 +73,97 @@ def import_command(
     notices: Path | None,
     encoding: str | None,
 ) -> None:
-    """Import a table (CSV, XLSX, XLS, ODS, JSON): all rows or none, unless --keep-going."""
-    deployment = terminal.deployment
-    declared = deployment.registry.record_type(record_type)
+    """Import a table (CSV, XLSX, XLS, ODS, JSON): all rows or none, unless --keep-going.
+
+    The rows are kept batch by batch, so that nobody waits. What a killed import has not kept follows with
+    `comptoir imports resume`; `comptoir imports undo` takes one back.
+    """
+    declared = terminal.deployment.registry.record_type(record_type)
     table = read_table(file, encoding=encoding)
-    report: ImportReport | None = None
-    shown: list[Problem] = []
-    with ExitStack() as stack:
-        failed_rows = _RowFile(stack, errors, table.columns, once=True)
-        noticed_rows = _RowFile(stack, notices, table.columns)
+    if table.remark is not None:
+        note(table.remark)
+    with telling(file, table, errors=errors, notices=notices) as told:
+        report = ImportReport()
+        if dry_run or not keep_going:
 
-        def listen(problem: Problem, cells: dict[str, Any]) -> None:
-            (noticed_rows if problem.is_notice else failed_rows).write(problem, cells)
-            if not problem.is_notice and len(shown) < SHOWN:
-                shown.append(problem)
+            def rehearsal(ctx: Context) -> ImportReport:
+                told.begin()
+                mapping = parse_mapping(ctx, declared, table.columns, pairs)
+                return import_table(ctx, declared, table, mapping, key=key, listen=told.listen, progress=told.tried)
 
-        tell = stack.enter_context(progress(_("Importing {file}", file=file.name)))
-
-        def count(rows: int) -> None:
-            tell(ngettext("Importing {file}, {count} row", "Importing {file}, {count} rows", rows, file=file.name))
-
-        def work(ctx: Context) -> None:
-            nonlocal report
-            shown.clear()
-            failed_rows.begin()
-            noticed_rows.begin()
-            if table.remark is not None and report is None:
-                note(table.remark)
-            mapping = parse_mapping(ctx, declared, table.columns, pairs)
-            report = import_table(ctx, declared, table, mapping, key=key, listen=listen, progress=count)
-            if dry_run or (report.failed and not keep_going):
-                report.kept = False
-                raise Undo
-
-        with suppress(Undo):
-            terminal.perform(f"import of {file.name}", work)
-    assert report is not None
-    _print(report, shown, dry_run=dry_run, errors=errors, notices=notices)
+            report = terminal.rehearse(f"import of {file.name}", rehearsal)
+            report.kept = False
+        if not dry_run and (keep_going or not report.failed):
+            told.begin()
+            run = terminal.perform(
+                f"import of {file.name}",
+                lambda ctx: begin_import(
+                    ctx, declared, table, file, maps=pairs, key=key, encoding=encoding, keep_going=keep_going
+                ),
+            )
+            report = take(terminal, run, declared, table, told)
+    print_report(report, told.shown, dry_run=dry_run, errors=errors, notices=notices)
     if report.failed and not keep_going:
         raise SystemExit(1)
+
+
+def take(terminal: Terminal, run: ImportRun, declared: DeclaredType, table: Table, told: Telling) -> ImportReport:
+    """Save the rows of an import and say which it is; one whose rows must all stand is undone where some failed after all."""
+    turn = partial(terminal.perform, f"import of {Path(run.file).name}")
+    try:
+        report = run_import(turn, run, declared, table, listen=told.listen, progress=told.kept)
+    except Conflict:  # it has ended, or somebody else goes on with it
+        raise
+    except BaseException:
+        note(_("Import {number} stopped; to go on: comptoir imports resume {number}", number=run.id))
+        raise
+    if report.failed and not run.keep_going:
+        undo_import(turn, run)
+        report.kept = False
+    else:
+        note(_("Import {number}; to take it back: comptoir imports undo {number}", number=run.id))
+    return report
+
+
+class Telling:
+    """What an import says while it is under way: problems into files, and how far it is."""
+
+    def __init__(self, file: Path, failed: _RowFile, noticed: _RowFile, tell: Callable[[Text], None]) -> None:
+        self.shown: list[Problem] = []
+        """The first of what kept rows from being imported."""
+        self._file, self._failed, self._noticed, self._tell = file, failed, noticed, tell
+
+    def begin(self) -> None:
+        """Forget what an earlier try has told."""
+        self.shown.clear()
+        self._failed.begin()
+        self._noticed.begin()
+
+    def listen(self, problem: Problem, cells: dict[str, Any]) -> None:
+        """Take a problem in."""
+        (self._noticed if problem.is_notice else self._failed).write(problem, cells)
+        if not problem.is_notice and len(self.shown) < SHOWN:
+            self.shown.append(problem)
+
+    def tried(self, rows: int) -> None:
+        """So many rows were rehearsed."""
+        name = self._file.name
+        self._tell(ngettext("Trying {file}, {count} row", "Trying {file}, {count} rows", rows, file=name))
+
+    def kept(self, rows: int) -> None:
+        """So many rows are kept."""
+        name = self._file.name
+        self._tell(ngettext("Importing {file}, {count} row", "Importing {file}, {count} rows", rows, file=name))
+
+
+@contextmanager
+def telling(file: Path, table: Table, *, errors: Path | None, notices: Path | None) -> Iterator[Telling]:
+    """What is said while a file is imported, its files open."""
+    with ExitStack() as stack:
+        failed = _RowFile(stack, errors, table.columns, once=True)
+        noticed = _RowFile(stack, notices, table.columns)
+        tell = stack.enter_context(progress(_("Importing {file}", file=file.name)))
+        yield Telling(file, failed, noticed, tell)
 
 
 class _RowFile:
@@ -152,7 +218,7 @@ def _as_text(cell: Any) -> Any:
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 
-def _print(
+def print_report(
     report: ImportReport, shown: list[Problem], *, dry_run: bool, errors: Path | None, notices: Path | None
 ) -> None:
     say(message_of(report))

@@ -6,8 +6,9 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy
@@ -15,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from comptoir.db.gate import guard_statements, without_inner_changes
-from comptoir.errors import ConfigurationError
+from comptoir.errors import ConfigurationError, Unavailable
 from comptoir.i18n import _
 
 BUSY_SECONDS = 10
@@ -105,6 +106,29 @@ def _begin_writing(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as any other statement would
     finally:
         raw.execute(f"PRAGMA busy_timeout={patience}")
+
+
+@contextmanager
+def copied(engine: Engine) -> Iterator[Engine]:
+    """An engine for work of which nothing is kept: on SQLite a copy, as nobody else may write while its transaction lasts."""
+    if engine.dialect.name != "sqlite":
+        yield engine
+        return
+    with TemporaryDirectory(prefix="comptoir-") as folder:
+        file = Path(folder) / "copy.db"
+        with closing(sqlite3.connect(file)) as copy, engine.connect() as connection:
+            source: Any = connection.connection.driver_connection
+            try:
+                source.backup(copy)
+            except sqlite3.Error as error:
+                raise Unavailable(
+                    _("The database cannot be copied to {folder}: {reason}.", folder=folder, reason=error)
+                ) from None
+        other = create_engine(f"sqlite:///{file}")
+        try:
+            yield other
+        finally:
+            other.dispose()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, String, insert, literal, select, tuple_
+from sqlalchemy import Index, String, insert, literal, select, text, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from comptoir.context import unrestricted
@@ -26,7 +26,16 @@ class HistoryEntry(Base):
     """What one save did to one record: ``changes`` maps a field to ``[before, after]``."""
 
     __tablename__ = "core_history"
-    __table_args__ = (Index("ix_core_history_record", "record_type", "record_id", "id"),)
+    __table_args__ = (
+        Index("ix_core_history_record", "record_type", "record_id", "id"),
+        Index(
+            "ix_core_history_import",
+            "import_id",
+            "id",
+            sqlite_where=text("import_id IS NOT NULL"),
+            postgresql_where=text("import_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     record_type: Mapped[str] = mapped_column(String(80))
@@ -37,6 +46,8 @@ class HistoryEntry(Base):
     user_id: Mapped[int | None] = mapped_column(Id)
     actor: Mapped[str] = mapped_column(String(255))
     changes: Mapped[dict[str, Any]] = mapped_column(Json())
+    import_id: Mapped[int | None] = mapped_column(Id)
+    """The import that did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,9 @@ class Entry:
 
 
 PLAIN = frozenset({str, int, bool})
+
+IMPORT = "import_id"
+"""Under this name the unrestricted session of a transaction knows the import that it belongs to."""
 
 
 def as_json(value: Any) -> Any:
@@ -87,10 +101,12 @@ def entry_row(
 
 
 def write_history(ctx: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Append entries in the transaction of the change, on the system connection."""
+    """Append entries in the transaction of the change, on the system connection; in an import they carry its id."""
     if rows:
         table: Any = HistoryEntry.__table__
-        unrestricted(ctx, "history").connection().execute(insert(table), list(rows))
+        session = unrestricted(ctx, "history")
+        under_way = session.info.get(IMPORT)
+        session.connection().execute(insert(table), [{**row, "import_id": under_way} for row in rows])
 
 
 def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None = None) -> list[Entry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,35 @@ def test_a_circle_of_contacts_has_a_balance(comptoir: CommandLine, tmp_path: Pat
     assert (ended.value.code, "3 rows: 1 created, 0 updated, 0 unchanged, 2 failed." in out) == (1, True)
     assert "line 2, parent: It lies below itself:" in err
     assert names(comptoir, "Blaj") == []
+
+
+def test_an_import_is_listed_shown_and_undone(comptoir: CommandLine, tmp_path: Path) -> None:
+    source = tmp_path / "source.csv"
+    source.write_text("name,city\nA,Turda\nB,Turda\n")
+    said = comptoir.done("import", "base.contact", str(source)).err
+    latest = json.loads(comptoir.done("imports", "list", "--json", "--limit", "1").out)[0]
+    assert f"comptoir imports undo {latest['id']}" in said
+    assert (latest["file"], latest["state"], latest["rows"], latest["created"]) == (str(source), "done", 2, 2)
+    assert "state: done" in comptoir.done("imports", "show", str(latest["id"])).out
+    assert "has ended" in comptoir.refused("imports", "resume", str(latest["id"]))
+    undone = comptoir.done("imports", "undo", str(latest["id"]), "--yes").out
+    assert "2 records deleted, 0 as they were before, 0 left alone." in undone
+    assert names(comptoir, "Turda") == []
+
+
+def test_an_import_that_there_is_not_is_one_line(comptoir: CommandLine) -> None:
+    for command in ("show", "resume", "undo"):
+        assert "There is no import 99999" in comptoir.refused("imports", command, "99999")
+
+
+def test_neither_a_dry_run_nor_a_refused_import_is_kept(comptoir: CommandLine, tmp_path: Path) -> None:
+    def number() -> int:
+        return len(json.loads(comptoir.done("imports", "list", "--json").out))
+
+    before = number()
+    source = tmp_path / "source.csv"
+    source.write_text("name,city,employees\nA,Gherla,1\nB,Gherla,many\n")
+    with pytest.raises(SystemExit):
+        comptoir("import", "base.contact", str(source))
+    comptoir("import", "base.contact", str(source), "--dry-run", "--keep-going")
+    assert (number(), names(comptoir, "Gherla")) == (before, [])

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Mapping as Mapping_
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import select
 
-from comptoir.db.fields import fields_of
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.naming import Named
+from comptoir.records.transfer.lines import LinePlaces, place_of
 from comptoir.records.transfer.mapping import Mapping, Target
 from comptoir.records.transfer.parsing import AnySpelling, as_text, currency_in, parse_cell
 from comptoir.records.transfer.reading import Table
@@ -28,11 +28,24 @@ from comptoir.records.write import assign, save
 if TYPE_CHECKING:
     from comptoir.context import Context
 
-BATCH = 500
+T = TypeVar("T")
+
+FEW, MANY = 25, 500
+"""The fewest and the most rows of a batch."""
+UNDER_THE_LOCK = 0.08
+"""Seconds that a transaction should take: others wait for the write lock of SQLite meanwhile."""
+PAUSE = 0.005
+"""Seconds between two batches: whoever waits for the lock asks for it every other millisecond."""
 PARTS = 8
 """Into how many a refused batch is cut: few, and much is checked again; many, and much is saved in small pieces."""
 REMEMBERED = 50_000
 """Cells whose value is remembered; beyond that they are read again, so that memory stays bounded."""
+
+
+class Turn(Protocol):
+    """Does work in a transaction, anew where another one got in its way: a `comptoir.edge.perform`."""
+
+    def __call__(self, work: Callable[[Context], T]) -> T: ...
 
 
 def import_table(
@@ -45,59 +58,109 @@ def import_table(
     listen: Listener | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Save the rows of a table in batches within the caller's transaction.
+    """Save the rows of a table within the caller's transaction; `run_import` takes one for each batch.
 
     With ``key`` a row whose value an existing record has updates that record; an empty cell leaves its field alone.
-    The caller decides whether failures undo everything: it raises `Undo` inside its unit of work.
     """
-    importer = _Importer(ctx, declared, mapping, key, listen)
-    importer.report.unused = mapping.unused
-    for batch in _batches(table.rows(), importer.key_of):
-        importer.take(batch)
-        if progress is not None:
-            progress(importer.report.rows)
-    importer.take_waiting()
+    importer = Importer(declared, mapping, key, listen)
+    importer.take_all(table.rows(), lambda work: work(ctx), progress=progress)
     return importer.report
 
 
-def _batches(
-    rows: Iterator[tuple[int, dict[str, Any]]], key_of: Callable[[dict[str, Any]], Any]
-) -> Iterator[list[Row]]:
-    """Rows in batches; a key that comes twice starts a new one, so that the second row finds the first's record."""
-    batch: list[Row] = []
-    keys: set[Any] = set()
-    for line, cells in rows:
-        value = key_of(cells)
-        if len(batch) >= BATCH or (value is not None and value in keys):
-            yield batch
-            batch, keys = [], set()
-        batch.append(Row(line, cells, value))
-        if value is not None:
-            keys.add(value)
-    if batch:
-        yield batch
+class Importer:
+    """Rows on their way into records, one batch a transaction; it stands only on what is committed."""
 
-
-class _Importer:
-    def __init__(
-        self, ctx: Context, declared: DeclaredType, mapping: Mapping, key: str | None, listen: Listener | None
-    ) -> None:
-        self.ctx = ctx
+    def __init__(self, declared: DeclaredType, mapping: Mapping, key: str | None, listen: Listener | None) -> None:
         self.declared = declared
         self.mapping = mapping
-        self.report = ImportReport()
+        self.report = ImportReport(unused=mapping.unused)
+        self.waiting: list[Row] = []
+        """Rows that name a record further down."""
         self._listen = listen
+        self._told: list[tuple[Problem, dict[str, Any]]] = []
         self._directories: dict[tuple[str, str], Directory] = {}
-        self._source = Named(ctx, declared, AnySpelling("en", ctx.timezone, ctx.settings.currency, ctx.now()))
-        self._waiting: list[Row] = []
         self._waiting_keys: set[Any] = set()
         self._read: dict[tuple[str, str, str], tuple[Any, Text | None]] = {}
         self._key = self._key_target(key)
-        self._numbered: dict[str, set[int]] = defaultdict(set)
-        for target in mapping.targets:
-            if target.position is not None:
-                self._numbered[target.name].add(target.position)
+        self._lines = LinePlaces(mapping.targets)
         self._unread = [target for target in mapping.targets if target.field.kind.may_stay_unread]
+
+    # -- transactions ---------------------------------------------------------------------------------------------------
+
+    def take_all(
+        self,
+        rows: Iterator[tuple[int, dict[str, Any]]],
+        turn: Turn,
+        *,
+        mark: Callable[[Context, Sequence[int]], None] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Save rows in batches, one a turn, and those that waited after what they name.
+
+        ``mark`` keeps where the import stands, given the lines of the batch, in the transaction of each.
+        """
+        size = FEW if mark is not None else MANY
+
+        def take(given: Sequence[tuple[int, dict[str, Any]]], *, last: bool) -> None:
+            nonlocal size
+            before = (self.report.copy(), list(self.waiting), set(self._waiting_keys))
+            lines = [line for line, _cells in given]
+            tried, begun = False, 0.0
+
+            def work(ctx: Context) -> None:
+                nonlocal tried, begun
+                begun = perf_counter()  # the lock is held from here to the commit
+                if tried:  # what the last try has counted and learned was undone with it
+                    self.report, self.waiting, self._waiting_keys = before[0].copy(), list(before[1]), set(before[2])
+                    self._directories.clear()
+                    self._told.clear()
+                tried = True
+                self._use(ctx)
+                for batch in self._batches(given):
+                    self._take(batch, last=last)
+                if last:
+                    taken = set(lines)
+                    self.waiting = [row for row in self.waiting if row.line not in taken]
+                if mark is not None:
+                    mark(ctx, lines)
+
+            turn(work)
+            if mark is not None:
+                fitting = int(len(given) * UNDER_THE_LOCK / (perf_counter() - begun))
+                size = max(FEW, min(MANY, 2 * len(given), fitting))
+                sleep(PAUSE)
+            self._tell_all()
+            if progress is not None:
+                progress(self.report.rows)
+
+        while given := list(islice(rows, size)):
+            take(given, last=False)
+        for ready in self._in_order():
+            while given := list(islice(ready, size)):
+                take(given, last=True)
+        self._tell_all()
+
+    def _use(self, ctx: Context) -> None:
+        """Work in this transaction from now on."""
+        self.ctx = ctx
+        self._source = Named(ctx, self.declared, AnySpelling("en", ctx.timezone, ctx.settings.currency, ctx.now()))
+        for directory in self._directories.values():
+            directory.ctx = ctx
+
+    def _batches(self, rows: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[list[Row]]:
+        """Rows in batches; a key that comes twice starts a new one, so that the second row finds the first's record."""
+        batch: list[Row] = []
+        keys: set[Any] = set()
+        for line, cells in rows:
+            value = self._key_of(cells)
+            if value is not None and value in keys:
+                yield batch
+                batch, keys = [], set()
+            batch.append(Row(line, cells, value))
+            if value is not None:
+                keys.add(value)
+        if batch:
+            yield batch
 
     def _key_target(self, key: str | None) -> Target | None:
         if key is None:
@@ -116,7 +179,7 @@ class _Importer:
             )
         return found
 
-    def key_of(self, cells: dict[str, Any]) -> Any:
+    def _key_of(self, cells: dict[str, Any]) -> Any:
         """The key's value in a row as stored, or None."""
         if self._key is None:
             return None
@@ -127,7 +190,7 @@ class _Importer:
 
     # -- one batch ------------------------------------------------------------------------------------------------------
 
-    def take(self, rows: list[Row], *, last: bool = False) -> None:
+    def _take(self, rows: list[Row], *, last: bool) -> None:
         """Fill, save and count a batch of rows; those that name a record further down wait, unless it is their last turn."""
         if not last:
             self.report.rows += len(rows)
@@ -169,7 +232,7 @@ class _Importer:
             self._fail(row, violations)
             return False
         if not last and (row.waits_for or (row.key is not None and row.key in self._waiting_keys)):
-            self._waiting.append(row)
+            self.waiting.append(row)
             self._waiting_keys.add(row.key)
             return False
         if not values:
@@ -247,9 +310,12 @@ class _Importer:
 
     def _put_all(self, row: Row, existing: dict[Any, Record], values: Sequence[tuple[Target, Any]]) -> None:
         record = (existing.get(row.key) if self._key is not None else None) or self.declared.model()
-        places = self._places(values)
+        assign(self.ctx, record, {target.name: value for target, value in values if not target.is_of_line})
+        places = self._lines.filled_by(values)
         for target, value in values:
-            self._put(record, target, value, places)
+            if target.is_of_line:
+                place = place_of(record, target, places.get(target.name, {}))
+                assign(self.ctx, record, {f"{target.name}.{place}.{target.field.name}": value})
         row.record = record
 
     def _value(self, target: Target, cell: Any, row: Row | None, notices: list[Problem] | None = None) -> Any:
@@ -303,24 +369,6 @@ class _Importer:
         assert declared is not None
         by = target.by or declared.title
         return self._directories.setdefault((table, by), Directory(self.ctx, declared, by))
-
-    def _places(self, values: Sequence[tuple[Target, Any]]) -> dict[str, dict[int, int]]:
-        """Where the numbered lines of a row go: what is empty leaves no gap, so that the second number may be the only one."""
-        places: dict[str, dict[int, int]] = defaultdict(dict)
-        if not self._numbered:
-            return places
-        filled = {(target.name, target.position) for target, _value in values}
-        for name, position in filled:
-            if position is not None:
-                empty = sum(p < position and (name, p) not in filled for p in self._numbered[name])
-                places[name][position] = position - empty
-        return places
-
-    def _put(self, record: Record, target: Target, value: Any, places: Mapping_[str, Mapping_[int, int]]) -> None:
-        name = target.name
-        if target.is_of_line:
-            name = f"{target.name}.{_place(record, target, places.get(target.name, {}))}.{target.field.name}"
-        assign(self.ctx, record, {name: value})
 
     def _save(self, rows: Sequence[Row]) -> None:
         records = list(dict.fromkeys(row.record for row in rows if row.record is not None))
@@ -388,14 +436,19 @@ class _Importer:
         self._tell(problem, row)
 
     def _tell(self, problem: Problem, row: Row) -> None:
+        self._told.append((problem, row.cells))
+
+    def _tell_all(self) -> None:
         if self._listen is not None:
-            self._listen(problem, row.cells)
+            for problem, cells in self._told:
+                self._listen(problem, cells)
+        self._told.clear()
 
     # -- rows that name records further down ----------------------------------------------------------------------------
 
-    def take_waiting(self) -> None:
-        """Save the rows that waited, each after those that it names; rows that name each other in a circle fail."""
-        rows, self._waiting = self._waiting, []
+    def _in_order(self) -> Iterator[Iterator[tuple[int, dict[str, Any]]]]:
+        """The rows that waited, each after those that it names; rows that name each other in a circle fail."""
+        rows = list(self.waiting)
         needs = needs_of(rows, self._column_called)
         while True:
             order = TopologicalSorter(needs)
@@ -403,14 +456,14 @@ class _Importer:
                 order.prepare()
                 break
             except CycleError as error:
-                circle = [rows[number] for number in reversed(error.args[1])]
-                self._fail_circle(circle)
                 failed = set(error.args[1])
+                self._fail_circle([rows[number] for number in reversed(error.args[1])])
+                lines = {rows[number].line for number in failed}
+                self.waiting = [row for row in self.waiting if row.line not in lines]
                 needs = {number: others - failed for number, others in needs.items() if number not in failed}
         while order.is_active():
             ready = sorted(order.get_ready())
-            for batch in _batches(((rows[n].line, rows[n].cells) for n in ready), self.key_of):
-                self.take(batch, last=True)
+            yield ((rows[n].line, rows[n].cells) for n in ready)
             order.done(*ready)
 
     def _column_called(self, target: Target) -> str | None:
@@ -425,18 +478,3 @@ class _Importer:
             message = _("It lies below itself: {path}. Correct one of these rows.", path=path)
             column = row.waits_for[0][0].column if row.waits_for else ""
             self._fail(row, [(column, RuleViolation("core.circle", message))])
-
-
-def _place(record: Record, target: Target, places: Mapping_[int, int]) -> int:
-    """Where the line of a record stands that a column feeds: its place, or that of the column's label; a new one at need."""
-    if target.position is not None:
-        return places[target.position]
-    lines = getattr(record, target.name)
-    assert target.label is not None
-    name, value = target.label
-    for place in range(max(places.values(), default=-1) + 1, len(lines)):
-        if getattr(lines[place], name) == value:
-            return place
-    line_type: Any = fields_of(type(record))[target.name].line
-    lines.append(line_type(**{name: value}))
-    return len(lines) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from comptoir.i18n import Text, _
@@ -35,9 +35,9 @@ class ImportReport:
     kept: bool = True
     """False after a dry run, and where failed rows undid everything."""
 
-
-class Undo(Exception):
-    """Ends a unit of work whose changes are not wanted."""
+    def copy(self) -> ImportReport:
+        """One that counts on by itself."""
+        return replace(self, notices=self.notices.copy(), problems=self.problems.copy())
 
 
 Listener = Callable[[Problem, dict[str, Any]], None]

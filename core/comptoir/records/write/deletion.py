@@ -66,7 +66,7 @@ def delete(ctx: Context, records: Iterable[Record]) -> None:
     for model in {type(record) for record in batch}:
         ctx.require(ctx.registry.record_type(model).permission("delete"), [r for r in batch if type(r) is model])
     system = ctx.as_system("what hangs on a deleted record")
-    plan = _plan(system, batch)
+    plan = plan_deletion(system, batch)
     gather(ctx.each_hook("check_deletion", ctx=ctx, records=[*batch, *plan.doomed.values()]))
     _detach(system, plan)
     _remove(system, list(reversed(plan.doomed.values())))
@@ -74,7 +74,8 @@ def delete(ctx: Context, records: Iterable[Record]) -> None:
     _remove(ctx, batch)
 
 
-def _plan(system: Context, batch: Sequence[Record]) -> Plan:
+def plan_deletion(system: Context, batch: Sequence[Record]) -> Plan:
+    """What deleting records would do to others."""
     plan = Plan()
     given = {(type(record), record.id) for record in batch}
     level: list[Record] = list(batch)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from comptoir.context import unrestricted
 from comptoir.db.record import Record
-from comptoir.db.workflow import Transition
+from comptoir.db.workflow import Transition, Workflow
 from comptoir.errors import Conflict
 from comptoir.i18n import _
 from comptoir.records.history import HistoryEntry
@@ -40,10 +40,7 @@ def take_back(ctx: Context, record: Record) -> Transition:
     if ctx.now() - entry.at > WITHIN:
         raise Conflict(_("That was too long ago to be undone. Move it by hand."))
     ctx.require(declared.permission("write"), [record])
-    before = str(entry.changes[workflow.field][0])
-    here = getattr(record, workflow.field)
-    found = next((t for t in workflow.transitions(ctx, record) if t.target == before and t.applies_to(here)), None)
-    back = replace(found or Transition("undo", _("Undo"), before), permission=None, asks=())
+    back = way_back(ctx, record, workflow, str(entry.changes[workflow.field][0]))
     locked = declared.locked_fields(ctx.actor.grants)
     with put_back_when_refused([record]):
         for name, (value, _after) in entry.changes.items():
@@ -53,6 +50,13 @@ def take_back(ctx: Context, record: Record) -> Transition:
                 setattr(record, name, kept)
     write_batch(ctx, [record], chosen={record: back})
     return back
+
+
+def way_back(ctx: Context, record: Record, workflow: Workflow, stage: str) -> Transition:
+    """The transition to a stage where the record was before, which needs no right and asks nothing."""
+    here = getattr(record, workflow.field)
+    found = next((t for t in workflow.transitions(ctx, record) if t.target == stage and t.applies_to(here)), None)
+    return replace(found or Transition("undo", _("Undo"), stage), permission=None, asks=())
 
 
 def _last_entry(ctx: Context, record_type: str, record_id: int) -> HistoryEntry | None:

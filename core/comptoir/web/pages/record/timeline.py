@@ -12,7 +12,7 @@ from comptoir.web.pages.record.view import RecordView
 
 ACTIONS: dict[str, Text] = {
     "created": _("created it"), "changed": _("changed it"), "moved": _("moved it"), "archived": _("moved it to the bin"),
-    "restored": _("restored it"), "deleted": _("deleted it"), "imported": _("imported it"), "merged": _("merged it"),
+    "restored": _("restored it"), "deleted": _("deleted it"), "imported": _("imported it"), "merged": _("merged it"), "undone": _("took it back"),
 }  # fmt: skip
 ICONS = {"created": "plus", "moved": "ar", "archived": "trash", "restored": "undo", "imported": "up", "merged": "split"}
 MAX_CHANGES = 6
