@@ -36,7 +36,6 @@ SCREENS = (
             Deal.contact_id,
             Deal.stage,
             Deal.amount,
-            Deal.probability,
             Deal.expected_close_on,
             Deal.owner_id,
             sort=("-updated_at",),
