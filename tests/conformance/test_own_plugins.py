@@ -39,10 +39,11 @@ class TestStranger(Conformance):
     """A third party's distribution, looked at where it lies."""
 
     plugin = str(STRANGER)
+    engines = ("sqlite",)
     without = LINTED
 
 
-@pytest.mark.slow
+@pytest.mark.planted
 class TestLoom(Conformance):
     """What every specimen is made from: without a fault it passes, so that a fault is all that a check can see."""
 

@@ -42,7 +42,10 @@ EXPECTED = {
     "no_rule": "hooks.accepted",
     "no_title": "hooks.accepted",
     "odd_parameter": "hooks.accepted",
+    "role_on_extension": "hooks.accepted",
+    "unknown_role": "hooks.accepted",
     "odd_path": "names.addresses",
+    "odd_role": "hooks.accepted",
     "odd_rule": "hooks.accepted",
     "odd_scope": "hooks.accepted",
     "open_page": "hooks.accepted",
@@ -69,7 +72,7 @@ def test_every_check_has_a_specimen() -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("id", QUICK + [pytest.param(name, marks=pytest.mark.slow) for name in LIVE])
+@pytest.mark.parametrize("id", QUICK + [pytest.param(name, marks=pytest.mark.planted) for name in LIVE])
 def test_a_planted_fault_is_named(id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if id == "pages.accessible" and not is_there():
         pytest.skip("Chromium or axe-core is not installed: make assets")

@@ -104,9 +104,9 @@ class Resource:
     def history(self, call: Call, record_id: int) -> Answer:
         """Who changed what and when, newest first."""
         call.check_parameters("page[size]", "page[after]")
+        record = self._load(call, record_id)
         size = self._whole(call, "page[size]", HISTORY_SIZE, HISTORY_LIMIT)
         after = self._whole(call, "page[after]", 0, 2**63 - 1) or None
-        record = self._load(call, record_id)
         entries = history_of(call.context, record, limit=size + 1, before_id=after)
         shown = entries[:size]
         following = str(shown[-1].id) if len(entries) > size else None
@@ -117,17 +117,18 @@ class Resource:
     def timeline(self, call: Call, record_id: int) -> Answer:
         """What happened with it, newest first: its changes, and the records that are about it."""
         call.check_parameters("page[size]", "page[after]")
+        record = self._load(call, record_id)
         size = self._whole(call, "page[size]", HISTORY_SIZE, HISTORY_LIMIT)
         text = call.request.args.get("page[after]")
         after = Place.parse(text, "page[after]") if text is not None else None
-        part = timeline_of(call.context, self._load(call, record_id), size=size, after=after)
+        part = timeline_of(call.context, record, size=size, after=after)
         rows = []
         for h in part.happenings:
-            record = objects_of(call.context, h.declared, [h.row])[0] if h.declared and h.row is not None else None
+            told = objects_of(call.context, h.declared, [h.row])[0] if h.declared and h.row is not None else None
             rows.append(
                 {
                     "at": h.place.at, "change": _change(h.entry) if h.entry is not None else None,
-                    "type": h.place.source or None, "record": record,
+                    "type": h.place.source or None, "record": told,
                 }
             )  # fmt: skip
         following = str(part.next) if part.next is not None else None

@@ -225,10 +225,10 @@ SPECIMENS: Mapping[str, Specimen] = {
     ),
     "schema.own_imports": _e(REVISION, "from comptoir import toolkit", "from comptoir_loom.models import Bolt"),
     "schema.ondelete": _in_models(
-        'reference(_("Ordered by"), "base_contact", ondelete="SET NULL")',
+        'reference(_("Ordered by"), "base_contact", ondelete="SET NULL", role="about")',
         '__import__("sqlalchemy.orm").orm.mapped_column(__import__("sqlalchemy").ForeignKey("base_contact.id"))',
     ),
-    "schema.indexed_references": _in_models('ondelete="SET NULL")', 'ondelete="SET NULL", index=False)'),
+    "schema.indexed_references": _in_models('ondelete="SET NULL", role', 'ondelete="SET NULL", index=False, role'),
     "schema.indexed_order": _in_models("search=True, index=True", "search=True"),
     "schema.exact_amounts": _in_models(
         'money(_("Price"), minimum=0)',

@@ -60,7 +60,7 @@ class Partner(Record):
     standing: Mapped[str] = choice(_("Standing"), STANDINGS, default="trial", required=True, role="status")
     town: Mapped[str | None] = text(_("Town"), role=("place", "subtitle"))
     land: Mapped[str | None] = country(_("Land"), role="place")
-    line: Mapped[str | None] = phone(_("Line"), role="dial", read="loyalty.partner.reach")
+    line: Mapped[str | None] = phone(_("Line"), role="dial", read="loyalty.partner.reach", write="loyalty.partner.reach")
     inbox: Mapped[str | None] = email(_("Inbox"), role="mail")
 
 
@@ -70,7 +70,7 @@ class Visit(Record):
     __tablename__ = "loyalty_visit"
     __record__ = RecordType(_("Visit"), _("Visits"), path="visits", icon="star", timeline=False)
 
-    purpose: Mapped[str | None] = text(_("Purpose"), title=True)
+    purpose: Mapped[str | None] = text(_("Purpose"), title=True, search=True)
     way: Mapped[str] = choice(_("Way"), WAYS, default="foot", required=True, role="face")
     partner_id: Mapped[int] = reference(
         _("Partner"), "loyalty_partner", ondelete="CASCADE", required=True, role="about"
@@ -79,7 +79,7 @@ class Visit(Record):
     told: Mapped[str | None] = long_text(_("Told"), role="body")
     hours: Mapped[int | None] = integer(_("Hours"), role="body")
     again_on: Mapped[dt.date | None] = date(_("Again"), role="due")
-    over_at: Mapped[dt.datetime | None] = moment(_("Over"), role="done", read="loyalty.partner.reach")
+    over_at: Mapped[dt.datetime | None] = moment(_("Over"), role="done", read="loyalty.partner.reach", write="loyalty.partner.reach")
 
 
 class LoyaltyContact(Extension[Contact]):

@@ -80,8 +80,8 @@ def show_rest(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
 
 def show_earlier(visit: Visit, declared: DeclaredType, record_id: int) -> Response:
     """Earlier entries of the timeline, as a part of the page."""
-    after = Place.parse(request.args.get("after", ""), "after")
-    view = RecordView.of(visit, declared, record_id, whole=True, after=after)
+    view = RecordView.of(visit, declared, record_id, whole=True)
+    view.after = Place.parse(request.args.get("after", ""), "after")
     if not is_partial():
         return redirect_with(view.url)
     return part("records/_timeline.html", timeline.earlier(view))
