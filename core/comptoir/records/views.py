@@ -92,15 +92,9 @@ def save_view(
     return kept
 
 
-def rename_view(ctx: Context, view: SavedView, name: str) -> None:
-    """Give a view another name."""
-    view.name = tidy(name)
-    save(ctx, [view])
-
-
-def share_view(ctx: Context, view: SavedView, shared: bool) -> None:
-    """Show a view to everyone who may see what it shows, or to its owner alone."""
-    view.shared = shared
+def change_view(ctx: Context, view: SavedView, name: str, *, shared: bool) -> None:
+    """Give a view another name; show it to everyone who may see what it shows, or to its owner alone."""
+    view.name, view.shared = name, shared
     save(ctx, [view])
 
 
