@@ -51,10 +51,10 @@ def _build(registry: Registry, grants: Grants) -> Policy:
             insert=grants.scope("base.team.create") is not None,
         ),
         SavedView.__tablename__: TableRule(
-            **{
-                of: seen_within(registry, grants, BY_SCOPE[grants.scope(f"base.view.{action}")])
-                for of, action in (("read", "read"), ("update", "write"), ("delete", "delete"), ("insert", "create"))
-            }
+            read=seen_within(registry, grants, BY_SCOPE[grants.scope("base.view.read")]),
+            update=seen_within(registry, grants, BY_SCOPE[grants.scope("base.view.write")]),
+            delete=seen_within(registry, grants, BY_SCOPE[grants.scope("base.view.delete")]),
+            insert=seen_within(registry, grants, BY_SCOPE[grants.scope("base.view.create")]),
         ),
         # what a record is found by is seen with the record
         "core_search": TableRule(read=Attached(owner_column="owner_id", team_column="team_id")),
