@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from comptoir.access.models import User
-from comptoir.records.views import LIST, SavedView, save_view
+from comptoir.records.views import LIST, REPORT, SavedView, save_view
 from comptoir.testing.platform import Stage
 
 LISTED = "/base/contacts"
@@ -18,7 +18,7 @@ VIP = f"{LISTED}?filter[status]=vip"
 
 @pytest.fixture
 def ana(stage: Stage) -> User:
-    return stage.user("Ana", email="ana@example.org", grants={"base.contact.read": "all"})
+    return stage.user("Ana", email="ana@example.org", grants={"base.contact.read": "all", "base.task.read": "own"})
 
 
 @pytest.fixture
@@ -101,9 +101,12 @@ def test_somebody_elses_own_view_is_not_there(reader: Any, colleague: Any) -> No
     assert colleague.get("/base/views/1").status_code == 404
 
 
-def test_a_view_of_another_list_is_not_changed_here(reader: Any, stage: Stage, ana: User) -> None:
+@pytest.mark.parametrize(("page", "subject"), [(LIST, "base.task"), (REPORT, "base.contact")])
+def test_what_another_page_shows_is_not_changed_here(
+    reader: Any, stage: Stage, ana: User, page: str, subject: str
+) -> None:
     with stage.acting(ana) as ctx:
-        view = save_view(ctx, "report", "base.contact", "By status", [])
+        view = save_view(ctx, page, subject, "Elsewhere", [])
     reader.get(LISTED)
     assert reader.post(f"{LISTED}/views/{view.id}/delete", {"version": "1"}).status_code == 404
 
