@@ -14,6 +14,11 @@ from comptoir.access.models import AccessStamp, RolePermission, TeamClosure, Tea
 ADMINISTER = "core.admin"
 """The permission of administrators: it holds every other, with scope all."""
 
+EVERYONE = frozenset(
+    {("base.view.read", "all"), ("base.view.create", "own"), ("base.view.write", "own"), ("base.view.delete", "own")}
+)
+"""What every user holds without a role: views of their own, and a look at those that others share."""
+
 RANK = {"own": 0, "team": 1, "all": 2}
 
 
@@ -84,8 +89,8 @@ def grants_of(session: Session, user_id: int, all_permissions: Mapping[str, obje
     ).all()
     held = frozenset((permission, scope) for permission, scope in rows)
     if any(permission == ADMINISTER for permission, _scope in held):
-        return Grants(frozenset((name, "all") for name in all_permissions or ()), administrator=True)
-    return Grants(held)
+        return Grants(EVERYONE | {(name, "all") for name in all_permissions or ()}, administrator=True)
+    return Grants(EVERYONE | held)
 
 
 def actor_of(session: Session, user: User, all_permissions: Mapping[str, object] | None = None) -> Actor:

@@ -10,7 +10,9 @@ from comptoir.access.permissions import Grants
 from comptoir.db.base import Base
 from comptoir.db.record import Extension, Line, Public, Record, Scoped
 from comptoir.db.record import Through as VisibleThrough
+from comptoir.records.views import SavedView
 from comptoir.registry.registry import Registry
+from comptoir.registry.views import seen_within
 
 SECRET_COLUMNS = {
     "core_user": frozenset({"password_hash", "email_key", "credential_version"}),
@@ -47,6 +49,12 @@ def _build(registry: Registry, grants: Grants) -> Policy:
             update=_scope_rule(grants, "base.team.write"),
             delete=_scope_rule(grants, "base.team.delete"),
             insert=grants.scope("base.team.create") is not None,
+        ),
+        SavedView.__tablename__: TableRule(
+            read=seen_within(registry, grants, BY_SCOPE[grants.scope("base.view.read")]),
+            update=seen_within(registry, grants, BY_SCOPE[grants.scope("base.view.write")]),
+            delete=seen_within(registry, grants, BY_SCOPE[grants.scope("base.view.delete")]),
+            insert=seen_within(registry, grants, BY_SCOPE[grants.scope("base.view.create")]),
         ),
         # what a record is found by is seen with the record
         "core_search": TableRule(read=Attached(owner_column="owner_id", team_column="team_id")),

@@ -31,7 +31,8 @@ from comptoir.db.record import Extension, Record, module_of
 from comptoir.errors import NotFound, PluginError
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
-from comptoir.registry import people
+from comptoir.records.views import SavedView
+from comptoir.registry import people, views
 from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
 from comptoir.registry.rules import Followed, Guard
@@ -82,6 +83,7 @@ class Registry:
                 manager.register(Followed(rules), name=f"{plugin.name}/rules")
         for guard in guards:
             manager.register(guard, name=f"{guard.name}/guard")
+        manager.register(Followed([views.RULES]), name="core/rules")
         manager.register(people, name="core")
         return manager
 
@@ -98,8 +100,8 @@ class Registry:
 
     @cached_property
     def models(self) -> tuple[type[Base], ...]:
-        """Every mapped class of the enabled plugins, and the users and teams of the core."""
-        return (User, Team, *(model for plugin in self.plugins.values() for model in plugin.models))
+        """Every mapped class of the enabled plugins, and the users, teams and saved views of the core."""
+        return (User, Team, SavedView, *(model for plugin in self.plugins.values() for model in plugin.models))
 
     @cached_property
     def _by_model(self) -> Mapping[type[Record], DeclaredType]:

@@ -46,6 +46,7 @@ from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.db.workflow import Stage, Workflow
 from comptoir.records.search import departures, mend
 from comptoir.records.search_key import search_key
+from comptoir.records.views import SavedView
 from comptoir.registry.discover import Available
 from comptoir.registry.plugin import Plugin
 from comptoir.registry.policies import policy_for
@@ -110,7 +111,7 @@ for model in MODELS:
     model.__module__ = "comptoir_qdemo.models"
 QueryCredit.__module__ = "comptoir_qsales.models"
 TABLES: list[Any] = [
-    model.__table__ for model in (User, Team, TeamMember, TeamClosure, SearchEntry, *MODELS, QueryCredit)
+    model.__table__ for model in (User, Team, TeamMember, TeamClosure, SavedView, SearchEntry, *MODELS, QueryCredit)
 ]
 EVERYTHING = {f"qdemo.{record}.{action}": "all" for record in ("person", "deal") for action in ("read", "write")}
 FULL = {**EVERYTHING, "qdemo.person.rating": "all", "qdemo.phone.secret": "all"}

@@ -140,7 +140,7 @@ def test_a_report_is_kept_shared_and_put_on_the_dashboard(reader: Any, client: A
     leyla = type(reader)(client.application.test_client())
     leyla.sign_in("leyla@example.org", PASSWORD)
     assert "Who wins" in leyla.get("/reports/sales.win_rate").text
-    assert leyla.post(f"{place}/delete").status_code == 422
+    assert leyla.post(f"{place}/delete").status_code == 403
 
 
 def test_what_is_not_shared_stays_with_its_owner(reader: Any, client: Any) -> None:

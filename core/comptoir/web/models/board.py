@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from comptoir.kinds import Cell
-from comptoir.web.models.list import Facet, SavedView
+from comptoir.web.models.list import Facet, ViewTab
 from comptoir.web.models.shell import Choice, Empty
 
 
@@ -57,7 +57,7 @@ class BoardPage:
     only: Lane | None = None
     """The lane whose next cards were asked for, nothing else."""
     facets: tuple[Facet, ...] = ()
-    saved: tuple[SavedView, ...] = ()
+    saved: tuple[ViewTab, ...] = ()
     views: tuple[Choice, ...] = ()
     boards: tuple[Choice, ...] = ()
     figures: tuple[tuple[str, str], ...] = ()

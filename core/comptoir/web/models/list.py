@@ -7,7 +7,7 @@ from typing import Literal
 
 from comptoir.kinds import Cell
 from comptoir.web.models.input import FieldInput
-from comptoir.web.models.shell import Choice, Empty, Module, Pager, Tone
+from comptoir.web.models.shell import Action, Choice, Empty, Module, Pager, Tone
 from comptoir.web.models.table import Column, Row
 
 
@@ -23,14 +23,26 @@ class RowGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedView:
+class ViewForm:
+    """How the view that is shown may be changed: the form in its dialog, and what else its menu offers."""
+
+    url: str
+    dialog: str
+    name: str
+    shared: bool
+    fields: tuple[tuple[str, str], ...]
+    menu: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewTab:
     label: str
     url: str
     current: bool = False
     count: str = ""
     icon: str = ""
     tone: Tone = ""
-    delete_url: str = ""
+    form: ViewForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,9 @@ class ListPage:
     groups: tuple[RowGroup, ...] = ()
     totals: tuple[Cell, ...] = ()
     totals_url: str = ""
-    saved: tuple[SavedView, ...] = ()
+    saved: tuple[ViewTab, ...] = ()
+    changing: ViewForm | None = None
+    """How the saved view that is shown may be changed."""
     save_view_url: str = ""
     here: str = ""
     """The address of this list with its filters, to return to."""

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from comptoir.contributions import Kpi, Tile
 from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _
-from comptoir.reports.saved import SavedReport
+from comptoir.records.views import SavedView
 from comptoir.web import charts
 from comptoir.web.addresses import url_with
 from comptoir.web.frame import module_of, page, redirect_with
@@ -79,7 +79,7 @@ def _kpis(visit: Visit, tile: Tile, module: Module | None, options: dict[str, st
         )  # fmt: skip
 
 
-def _kept(visit: Visit, kept: SavedReport) -> TileView:
+def _kept(visit: Visit, kept: SavedView) -> TileView:
     """A report that the reader put here."""
     try:
         return reports.tile(visit, kept)

@@ -39,6 +39,8 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
     add("/export", "export", lists.export, "read")
     add("/columns", "columns", columns.choose, "read", "POST")
     add("/views", "views", saved.keep, "read", "POST")
+    add("/views/<int:view_id>", "view", saved.change, "read", "POST")
+    add("/views/<int:view_id>/delete", "view-delete", saved.remove, "read", "POST")
     add("/bulk", "bulk", bulk.change_many, "write", "POST")
     add("/options", "options", options, "read")
     add("/new", "new", forms.show_new, "create")

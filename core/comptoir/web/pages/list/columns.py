@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Response, request
 
 from comptoir.kinds import Cell
 from comptoir.records.declared import DeclaredType
 from comptoir.web.account import remember
-from comptoir.web.addresses import own_path, without
+from comptoir.web.addresses import own_path, url_with, without
 from comptoir.web.frame import redirect_with
 from comptoir.web.models.list import ChoosableColumn
 from comptoir.web.models.shell import Choice
@@ -115,4 +116,5 @@ def choose(visit: Visit, declared: DeclaredType) -> Response:
     else:
         kept[declared.name] = chosen[:MOST]
     remember({"columns": kept})
-    return redirect_with(own_path(request.form.get("next", ""), declared.url, below=declared.url))
+    path, _mark, query = own_path(request.form.get("next", ""), declared.url, below=declared.url).partition("?")
+    return redirect_with(url_with(path, [p for p in parse_qsl(query) if p[0] != "columns"]))

@@ -47,7 +47,7 @@ def _page(view: ListView) -> ListPage:
     declared, pairs, found = view.declared, view.pairs, view.found
     in_bin = ("archived", "only") in pairs
     rows = columns.rows(view)
-    views = saved.saved_views(view)
+    tabs = saved.tabs(view)
     kept = without(pairs)
     sums = totals.sums(view) if rows and not found.capped else {}
     return ListPage(
@@ -58,10 +58,11 @@ def _page(view: ListView) -> ListPage:
         groups=tuple(totals.groups(view, rows)) if view.group else (),
         totals=totals.totals(view, found.total, sums, capped=found.capped) if rows else (),
         totals_url=url_with(f"{view.url}/totals", pairs) if found.capped and view.summed else "",
-        saved=views,
+        saved=tabs,
+        changing=next((tab.form for tab in tabs if tab.form is not None), None),
         save_view_url=f"{view.url}/views",
         here=here(),
-        changed=_narrows(view) and not any(saved.current for saved in views),
+        changed=_narrows(view) and not any(tab.current for tab in tabs),
         reset_url=view.url,
         query=view.query.text,
         search_hint=str(_("Type to filter: {fields}", fields=_searched(declared))),

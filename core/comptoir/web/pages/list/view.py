@@ -73,9 +73,10 @@ class ListView:
 
     @cached_property
     def shown(self) -> tuple[str, ...]:
-        """Those that are shown now; the title always."""
+        """Those that are shown now, as the address, else the reader, else the module says; the title always."""
         standard = [wire_name(column) for column in (*self.screens.list.columns, *self._added)]
-        kept = self.visit.preferences.get("columns", {}).get(self.declared.name) or standard
+        asked = next((value.split(",") for name, value in self.pairs if name == "columns"), None)
+        kept = asked or self.visit.preferences.get("columns", {}).get(self.declared.name) or standard
         chosen = [name for name in kept if name in self.offered]
         title = self.declared.title
         if title not in chosen and title in self.declared.fields:

@@ -14,7 +14,8 @@ from comptoir.errors import NotFound, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import Query, and_also, resolve, to_pairs
-from comptoir.reports import Report, export, saved
+from comptoir.records.views import REPORT, SavedView, delete_view, save_view, view_of, views_of
+from comptoir.reports import Report, export
 from comptoir.reports.asking import PARAMETERS, Asked, dimensions, explored, read
 from comptoir.reports.dimensions import Dimension
 from comptoir.reports.pivot import run_pivot
@@ -258,9 +259,9 @@ def _facets(visit: Visit, declared: DeclaredType, asked: Asked, base: str, pairs
             yield replace(facet, remove_url=url_with(base, [*others, *rest]))
 
 
-def _navigation(visit: Visit, name: str, kept: saved.SavedReport | None) -> Iterator[NavGroup]:
+def _navigation(visit: Visit, name: str, kept: SavedView | None) -> Iterator[NavGroup]:
     readable = {r.name for _p, r in known_reports(visit)} | {d.name for d in _explorable(visit)}
-    own = [s for s in saved.saved_reports(visit.context) if s.report in readable]
+    own = [s for s in views_of(visit.context, REPORT) if s.subject in readable]
     if own:
         yield NavGroup(
             str(_("Saved")),
@@ -311,18 +312,18 @@ def download(name: str) -> Response:
 # -- saved reports --------------------------------------------------------------------------------------------------------
 
 
-def _saved_here(visit: Visit, name: str) -> saved.SavedReport | None:
+def _saved_here(visit: Visit, name: str) -> SavedView | None:
     text = request.args.get("saved", "")
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         return None
     try:
-        found = saved.saved_report(visit.context, int(text))
+        found = view_of(visit.context, REPORT, int(text))
     except NotFound:
         return None
-    return found if found.report == name else None
+    return found if found.subject == name else None
 
 
-def _saved_actions(visit: Visit, kept: saved.SavedReport) -> list[Action]:
+def _saved_actions(visit: Visit, kept: SavedView) -> list[Action]:
     place = f"/reports/saved/{kept.id}"
     on = kept.id in pinned(visit)
     actions = [
@@ -331,7 +332,7 @@ def _saved_actions(visit: Visit, kept: saved.SavedReport) -> list[Action]:
             fields=(("on", "" if on else "1"),), hidden_on_phone=True,
         )
     ]  # fmt: skip
-    if kept.owner_id == visit.context.actor.id or visit.context.actor.grants.administrator:
+    if visit.context.may("base.view.delete", kept):
         actions.append(
             Action(
                 str(_("Delete")), f"{place}/delete", "trash", post=True, hidden_on_phone=True,
@@ -349,8 +350,8 @@ def pinned(visit: Visit) -> list[int]:
 @pages.get("/reports/saved/<int:report_id>")
 def open_saved(report_id: int) -> Response:
     """A kept report, as it was when it was kept."""
-    kept = saved.saved_report(current_visit().context, report_id)
-    return redirect_with(url_with(f"/reports/{kept.report}", [*kept.pairs(), ("saved", str(kept.id))]))
+    kept = view_of(current_visit().context, REPORT, report_id)
+    return redirect_with(url_with(f"/reports/{kept.subject}", [*kept.pairs, ("saved", str(kept.id))]))
 
 
 @pages.post("/reports/<name>/save")
@@ -360,8 +361,8 @@ def save(name: str) -> Response:
     _plugin, found = find_report(visit, name)
     pairs = [p for p in parse_qsl(request.form.get("query", "")) if p[0] in PARAMETERS or p[0].startswith("filter")]
     read(visit.context, _type(visit, found), found, pairs)
-    kept = saved.save_report(
-        visit.context, request.form.get("name", ""), name, pairs, shared=request.form.get("shared") == "1"
+    kept = save_view(
+        visit.context, REPORT, name, request.form.get("name", ""), pairs, shared=request.form.get("shared") == "1"
     )
     if request.form.get("tile") == "1" and kept.id not in pinned(visit):
         remember({"report_tiles": [*pinned(visit), kept.id]})
@@ -372,7 +373,7 @@ def save(name: str) -> Response:
 def place(report_id: int) -> Response:
     """Put a kept report on one's dashboard, or take it away."""
     visit = current_visit()
-    kept = saved.saved_report(visit.context, report_id)
+    kept = view_of(visit.context, REPORT, report_id)
     others = [i for i in pinned(visit) if i != kept.id]
     on = request.form.get("on") == "1"
     remember({"report_tiles": [*others, kept.id][-12:] if on else others})
@@ -385,26 +386,27 @@ def place(report_id: int) -> Response:
 @pages.post("/reports/saved/<int:report_id>/delete")
 def delete(report_id: int) -> Response:
     """Throw a kept report away."""
-    saved.delete_report(current_visit().context, report_id)
+    context = current_visit().context
+    delete_view(context, view_of(context, REPORT, report_id))
     return redirect_with("/reports", Toast(str(_("The report is deleted"))))
 
 
-def tiles(visit: Visit) -> Iterator[saved.SavedReport]:
+def tiles(visit: Visit) -> Iterator[SavedView]:
     """The kept reports on the reader's dashboard."""
     wanted = pinned(visit)
     if not wanted:
         return
-    known = {kept.id: kept for kept in saved.saved_reports(visit.context)}
+    known = {kept.id: kept for kept in views_of(visit.context, REPORT)}
     for report_id in wanted:
         kept = known.get(report_id)
         if kept is not None:
             yield kept
 
 
-def tile(visit: Visit, kept: saved.SavedReport) -> TileView:
+def tile(visit: Visit, kept: SavedView) -> TileView:
     """A kept report as a box of the dashboard."""
-    _plugin, found = find_report(visit, kept.report)
-    asked = read(visit.context, _type(visit, found), found, kept.pairs())
+    _plugin, found = find_report(visit, kept.subject)
+    asked = read(visit.context, _type(visit, found), found, kept.pairs)
     url = f"/reports/saved/{kept.id}"
     if found.run is not None:
         result = found.run(visit.context, asked.pivot.filter)
