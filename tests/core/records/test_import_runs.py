@@ -27,6 +27,7 @@ from comptoir.records.transfer import (
     run_import,
     undo_import,
 )
+from comptoir.records.transfer.importing import Turn
 from comptoir.records.transfer.runs import ImportRun, find_import
 from comptoir.records.write import assign, delete, save
 from comptoir_sales.models import Deal
@@ -34,7 +35,6 @@ from comptoir_sales.models import Deal
 pytestmark = pytest.mark.modules("catalog", "sales")
 
 T = TypeVar("T")
-Turn = Callable[[Callable[[Context], Any]], Any]
 HEAD = "name,parent,city,tax_number,phone,email"
 
 

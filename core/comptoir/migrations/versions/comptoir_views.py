@@ -16,7 +16,7 @@ from comptoir.db import types
 from comptoir.db.migrations import record_columns
 
 revision = "comptoir_views"
-down_revision = "comptoir_crashes"
+down_revision = "comptoir_imports"
 branch_labels = None
 depends_on = None
 

@@ -60,7 +60,9 @@ class Partner(Record):
     standing: Mapped[str] = choice(_("Standing"), STANDINGS, default="trial", required=True, role="status")
     town: Mapped[str | None] = text(_("Town"), role=("place", "subtitle"))
     land: Mapped[str | None] = country(_("Land"), role="place")
-    line: Mapped[str | None] = phone(_("Line"), role="dial", read="loyalty.partner.reach", write="loyalty.partner.reach")
+    line: Mapped[str | None] = phone(
+        _("Line"), role="dial", read="loyalty.partner.reach", write="loyalty.partner.reach"
+    )
     inbox: Mapped[str | None] = email(_("Inbox"), role="mail")
 
 
@@ -79,7 +81,9 @@ class Visit(Record):
     told: Mapped[str | None] = long_text(_("Told"), role="body")
     hours: Mapped[int | None] = integer(_("Hours"), role="body")
     again_on: Mapped[dt.date | None] = date(_("Again"), role="due")
-    over_at: Mapped[dt.datetime | None] = moment(_("Over"), role="done", read="loyalty.partner.reach", write="loyalty.partner.reach")
+    over_at: Mapped[dt.datetime | None] = moment(
+        _("Over"), role="done", read="loyalty.partner.reach", write="loyalty.partner.reach"
+    )
 
 
 class LoyaltyContact(Extension[Contact]):

@@ -73,10 +73,10 @@ def _type(visit: Visit, report: Report) -> DeclaredType:
 
 
 def _explorable(visit: Visit) -> list[DeclaredType]:
-    """The record types that have a report by themselves: those whose records belong to somebody."""
+    """The record types that have a report by themselves: those whose records belong to somebody, but views of them."""
     grants = visit.context.actor.grants
-    found = visit.registry.record_types.values()
-    return [d for d in found if d.has_owner and grants.scope(d.permission("read")) is not None]
+    found = (d for d in visit.registry.record_types.values() if d.has_owner and d.model is not SavedView)
+    return [d for d in found if grants.scope(d.permission("read")) is not None]
 
 
 def find_report(visit: Visit, name: str) -> tuple[str, Report]:
