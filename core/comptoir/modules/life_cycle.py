@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import Session
@@ -19,9 +20,11 @@ from comptoir.edge import perform, trying_again
 from comptoir.errors import ComptoirError, PluginError
 from comptoir.i18n import Text, _
 from comptoir.modules.demo import load_demo
+from comptoir.modules.export import Export
 from comptoir.modules.plan import Outcome, current_states, plan
+from comptoir.modules.restore import Restored, exports_to_restore, restore_module
 from comptoir.modules.schema import change_schema, core_unit, raise_generation, unit_of
-from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
+from comptoir.registry.models import DemoRecord, Generation, ModuleRow, QuarantineRow, State
 from comptoir.registry.plugin import readable
 from comptoir.registry.registry import Registry, build_registry
 from comptoir.registry.schema import table_fault
@@ -84,20 +87,26 @@ def enable_modules(
     *,
     actor: Actor | None = None,
     demo: bool = False,
+    restore: Collection[Path] = (),
     progress: Callable[[Text], None] | None = None,
 ) -> Outcome:
-    """Enable modules and what they need: migrate, copy role templates, seed, raise the generation; all or nothing."""
+    """Enable modules and what they need: migrate, copy role templates, seed, raise the generation; all or nothing.
+
+    A module of which ``restore`` holds the export of an uninstall gets its data and roles back instead of new ones.
+    """
     made = plan(deployment, "enable", names)
-    if made.modules:
-        current = current_states(deployment)
-        enabled = [n for n, s in current.items() if s is State.ENABLED]
-        registry = build_registry(deployment.available(), [*enabled, *made.modules])
-        for name in made.modules:
-            _migrate_and_seed(deployment, registry, name, actor, current.get(name), progress)
+    current = current_states(deployment)
+    enabled = [n for n, s in current.items() if s is State.ENABLED]
+    registry = build_registry(deployment.available(), [*enabled, *made.modules])
+    exports = exports_to_restore(registry, made.modules, restore, current)
+    restored = []
+    for name in made.modules:
+        back = _migrate_and_seed(deployment, registry, name, actor, current.get(name), exports.get(name), progress)
+        restored += [back] if back is not None else []
     if demo:
         load_demo(deployment, actor=actor)
     deployment.refresh()
-    return Outcome(made)
+    return Outcome(made, restored=tuple(restored))
 
 
 def _migrate_and_seed(
@@ -106,8 +115,9 @@ def _migrate_and_seed(
     name: str,
     actor: Actor | None,
     was: State | None,
+    export: Export | None,
     progress: Callable[[Text], None] | None,
-) -> None:
+) -> Restored | None:
     if progress is not None:
         progress(_("Enabling {name}", name=name))
 
@@ -116,17 +126,22 @@ def _migrate_and_seed(
         if (fault := table_fault(connection, registry.plugins[name])) is not None:
             raise PluginError(name, fault)
 
-    def enable(ctx: Context) -> None:
+    def enable(ctx: Context) -> Restored | None:
         session = unrestricted(ctx, "modules")
         _record_state(ctx, name, State.ENABLED)
-        if was is None:
+        restored = None
+        if export is not None:
+            restored = restore_module(ctx, _with_paused(deployment, registry), export)
+            session.get_one(ModuleRow, name).has_demo = DemoRecord.__tablename__ in restored.rows
+        elif was is None:
             copy_templates(session, [t for p, t in registry.contributions(RoleTemplate) if p.name == name])
             _seed(ctx, name)
         raise_access_stamp(session)
         raise_generation(session)
+        return restored
 
     try:
-        change_schema(deployment, registry, actor, enable, before=migrate)
+        return change_schema(deployment, registry, actor, enable, before=migrate)
     except ComptoirError:
         raise
     except Exception as error:
@@ -136,6 +151,11 @@ def _migrate_and_seed(
         raise PluginError(
             name, _("It cannot be enabled: {reason}. Nothing was changed.", reason=readable(error))
         ) from error
+
+
+def _with_paused(deployment: Deployment, registry: Registry) -> Registry:
+    """The registry with the modules that are paused: their records can be pointed at."""
+    return build_registry(deployment.available(), {*registry.plugins, *current_states(deployment)} - {"base"})
 
 
 def pause_modules(

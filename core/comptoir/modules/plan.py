@@ -17,6 +17,7 @@ from comptoir.db.migrations import pending
 from comptoir.deployment import Deployment
 from comptoir.errors import NotFound, PluginError, RuleViolation
 from comptoir.i18n import Text, _, ngettext
+from comptoir.modules.restore import Restored
 from comptoir.modules.schema import unit_of
 from comptoir.registry.discover import dependants, with_requirements
 from comptoir.registry.models import ModuleRow, State
@@ -97,6 +98,7 @@ class Outcome:
     export: Path | None = None
     untouched: bool | None = None
     """After an uninstall: whether everything outside the module is as it was."""
+    restored: tuple[Restored, ...] = ()
 
 
 def states(session: Session) -> dict[str, State]:
