@@ -41,12 +41,15 @@ from comptoir.db.base import Base
 from comptoir.db.migrations import revision_of
 from comptoir.db.types import Json, MoneyType, RecordRefType, UtcDateTime
 from comptoir.errors import RuleViolation, Unavailable
-from comptoir.i18n import Text, _
+from comptoir.i18n import _
 from comptoir.modules.schema import unit_of
 from comptoir.records.history import HistoryEntry, as_json
 from comptoir.registry.models import DemoRecord
 from comptoir.registry.registry import Registry
 from comptoir.values import RecordRef
+
+FOLDER = "exports"
+"""Where the exports lie in the folder of a deployment."""
 
 LINKS = "links"
 """The part of the file that holds the links of other records to those of the module."""
@@ -187,10 +190,10 @@ def check_export(export: Export) -> None:
             )
 
 
-def exports_of(folder: Path, module: str) -> list[Export]:
-    """The readable exports of a module, the newest first."""
+def exports_of(data_dir: Path, module: str) -> list[Export]:
+    """The readable exports of a module in the folder of a deployment, the newest first."""
     found = []
-    for path in folder.glob(f"{module}-*.zip"):
+    for path in (data_dir / FOLDER).glob(f"{module}-*.zip"):
         try:
             export = read_export(path)
         except RuleViolation:
@@ -297,16 +300,3 @@ def _reader(column: Column[Any]) -> Callable[[Any], Any]:
     if field is not None:
         return lambda value: None if value is None else field.kind.from_json(field, value)
     return lambda value: None if value is None else read(value)
-
-
-def refusal(export: Export, head: str | None) -> Text | None:
-    """Why the rows of an export cannot go into tables of this revision."""
-    if export.revision == head:
-        return None
-    return _(
-        "{path} is of version {version} with the tables of {revision}; those of {head} are installed. Install that version, restore, then upgrade.",
-        path=export.path.name,
-        version=export.version,
-        revision=export.revision or "–",
-        head=head or "–",
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, select, update
@@ -17,12 +17,12 @@ from comptoir.db.migrations import pending, schema_change, upgrade
 from comptoir.db.outages import outage_of
 from comptoir.deployment import Deployment
 from comptoir.edge import perform, trying_again
-from comptoir.errors import ComptoirError, PluginError
+from comptoir.errors import ComptoirError, PluginError, RuleViolation
 from comptoir.i18n import Text, _
 from comptoir.modules.demo import load_demo
-from comptoir.modules.export import Export
-from comptoir.modules.plan import Outcome, current_states, plan
-from comptoir.modules.restore import Restored, exports_to_restore, restore_module
+from comptoir.modules.export import Export, check_export, exports_of, read_export
+from comptoir.modules.plan import Outcome, Plan, current_states, plan
+from comptoir.modules.restore import Restored, restore_module
 from comptoir.modules.schema import change_schema, core_unit, raise_generation, unit_of
 from comptoir.registry.models import DemoRecord, Generation, ModuleRow, QuarantineRow, State
 from comptoir.registry.plugin import readable
@@ -95,10 +95,8 @@ def enable_modules(
     A module of which ``restore`` holds the export of an uninstall gets its data and roles back instead of new ones.
     """
     made = plan(deployment, "enable", names)
-    current = current_states(deployment)
-    enabled = [n for n, s in current.items() if s is State.ENABLED]
-    registry = build_registry(deployment.available(), [*enabled, *made.modules])
-    exports = exports_to_restore(registry, made.modules, restore, current)
+    current, registry = current_states(deployment), _with_enabled(deployment, made)
+    exports = exports_for(deployment, made, restore)
     restored = []
     for name in made.modules:
         back = _migrate_and_seed(deployment, registry, name, actor, current.get(name), exports.get(name), progress)
@@ -107,6 +105,54 @@ def enable_modules(
         load_demo(deployment, actor=actor)
     deployment.refresh()
     return Outcome(made, restored=tuple(restored))
+
+
+def exports_for(deployment: Deployment, made: Plan, paths: Iterable[Path]) -> Mapping[str, Export]:
+    """The exports of these files by module, read to their end; raises `RuleViolation` for one that the plan cannot bring back."""
+    found: dict[str, Export] = {}
+    for path in paths:
+        export = read_export(path)
+        name = export.module
+        if name in current_states(deployment):
+            raise RuleViolation(
+                "core.has_data", _("{name} has its data. Uninstall it first to bring others back.", name=name)
+            )
+        if name not in made.modules or name in found:
+            raise RuleViolation("core.other_module", _("{path} holds the data of {name}.", path=path, name=name))
+        if (reason := refusal_of(deployment, made, export)) is not None:
+            raise RuleViolation("core.other_revision", reason)
+        check_export(export)
+        found[name] = export
+    return found
+
+
+def exports_left(deployment: Deployment, made: Plan) -> dict[str, Export]:
+    """The newest export of each module that a plan begins anew."""
+    current = current_states(deployment)
+    fresh = (name for name in made.modules if name not in current)
+    found = {name: exports_of(deployment.settings.data_dir, name) for name in fresh}
+    return {name: exports[0] for name, exports in found.items() if exports}
+
+
+def refusal_of(deployment: Deployment, made: Plan, export: Export) -> Text | None:
+    """Why the rows of an export cannot go into the tables that the plan makes."""
+    head = unit_of(_with_enabled(deployment, made), export.module).head()
+    if export.revision == head:
+        return None
+    return _(
+        "{file} is of version {version} with the tables of {revision}; this version makes those of {head}. "
+        "Install the older one, bring the data back and upgrade.",
+        file=export.path.name,
+        version=export.version,
+        revision=export.revision or "–",
+        head=head or "–",
+    )
+
+
+def _with_enabled(deployment: Deployment, made: Plan) -> Registry:
+    """What the deployment knows when the plan is carried out."""
+    enabled = [n for n, s in current_states(deployment).items() if s is State.ENABLED]
+    return build_registry(deployment.available(), [*enabled, *made.modules])
 
 
 def _migrate_and_seed(
@@ -178,8 +224,7 @@ def pause_modules(
 def resume_modules(deployment: Deployment, names: Sequence[str], *, actor: Actor | None = None) -> Outcome:
     """Bring paused modules back with everything they had; runs migrations that were released meanwhile."""
     made = plan(deployment, "resume", names)
-    enabled = [n for n, s in current_states(deployment).items() if s is State.ENABLED]
-    registry = build_registry(deployment.available(), [*enabled, *made.modules])
+    registry = _with_enabled(deployment, made)
 
     def migrate(connection: Connection) -> None:
         for name in made.modules:

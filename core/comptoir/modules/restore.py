@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Table, bindparam, func, insert, select, update
@@ -22,17 +21,7 @@ from comptoir.db.gate import opened
 from comptoir.db.search import entry_of, write_entries
 from comptoir.errors import RuleViolation
 from comptoir.i18n import Text, _, ngettext
-from comptoir.modules.export import (
-    LINKS,
-    Export,
-    ExportedRole,
-    check_export,
-    links_to,
-    read_export,
-    readers_of,
-    refusal,
-)
-from comptoir.modules.schema import unit_of
+from comptoir.modules.export import LINKS, Export, ExportedRole, links_to, readers_of
 from comptoir.records.history import HistoryEntry
 from comptoir.registry.models import DemoRecord
 from comptoir.registry.registry import Registry
@@ -69,7 +58,11 @@ class Restored:
             found.append(
                 ngettext("{count} link to its records is back", "{count} links to its records are back", self.links)
             )
-        found += [
+        return [*(str(line) for line in found), *self.shortfalls()]
+
+    def shortfalls(self) -> list[str]:
+        """What could not come back, in words."""
+        found = [
             ngettext(
                 "{column}: {count} reference was emptied, its record is gone",
                 "{column}: {count} references were emptied, their records are gone",
@@ -88,30 +81,6 @@ class Restored:
             for table, count in self.refused.items()
         ]
         return [str(line) for line in found]
-
-
-def exports_to_restore(
-    registry: Registry, modules: Sequence[str], paths: Iterable[Path], known: Iterable[str]
-) -> Mapping[str, Export]:
-    """The exports of these files by module, read to their end; raises `RuleViolation` for one that cannot be restored.
-
-    ``modules`` are about to be enabled; the data of those that are ``known`` already lie in their tables.
-    """
-    found: dict[str, Export] = {}
-    for path in paths:
-        export = read_export(path)
-        name = export.module
-        if name in known:
-            raise RuleViolation(
-                "core.has_data", _("{name} has its data. Uninstall it first to bring others back.", name=name)
-            )
-        if name not in modules or name in found:
-            raise RuleViolation("core.other_module", _("{path} holds the data of {name}.", path=path, name=name))
-        if (reason := refusal(export, unit_of(registry, name).head())) is not None:
-            raise RuleViolation("core.other_revision", reason)
-        check_export(export)
-        found[name] = export
-    return found
 
 
 def restore_module(ctx: Context, registry: Registry, export: Export) -> Restored:

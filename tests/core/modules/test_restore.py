@@ -73,7 +73,7 @@ def filled(deployment: Deployment) -> Deployment:
         deal = Deal(name="Juice for Acme", amount=Decimal("1200.10"), contact_id=acme.id, product_id=product.id)
         save(ctx, [deal, Deal(name="Juice for Other", contact_id=other.id)])
         save(ctx, [Lead(name="A call of Acme", contact_id=acme.id, deal_id=deal.id)])
-        deal.amount = Decimal("1300")
+        deal.amount = Decimal(1300)
         save(ctx, [deal])
     return deployment
 
@@ -139,6 +139,26 @@ def test_what_points_at_records_that_are_gone_is_emptied_or_stays_away(filled: D
         deal = ctx.session.scalars(select(Deal).where(Deal.name == "Juice for Acme")).one()
         assert deal.contact_id is None
         assert ctx.session.scalars(select(Lead.deal_id)).one() == deal.id
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_row_that_cannot_be_without_its_record_stays_away(deployment: Deployment) -> None:
+    from comptoir_loyalty.models import LoyaltyContact
+
+    enable_modules(deployment, ["loyalty"])
+    with deployment.system_context("work") as ctx:
+        ana, ion = Contact(name="Ana"), Contact(name="Ion")
+        for points, contact in enumerate((ana, ion), start=7):
+            contact.ext(LoyaltyContact).points = points
+        save(ctx, [ana, ion])
+    file = uninstalled(deployment, "loyalty")
+    with deployment.system_context("work") as ctx:
+        delete(ctx, [ctx.session.get_one(Contact, ion.id)])
+    (restored,) = enable_modules(deployment, ["loyalty"], restore=[file]).restored
+    assert restored.refused == {"loyalty_contact": 1}
+    assert "loyalty_contact: 1 row stays away" in "\n".join(restored.lines())
+    with deployment.system_context("work", write=False) as ctx:
+        assert ctx.session.get_one(Contact, ana.id).ext(LoyaltyContact).points == 7
 
 
 def rewritten(export: Path, change: Callable[[dict[str, Any], dict[str, bytes]], None]) -> Path:
@@ -249,7 +269,7 @@ def test_tasks_speak_of_its_records_again(filled: Deployment) -> None:
     with filled.system_context("work") as ctx:
         deal = ctx.session.scalars(select(Deal).where(Deal.name == "Juice for Acme")).one()
         about = RecordRef("sales.deal", deal.id)
-        kept, changed = Task(name="Call them", about=about), Task(name="Write to them", about=about)
+        kept, changed = Task(title="Call them", about=about), Task(title="Write to them", about=about)
         save(ctx, [kept, changed])
     file = uninstalled(filled, "sales")
     with filled.system_context("work") as ctx:
