@@ -115,9 +115,12 @@ def enable(
         chosen = exports_for(deployment, made, restore)
         for export in chosen.values():
             for table, rows in export.rows.items():
-                say(
-                    ngettext("brings back {table}, {count} row", "brings back {table}, {count} rows", rows, table=table)
-                )
+                if rows:
+                    say(
+                        ngettext(
+                            "brings back {table}, {count} row", "brings back {table}, {count} rows", rows, table=table
+                        )
+                    )
         for name, export in exports_left(deployment, made).items():
             if name not in chosen:
                 say(_("An earlier uninstall left {file}; --restore brings it back.", file=export.path))

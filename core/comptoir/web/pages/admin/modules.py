@@ -216,7 +216,7 @@ def _restorable(plan: Plan) -> tuple[Restorable, ...]:
     known = build_registry(deployment.available(), [*current_visit().registry.plugins, *plan.modules]).by_table
     found = []
     for name, export in life_cycle.exports_left(deployment, plan).items():
-        day = formats.long_day(export.exported_at.astimezone(formats.timezone).date())
+        day = formats.day(export.exported_at.astimezone(formats.timezone).date())
         counts = ((known[t].declaration.plural, rows) for t, rows in export.rows.items() if t in known and rows)
         found.append(
             Restorable(
