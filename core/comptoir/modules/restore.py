@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from comptoir.access.models import Role, User
 from comptoir.access.permissions import raise_access_stamp
 from comptoir.access.roles import copy_templates, grant_role, set_permission
+from comptoir.access.security_log import MODULE_CHANGED, record_event
 from comptoir.context import Context, unrestricted
 from comptoir.db.base import Base
 from comptoir.db.gate import opened
@@ -90,13 +91,14 @@ def restore_module(ctx: Context, registry: Registry, export: Export) -> Restored
     try:
         with opened("restoring a module"):
             _Restoring(session.connection(), registry, export, restored).run()
+        _restore_roles(session, export.roles, restored)
     except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
         raise _misfit(export, error) from error
     except StatementError as error:
         if isinstance(error, DBAPIError) and not isinstance(error, (IntegrityError, DataError)):
             raise  # of the database: tried again, or an outage
         raise _misfit(export, error.orig or error) from error
-    _restore_roles(session, export.roles, restored)
+    record_event(session, MODULE_CHANGED, about=export.module, state="restored", export=export.path.name)
     return restored
 
 

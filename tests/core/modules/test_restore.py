@@ -14,6 +14,7 @@ from sqlalchemy import inspect, select
 
 from comptoir.access.models import Role, User
 from comptoir.access.roles import edit_role, find_role, grant_role, members_of, permissions_of, set_permission
+from comptoir.access.security_log import MODULE_CHANGED, EventFilter, list_events
 from comptoir.base.models import Contact, Task
 from comptoir.db.search import SearchEntry
 from comptoir.deployment import Deployment
@@ -102,6 +103,14 @@ def test_everything_comes_back_as_it_was(filled: Deployment) -> None:
     assert not restored.refused
     with filled.system_context("test", write=False) as ctx:
         assert [hit.declared.name for hit in search(ctx, "juice for acme")] == ["sales.deal"]
+
+
+def test_the_security_log_names_the_file(filled: Deployment) -> None:
+    file = uninstalled(filled, "sales")
+    enable_modules(filled, ["sales"], restore=[file])
+    with filled.system_context("look", write=False) as ctx:
+        events = list_events(ctx.bookkeeping("test"), EventFilter(kind=MODULE_CHANGED), size=10)
+    assert {"state": "restored", "export": file.name} in [event.details for event in events]
 
 
 def test_two_modules_come_back_together(filled: Deployment) -> None:

@@ -306,7 +306,8 @@ def switch(name: str, action: str) -> Response:
 def _switch_after_commit(name: str, action: str) -> Response:
     """Switching opens its own transactions, so it waits for this request's to end."""
     deployment, actor, title = current_deployment(), current_visit().context.actor, _title(name)
-    carry_session, wanted = renewed_session(), request.form.getlist("restore")
+    carry_session = renewed_session()
+    wanted = request.form.getlist("restore") if action == "enable" else []
     left = life_cycle.exports_left(deployment, plan_action(deployment, action, [name])) if wanted else {}
     if unknown := set(wanted) - {export.path.name for export in left.values()}:
         raise NotFound(_("There is no export {file}.", file=", ".join(sorted(unknown))))
