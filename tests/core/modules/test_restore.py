@@ -15,6 +15,7 @@ from sqlalchemy import inspect, select
 from comptoir.access.models import Role, User
 from comptoir.access.roles import edit_role, find_role, grant_role, members_of, permissions_of, set_permission
 from comptoir.access.security_log import MODULE_CHANGED, EventFilter, list_events
+from comptoir.access.users import set_email
 from comptoir.base.models import Contact, Task
 from comptoir.db.search import SearchEntry
 from comptoir.deployment import Deployment
@@ -253,6 +254,7 @@ def test_a_file_that_is_none_is_refused(deployment: Deployment, tmp_path: Path) 
 
 def test_roles_come_back_as_administrators_left_them(filled: Deployment, make_user: Callable[..., User]) -> None:
     ana = make_user("Ana", email="ana@example.org", grants={"sales.deal.read": "team"})
+    ion = make_user("Ion", email="ion@example.org")
     with filled.system_context("test") as ctx:
         session = ctx.bookkeeping("test")
         role = session.scalars(select(Role).where(Role.template.startswith("sales.")).order_by(Role.id)).first()
@@ -260,10 +262,15 @@ def test_roles_come_back_as_administrators_left_them(filled: Deployment, make_us
         edit_role(session, role, name="Our sellers")
         set_permission(session, role, "base.contact.read", "own")
         grant_role(session, ana, role)
+        grant_role(session, ion, role)
         held = dict(permissions_of(session, role))
         templates = set(session.scalars(select(Role.template)))
         others = {r.name: dict(permissions_of(session, r)) for r in session.scalars(select(Role))}
-    outcome = enable_modules(filled, ["sales"], restore=[uninstalled(filled, "sales")])
+    file = uninstalled(filled, "sales")
+    with filled.system_context("test") as ctx:  # the account is somebody else's now
+        session = ctx.bookkeeping("test")
+        set_email(session, session.get_one(User, ion.id), "vlad@example.org", ctx.now())
+    outcome = enable_modules(filled, ["sales"], restore=[file])
     assert "Our sellers" in outcome.restored[0].roles
     with filled.system_context("test", write=False) as ctx:
         session = ctx.bookkeeping("test")
