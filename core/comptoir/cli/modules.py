@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -93,27 +94,61 @@ def show(terminal: Terminal, name: str, as_json: bool) -> None:
 @dry_run_option
 @yes_option
 @click.option("--demo", is_flag=True, help="Load demonstration data too.")
+@click.option(
+    "--restore",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Bring back the data that an uninstall exported to this file; once for each module.",
+)
 @pass_terminal
-def enable(terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool, demo: bool) -> None:
+def enable(
+    terminal: Terminal, names: tuple[str, ...], dry_run: bool, yes: bool, demo: bool, restore: tuple[Path, ...]
+) -> None:
     """Enable modules and what they need."""
-    from comptoir.modules.life_cycle import enable_modules
+    from comptoir.modules.life_cycle import enable_modules, exports_for, exports_left
 
     deployment = terminal.deployment
     made = _plan(deployment, "enable", names, dry_run=dry_run)
     if dry_run:
         _print_plan(made)
+        chosen = exports_for(deployment, made, restore)
+        for export in chosen.values():
+            for table, rows in export.rows.items():
+                if rows:
+                    say(
+                        ngettext(
+                            "brings back {table}, {count} row", "brings back {table}, {count} rows", rows, table=table
+                        )
+                    )
+        for name, export in exports_left(deployment, made).items():
+            if name not in chosen:
+                say(_("An earlier uninstall left {file}; --restore brings it back.", file=export.path))
         return
+    left = exports_left(deployment, made)
     for name in made.modules:
         if name in made.because:
             say(_("{name} comes along: {other} needs it.", name=name, other=made.because[name]))
     with progress(_("Enabling {names}", names=", ".join(names))) as announce:
-        enable_modules(deployment, names, demo=demo, progress=announce)
+        outcome = enable_modules(deployment, names, demo=demo, restore=restore, progress=announce)
         people = open_doors(deployment) if demo else []
     say(
         _("Enabled: {names}.", names=", ".join(made.modules))
         if made.modules
         else _("Everything named is enabled already.")
     )
+    for restored in outcome.restored:
+        left.pop(restored.module, None)
+        for line in restored.lines():
+            say(line)
+    for name, export in left.items():
+        note(
+            _(
+                "{name} begins anew. What it had lies in {file}: to bring that back, uninstall it and enable it with --restore.",
+                name=name,
+                file=export.path,
+            )
+        )
     print_log_ins(people)
 
 

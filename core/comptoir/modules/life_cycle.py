@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import Session
@@ -16,12 +17,14 @@ from comptoir.db.migrations import pending, schema_change, upgrade
 from comptoir.db.outages import outage_of
 from comptoir.deployment import Deployment
 from comptoir.edge import perform, trying_again
-from comptoir.errors import ComptoirError, PluginError
+from comptoir.errors import ComptoirError, PluginError, RuleViolation
 from comptoir.i18n import Text, _
 from comptoir.modules.demo import load_demo
-from comptoir.modules.plan import Outcome, current_states, plan
+from comptoir.modules.export import Export, check_export, exports_of, read_export
+from comptoir.modules.plan import Outcome, Plan, current_states, plan
+from comptoir.modules.restore import Restored, restore_module
 from comptoir.modules.schema import change_schema, core_unit, raise_generation, unit_of
-from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
+from comptoir.registry.models import DemoRecord, Generation, ModuleRow, QuarantineRow, State
 from comptoir.registry.plugin import readable
 from comptoir.registry.registry import Registry, build_registry
 from comptoir.registry.schema import table_fault
@@ -84,20 +87,72 @@ def enable_modules(
     *,
     actor: Actor | None = None,
     demo: bool = False,
+    restore: Collection[Path] = (),
     progress: Callable[[Text], None] | None = None,
 ) -> Outcome:
-    """Enable modules and what they need: migrate, copy role templates, seed, raise the generation; all or nothing."""
+    """Enable modules and what they need: migrate, copy role templates, seed, raise the generation; all or nothing.
+
+    A module of which ``restore`` holds the export of an uninstall gets its data and roles back instead of new ones.
+    """
     made = plan(deployment, "enable", names)
-    if made.modules:
-        current = current_states(deployment)
-        enabled = [n for n, s in current.items() if s is State.ENABLED]
-        registry = build_registry(deployment.available(), [*enabled, *made.modules])
-        for name in made.modules:
-            _migrate_and_seed(deployment, registry, name, actor, current.get(name), progress)
+    current, registry = current_states(deployment), _with_enabled(deployment, made)
+    exports = exports_for(deployment, made, restore)
+    restored = []
+    for name in made.modules:
+        back = _migrate_and_seed(deployment, registry, name, actor, current.get(name), exports.get(name), progress)
+        restored += [back] if back is not None else []
     if demo:
         load_demo(deployment, actor=actor)
     deployment.refresh()
-    return Outcome(made)
+    return Outcome(made, restored=tuple(restored))
+
+
+def exports_for(deployment: Deployment, made: Plan, paths: Iterable[Path]) -> Mapping[str, Export]:
+    """The exports of these files by module, read to their end; raises `RuleViolation` for one that the plan cannot bring back."""
+    found: dict[str, Export] = {}
+    for path in paths:
+        export = read_export(path)
+        name = export.module
+        if name in current_states(deployment):
+            raise RuleViolation(
+                "core.has_data", _("{name} has its data. Uninstall it first to bring others back.", name=name)
+            )
+        if name not in made.modules or name in found:
+            raise RuleViolation("core.other_module", _("{path} holds the data of {name}.", path=path, name=name))
+        if (reason := refusal_of(deployment, made, export)) is not None:
+            raise RuleViolation("core.other_revision", reason)
+        check_export(export)
+        found[name] = export
+    return found
+
+
+def exports_left(deployment: Deployment, made: Plan) -> dict[str, Export]:
+    """The newest export of each module that a plan begins anew."""
+    current = current_states(deployment)
+    fresh = (name for name in made.modules if name not in current)
+    found = {name: exports_of(deployment.settings.data_dir, name) for name in fresh}
+    return {name: exports[0] for name, exports in found.items() if exports}
+
+
+def refusal_of(deployment: Deployment, made: Plan, export: Export) -> Text | None:
+    """Why the rows of an export cannot go into the tables that the plan makes."""
+    head = unit_of(_with_enabled(deployment, made), export.module).head()
+    if export.revision == head:
+        return None
+    return _(
+        "{file} is of version {version} with the tables of {revision}; this version makes those of {head}. "
+        "Install the older one, bring the data back and upgrade.",
+        file=export.path.name,
+        version=export.version,
+        revision=export.revision or "–",
+        head=head or "–",
+    )
+
+
+def _with_enabled(deployment: Deployment, made: Plan) -> Registry:
+    """What the deployment knows when the plan is carried out."""
+    enabled = [n for n, s in current_states(deployment).items() if s is State.ENABLED]
+    return build_registry(deployment.available(), [*enabled, *made.modules])
 
 
 def _migrate_and_seed(
@@ -106,8 +161,9 @@ def _migrate_and_seed(
     name: str,
     actor: Actor | None,
     was: State | None,
+    export: Export | None,
     progress: Callable[[Text], None] | None,
-) -> None:
+) -> Restored | None:
     if progress is not None:
         progress(_("Enabling {name}", name=name))
 
@@ -116,17 +172,22 @@ def _migrate_and_seed(
         if (fault := table_fault(connection, registry.plugins[name])) is not None:
             raise PluginError(name, fault)
 
-    def enable(ctx: Context) -> None:
+    def enable(ctx: Context) -> Restored | None:
         session = unrestricted(ctx, "modules")
         _record_state(ctx, name, State.ENABLED)
-        if was is None:
+        restored = None
+        if export is not None:
+            restored = restore_module(ctx, _with_paused(deployment, registry), export)
+            session.get_one(ModuleRow, name).has_demo = DemoRecord.__tablename__ in restored.rows
+        elif was is None:
             copy_templates(session, [t for p, t in registry.contributions(RoleTemplate) if p.name == name])
             _seed(ctx, name)
         raise_access_stamp(session)
         raise_generation(session)
+        return restored
 
     try:
-        change_schema(deployment, registry, actor, enable, before=migrate)
+        return change_schema(deployment, registry, actor, enable, before=migrate)
     except ComptoirError:
         raise
     except Exception as error:
@@ -136,6 +197,11 @@ def _migrate_and_seed(
         raise PluginError(
             name, _("It cannot be enabled: {reason}. Nothing was changed.", reason=readable(error))
         ) from error
+
+
+def _with_paused(deployment: Deployment, registry: Registry) -> Registry:
+    """The registry with the modules that are paused: their records can be pointed at."""
+    return build_registry(deployment.available(), {*registry.plugins, *current_states(deployment)} - {"base"})
 
 
 def pause_modules(
@@ -158,8 +224,7 @@ def pause_modules(
 def resume_modules(deployment: Deployment, names: Sequence[str], *, actor: Actor | None = None) -> Outcome:
     """Bring paused modules back with everything they had; runs migrations that were released meanwhile."""
     made = plan(deployment, "resume", names)
-    enabled = [n for n, s in current_states(deployment).items() if s is State.ENABLED]
-    registry = build_registry(deployment.available(), [*enabled, *made.modules])
+    registry = _with_enabled(deployment, made)
 
     def migrate(connection: Connection) -> None:
         for name in made.modules:

@@ -17,6 +17,8 @@ from comptoir.db.migrations import pending
 from comptoir.deployment import Deployment
 from comptoir.errors import NotFound, PluginError, RuleViolation
 from comptoir.i18n import Text, _, ngettext
+from comptoir.modules.export import FOLDER
+from comptoir.modules.restore import Restored
 from comptoir.modules.schema import unit_of
 from comptoir.registry.discover import dependants, with_requirements
 from comptoir.registry.models import ModuleRow, State
@@ -97,6 +99,7 @@ class Outcome:
     export: Path | None = None
     untouched: bool | None = None
     """After an uninstall: whether everything outside the module is as it was."""
+    restored: tuple[Restored, ...] = ()
 
 
 def states(session: Session) -> dict[str, State]:
@@ -275,4 +278,4 @@ def current_states(deployment: Deployment) -> dict[str, State]:
 def export_path(deployment: Deployment, name: str) -> Path:
     """Where the data of a module goes when it is uninstalled now."""
     stamp = deployment.clock().strftime("%Y%m%dT%H%M%S")
-    return deployment.settings.data_dir / "exports" / f"{name}-{stamp}.zip"
+    return deployment.settings.data_dir / FOLDER / f"{name}-{stamp}.zip"

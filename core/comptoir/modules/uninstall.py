@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import String, delete, or_, select, type_coerce, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from comptoir.access.models import Role, RolePermission, UserRole
@@ -18,7 +18,7 @@ from comptoir.db.search import SearchEntry
 from comptoir.deployment import Deployment
 from comptoir.errors import PluginError
 from comptoir.i18n import _
-from comptoir.modules.export import export_module
+from comptoir.modules.export import export_module, links_to
 from comptoir.modules.fingerprint import fingerprint
 from comptoir.modules.life_cycle import pause_modules
 from comptoir.modules.plan import Outcome, Plan, current_states, export_path, plan
@@ -82,9 +82,6 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
     session.execute(delete(Role).where(Role.id.in_(own_roles)))
     session.execute(delete(ModuleRow).where(ModuleRow.name == name))
     session.execute(delete(QuarantineRow).where(QuarantineRow.module == name))
-    for model, field in registry.any_record_fields:
-        if model.__tablename__ not in registry.plugins[name].tables:
-            column = type_coerce(getattr(model, field), String())
-            of_module = or_(*(column.startswith(f"{record_type}/", autoescape=True) for record_type in types))
-            with opened("links to a module that goes"):
-                session.execute(update(model).where(of_module).values({field: None}))
+    for table, column, leads_there in links_to(registry, name):
+        with opened("links to a module that goes"):
+            session.execute(update(table).where(leads_there).values({column: None}))

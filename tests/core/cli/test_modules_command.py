@@ -53,6 +53,34 @@ def test_uninstalling_asks_first_and_exports(own: CommandLine) -> None:
     assert "Enabled: sales." in again.out
 
 
+def test_enabling_brings_back_what_an_uninstall_exported(own: CommandLine) -> None:
+    own.done("modules", "uninstall", "sales", "--yes")
+    (file,) = (own.config.parent / "data" / "exports").glob("sales-*.zip")
+    assert f"An earlier uninstall left {file}" in own.done("modules", "enable", "sales", "--dry-run").out
+    planned = own.done("modules", "enable", "sales", "--dry-run", "--restore", str(file)).out
+    assert "brings back sales_pipeline, 1 row\n" in planned
+    assert "An earlier uninstall" not in planned
+    enabled = own.done("modules", "enable", "sales", "--restore", str(file))
+    assert "sales_pipeline: 1 row is back" in enabled.out
+    assert "role Sales agent is back" in enabled.out
+    assert not enabled.err
+    assert "sales has its data" in own.refused("modules", "enable", "sales", "--restore", str(file))
+
+
+def test_enabling_anew_says_where_the_old_data_lie(own: CommandLine) -> None:
+    own.done("modules", "uninstall", "sales", "--yes")
+    assert "sales begins anew. What it had lies in" in own.done("modules", "enable", "sales").err
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_damaged_export_is_refused_by_name(own: CommandLine, more: tuple[str, ...]) -> None:
+    own.done("modules", "uninstall", "sales", "--yes")
+    file = own.config.parent / "broken.zip"
+    file.write_bytes(b"PK")
+    assert "broken.zip is damaged" in own.refused("modules", "enable", "sales", "--restore", str(file), *more)
+    assert states(own)["sales"] == "available"
+
+
 def test_enabling_takes_along_what_is_needed(fresh: CommandLine) -> None:
     fresh.done("init", "--admin-password", PASSWORD)
     enabled = fresh.done("modules", "enable", "sales")

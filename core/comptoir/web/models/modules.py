@@ -43,6 +43,17 @@ class ModulesPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Restorable:
+    """An export that an earlier uninstall left, offered with what it holds."""
+
+    file: str
+    label: str
+    holds: str
+    refused: str = ""
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PlanPage:
     """What switching a module will change, before it changes anything."""
 
@@ -58,3 +69,4 @@ class PlanPage:
     danger: bool = False
     cancel_url: str = ""
     error: str = ""
+    exports: tuple[Restorable, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from flask import Blueprint, Response, current_app, g, request
@@ -30,7 +30,7 @@ from comptoir.reports import Report
 from comptoir.web.account import confirm_password, renewed_session
 from comptoir.web.addresses import url_with
 from comptoir.web.frame import is_partial, page, part, redirect_with, settings_side
-from comptoir.web.models.modules import ModuleRow, ModulesPage, PlanPage
+from comptoir.web.models.modules import ModuleRow, ModulesPage, PlanPage, Restorable
 from comptoir.web.models.shell import Choice, Module, Toast, Tone
 from comptoir.web.session import current_deployment, current_visit, requires
 
@@ -206,8 +206,29 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
     )  # fmt: skip
     return PlanPage(
         text=str(TEXTS[action]), submit_label=label, also=tuple((Module(n, _title(n)), because[n]) for n in others),
-        counts=tuple(counts[:4]), changes=changes, **common,
+        counts=tuple(counts[:4]), changes=changes, exports=_restorable(plan) if action == "enable" else (), **common,
     )  # fmt: skip
+
+
+def _restorable(plan: Plan) -> tuple[Restorable, ...]:
+    """What earlier uninstalls left of the modules that a plan begins anew."""
+    deployment, formats, chosen = current_deployment(), current_visit().formats, request.form.getlist("restore")
+    known = build_registry(deployment.available(), [*current_visit().registry.plugins, *plan.modules]).by_table
+    found = []
+    for name, export in life_cycle.exports_left(deployment, plan).items():
+        day = formats.day(export.exported_at.astimezone(formats.timezone).date())
+        counts = ((known[t].declaration.plural, rows) for t, rows in export.rows.items() if t in known and rows)
+        found.append(
+            Restorable(
+                export.path.name,
+                str(_("Bring back the data that {name} had on {day}", name=_title(name), day=day)),
+                ", ".join(f"{plural}: {formats.integer(rows)}" for plural, rows in counts)
+                or str(_("It holds no records.")),
+                str(life_cycle.refusal_of(deployment, plan, export) or ""),
+                export.path.name in chosen,
+            )
+        )
+    return tuple(found)
 
 
 def _concerned(plan: Plan) -> list[tuple[str, int]]:
@@ -286,10 +307,17 @@ def _switch_after_commit(name: str, action: str) -> Response:
     """Switching opens its own transactions, so it waits for this request's to end."""
     deployment, actor, title = current_deployment(), current_visit().context.actor, _title(name)
     carry_session = renewed_session()
+    wanted = request.form.getlist("restore") if action == "enable" else []
+    left = life_cycle.exports_left(deployment, plan_action(deployment, action, [name])) if wanted else {}
+    if unknown := set(wanted) - {export.path.name for export in left.values()}:
+        raise NotFound(_("There is no export {file}.", file=", ".join(sorted(unknown))))
+    restore = [export.path for export in left.values() if export.path.name in wanted]
 
     def follow_up() -> Response:
+        notes: list[str] = []
         if action == "enable":
-            life_cycle.enable_modules(deployment, [name], actor=actor)
+            outcome = life_cycle.enable_modules(deployment, [name], actor=actor, restore=restore)
+            notes = [line for restored in outcome.restored for line in restored.shortfalls()]
         elif action == "resume":
             life_cycle.resume_modules(deployment, [name], actor=actor)
         elif action == "pause":
@@ -297,7 +325,7 @@ def _switch_after_commit(name: str, action: str) -> Response:
         else:
             uninstall_modules(deployment, [name], actor=actor)
         _serve_newest()
-        answer = redirect_with("/settings/modules", _toast(title, action))
+        answer = redirect_with("/settings/modules", _toast(title, action, notes))
         carry_session(answer)
         return answer
 
@@ -313,11 +341,11 @@ def _serve_newest() -> None:
         host.wait_for_all(1.0)
 
 
-def _toast(title: str, action: str) -> Toast:
+def _toast(title: str, action: str, notes: Sequence[str]) -> Toast:
     texts = {
         "enable": _("{name} is on", name=title),
         "resume": _("{name} is on again", name=title),
         "pause": _("{name} is off, its data kept", name=title),
         "uninstall": _("{name} is uninstalled; its data is in the export file", name=title),
     }
-    return Toast(str(texts[action]))
+    return Toast(". ".join([str(texts[action]), *notes]))
