@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, pre_load
 
 from comptoir.access.permissions import Grants
+from comptoir.contributions import Action
 from comptoir.db.fields import Field, fields_of
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
@@ -153,6 +154,16 @@ def _build(declared: DeclaredType, grants: Grants, *, with_version: bool) -> Sch
     for module, inner_fields in by_module.items():
         own[module] = fields.Nested(Strict.from_dict(inner_fields, name=f"{declared.name}.{module}"))
     return Strict.from_dict(own, name=declared.name)()
+
+
+def action_schema(declared: DeclaredType, action: Action, grants: Grants) -> Schema:
+    """The schema of what an action asks for; made once per generation and set of rights."""
+    key = ("action schema", action.name, grants)
+    if key not in declared._cache:
+        inputs: dict[str, Any] = {name: DeclaredField(described) for name, described in action.asked(grants).items()}
+        declared._cache[key] = Strict.from_dict(inputs, name=f"{declared.name}.{action.name}")()
+    found: Schema = declared._cache[key]
+    return found
 
 
 def _line_schema(described: Field, grants: Grants) -> type[Schema]:

@@ -14,8 +14,10 @@ from comptoir.rest.schemas import LINES_LIMIT, line_fields
 
 if TYPE_CHECKING:
     from comptoir.access.permissions import Grants
+    from comptoir.contributions import Action
 
 Json = dict[str, Any]
+VERSION: Json = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "title": "Version"}
 
 
 def component(declared: DeclaredType, purpose: str = "") -> str:
@@ -102,15 +104,22 @@ def schemas_of(declared: DeclaredType, grants: Grants | None) -> Json:
         if "." not in name and described.required and described.default is None and not described.server
     ]
     label = str(declared.declaration.label)
-    version = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "title": "Version"}
     create = object_of(write, required, closed=True)
-    update = object_of({**write, "version": version}, closed=True)
+    update = object_of({**write, "version": VERSION}, closed=True)
     return {
         component(declared): {**object_of(read), "title": label},
         component(declared, "create"): {**create, "title": f"{label}: new"},
         component(declared, "update"): {**update, "title": f"{label}: change"},
         component(declared, "bulk"): _bulk_schema(declared),
     }
+
+
+def action_body(action: Action, grants: Grants | None) -> Json:
+    """What an action asks for."""
+    asked = action.asked(grants)
+    required = [name for name, described in asked.items() if described.required and described.default is None]
+    inputs = {name: field_schema(described, writing=True) for name, described in asked.items()}
+    return {**object_of({**inputs, "version": VERSION}, required, closed=True), "title": str(action.label)}
 
 
 def includable(declared: DeclaredType, grants: Grants | None) -> dict[str, str]:
