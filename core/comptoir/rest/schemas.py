@@ -15,7 +15,7 @@ from comptoir.contributions import Action
 from comptoir.db.fields import Field, fields_of
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
-from comptoir.kinds import Integer
+from comptoir.kinds import MAX_ID, Integer
 from comptoir.records.declared import DeclaredType
 from comptoir.records.validate import check_value
 
@@ -109,6 +109,9 @@ LOCKED = _("Your roles do not let you change this field.")
 VERSION = Field(Integer(), _("Version"), name="version", minimum=1, maximum=2**31 - 1)
 """The version that the writer has seen, in the body of a PATCH where ``If-Match`` cannot be sent."""
 
+LINE_ID = Field(Integer(), _("Line"), name="id", minimum=1, maximum=MAX_ID)
+"""Which line of its record is meant; a new one has none."""
+
 
 def line_fields(line: Any, grants: Grants | None) -> dict[str, Field]:
     """The fields of a line that go over the wire; those without their right are absent, as for records."""
@@ -167,7 +170,7 @@ def action_schema(declared: DeclaredType, action: Action, grants: Grants) -> Sch
 
 
 def _line_schema(described: Field, grants: Grants) -> type[Schema]:
-    inner: dict[str, Any] = {}
+    inner: dict[str, Any] = {"id": DeclaredField(LINE_ID)}
     for name, declared in line_fields(described.line, grants).items():
         inner[name] = Refused(LOCKED) if _lacks(grants, declared.write) else DeclaredField(declared)
     return Strict.from_dict(inner, name=described.name)

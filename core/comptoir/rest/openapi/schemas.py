@@ -74,9 +74,9 @@ def _properties(declared: DeclaredType, grants: Grants | None, *, writing: bool)
 def _lines(described: Field, grants: Grants | None, *, writing: bool) -> Json:
     inner = line_fields(described.line, grants)
     required = [name for name, field in inner.items() if field.required and field.default is None] if writing else []
-    line = object_of(
-        {name: field_schema(field, writing=writing) for name, field in inner.items()}, required, closed=writing
-    )
+    number: Json = {"type": ["integer", "null"] if writing else "integer", "minimum": 1, "maximum": MAX_ID}
+    fields = {name: field_schema(field, writing=writing) for name, field in inner.items()}
+    line = object_of({"id": number, **fields}, required, closed=writing)
     found: Json = {"type": "array", "items": line, "title": str(described.label)}
     if writing:
         found["maxItems"] = LINES_LIMIT
