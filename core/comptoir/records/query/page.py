@@ -346,7 +346,9 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
             table = line.__table__
             columns = inspect(line).column_attrs
             return (
-                select(table.c[line.__parent__], table.c.id, *(table.c[columns[name].columns[0].key] for name in readable))
+                select(
+                    table.c[line.__parent__], table.c.id, *(table.c[columns[name].columns[0].key] for name in readable)
+                )
                 .where(table.c[line.__parent__].in_(bindparam("ids", expanding=True)))
                 .order_by(table.c[line.__parent__], table.c.position, table.c.id)
             )
