@@ -4,6 +4,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := var/demo
+REPORTS := var/conformance
 ADMIN_EMAIL := admin@example.com
 ADMIN_PASSWORD := comptoir-demo
 
@@ -16,15 +17,16 @@ DISTRIBUTIONS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test lint format bench bench-check docs catalogues lock assets clean
+.PHONY: help run test conformance lint format bench bench-check docs catalogues lock assets clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run          serve a demo on http://127.0.0.1:$(PORT) (another port: PORT=9000 make run)"
 	@echo "make test         the whole test suite, on SQLite and PostgreSQL"
+	@echo "make conformance  what every plugin promises, for all plugins here; the reports lie in $(REPORTS)"
 	@echo "make lint         ruff, mypy, import-linter"
 	@echo "make format       format the code"
-	@echo "make bench        the benchmarks, all or some: make bench ONLY=list"
+	@echo "make bench        the benchmarks, all or some: make bench ONLY=list SIZE=1000000"
 	@echo "make bench-check  compare their ratios with the promises"
 	@echo "make docs         renew the pages that are generated from the code"
 	@echo "make catalogues   bring the translations in step with the messages of the code"
@@ -45,6 +47,13 @@ $(DEMO)/comptoir.toml: | $(VENV)/.editable assets
 test: $(VENV)/.dev assets
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+# The stranger is a third party's distribution: it is looked at where it lies, without being installed.
+conformance: $(VENV)/.dev assets
+	@mkdir -p $(REPORTS)
+	@failed=; for plugin in base $(notdir $(wildcard plugins/*)) tests/contracts/stranger; do \
+		$(BIN)/comptoir plugin check $$plugin --json $(REPORTS)/$$(basename $$plugin).json $(ARGS) || failed=1; \
+	done; test -z "$$failed"
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -56,10 +65,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 bench: $(VENV)/.dev assets
-	$(BIN)/python -m benchmarks $(ONLY)
+	$(BIN)/python -m benchmarks $(ONLY) $(if $(SIZE),--contacts $(SIZE))
 
 bench-check: $(VENV)/.dev assets
-	$(BIN)/python -m benchmarks --check $(ONLY)
+	$(BIN)/python -m benchmarks --check $(ONLY) $(if $(SIZE),--contacts $(SIZE))
 
 docs: $(VENV)/.editable
 	$(BIN)/python docs/generate.py

@@ -8,11 +8,11 @@ from __future__ import annotations
 import csv
 import json
 import random
-import resource
 import sys
 import time
 from pathlib import Path
 
+from benchmarks.servers import mebibytes
 from comptoir.access.permissions import system_actor
 from comptoir.deployment import Deployment
 from comptoir.records.transfer import import_table, parse_mapping, read_table
@@ -48,7 +48,6 @@ def run(config: Path, file: Path) -> dict[str, float]:
     """Import contacts by their tax number, each validated and with its history."""
     deployment = Deployment.open(config)
     declared = deployment.registry.record_type("base.contact")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started, spent = time.perf_counter(), time.process_time()
     table = read_table(file)
     with deployment.context(system_actor("import")) as ctx:
@@ -57,9 +56,9 @@ def run(config: Path, file: Path) -> dict[str, float]:
     seconds, processor = time.perf_counter() - started, time.process_time() - spent
     if report.failed or report.created != report.rows:
         raise SystemExit(f"{report}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = mebibytes("VmHWM")
     deployment.close()
-    return {"seconds": seconds, "processor": processor, "before": before / 1024, "peak": peak / 1024}
+    return {"seconds": seconds, "processor": processor, "peak": peak}
 
 
 if __name__ == "__main__":

@@ -81,7 +81,11 @@ class Server:
 
     def memory(self) -> float:
         """Resident mebibytes of its largest worker."""
-        return max((_resident(worker) for worker in self.workers), default=0.0)
+        return max((mebibytes("VmRSS", worker) for worker in self.workers), default=0.0)
+
+    def own_memory(self) -> float:
+        """Mebibytes that its workers have filled themselves: unlike pages of files, the kernel cannot take them away."""
+        return sum(mebibytes("RssAnon", worker) + mebibytes("VmSwap", worker) for worker in self.workers)
 
 
 def _processor_seconds(process_id: int) -> float:
@@ -94,9 +98,13 @@ def _processor_seconds(process_id: int) -> float:
     return spent / 1e9
 
 
-def _resident(process_id: int) -> float:
+def mebibytes(name: str, process_id: int | str = "self") -> float:
+    """One of the memory figures of a process by the kernel's name for it.
+
+    ``VmHWM`` is the highest of this program; ``ru_maxrss`` begins at that of the process that started it.
+    """
     for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024
     return 0.0
 

@@ -27,7 +27,12 @@ def add_catalogue(folder: Path) -> None:
     """Let the catalogues below ``folder`` (``<language>/LC_MESSAGES/messages.mo``) answer too; a plugin's after the core's."""
     if folder.is_dir() and folder not in _catalogue_folders:
         _catalogue_folders.append(folder)
-        _translations.cache_clear()
+        forget_catalogues()
+
+
+def forget_catalogues() -> None:
+    """Read the catalogues anew at the next message, because a file of theirs has changed."""
+    _translations.cache_clear()
 
 
 @lru_cache(maxsize=64)

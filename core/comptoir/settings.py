@@ -28,7 +28,14 @@ SECTIONS: dict[str, dict[str, type]] = {
     },
     "entitlement": {"modules": list, "seats": int},
     "mail": {"smtp_url": str, "imap_url": str, "from": str},
-    "server": {"hosts": list, "proxies": int, "workers": int, "https": bool, "require_versions": bool},
+    "server": {
+        "hosts": list,
+        "proxies": int,
+        "workers": int,
+        "https": bool,
+        "require_versions": bool,
+        "plugin_seconds": int,
+    },
 }
 """Every key that may stand in the file, with its type."""
 
@@ -55,6 +62,8 @@ class Settings:
     https: bool = False
     require_versions: bool = False
     """Whether the API refuses to change a record without the version that the caller has seen."""
+    plugin_seconds: int = 10
+    """How long one call of a web request into a plugin may take; 0 sets no limit."""
     mail: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
 
@@ -135,9 +144,16 @@ def settings_from(content: Mapping[str, Any], environment: Mapping[str, str], pa
         workers=server.get("workers", 1),
         https=server.get("https", False),
         require_versions=server.get("require_versions", False),
+        plugin_seconds=_seconds(server.get("plugin_seconds", 10)),
         mail=merged.get("mail", {}),
         path=path,
     )
+
+
+def _seconds(value: int) -> int:
+    if value < 0:
+        raise ConfigurationError(_("server.plugin_seconds is {value}; give 0 or more.", value=value))
+    return value
 
 
 def is_country(code: str) -> bool:

@@ -1,9 +1,17 @@
 """The databases that tests run on."""
 
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
-from comptoir.testing.postgres import fresh_database, template_database
+from comptoir.testing.postgres import fresh_database, template_database, walkable, wheel_programs
 
 pytestmark = pytest.mark.postgresql
 
@@ -56,6 +64,29 @@ def test_the_server_lowers_every_alphabet_alike(postgres_url: str, name: str) ->
 
 def test_a_fresh_database_on_each_engine(database_url: str) -> None:
     assert _tables(database_url) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as somebody else")
+def test_programs_in_a_folder_that_lets_nobody_in_run_from_a_copy(walkable_folder: Path) -> None:
+    closed = walkable_folder / "closed"
+    wheel = wheel_programs().parents[2]
+    for name in (wheel_programs().parents[1].name, f"{wheel_programs().parents[1].name}.libs"):
+        shutil.copytree(wheel / name, closed / name, symlinks=True)
+    closed.chmod(0o700)
+
+    programs = walkable(closed / wheel_programs().relative_to(wheel), walkable_folder / "copy")
+
+    told = subprocess.run([programs / "initdb", "--version"], user="nobody", capture_output=True, text=True, check=True)
+    assert "PostgreSQL" in told.stdout
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@pytest.fixture
+def walkable_folder() -> Iterator[Path]:
+    """A folder that every account may enter, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def _tables(url: str) -> list[str]:

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -117,6 +118,18 @@ class Server:
             return answer
         finally:
             connection.close()
+
+    def until(self, path: str, headers: dict[str, str], holds: Callable[[HTTPResponse, str], bool]) -> str:
+        """Load a page until it is as it should be; its text."""
+        end, pause = time.monotonic() + 60, threading.Event()
+        text: str = ""
+        while time.monotonic() < end:
+            answer = self.ask("GET", path, headers=headers)
+            text = answer.text  # type: ignore[attr-defined]
+            if holds(answer, text):
+                return text
+            pause.wait(0.05)
+        raise AssertionError(f"{text}\n{self.log.read_text()}")
 
     def sign_in(self, email: str, password: str) -> dict[str, str]:
         """The headers of a browser that is signed in."""

@@ -41,6 +41,7 @@ ROLE_REVOKED = "role_revoked"
 PERMISSION_CHANGED = "permission_changed"
 TOKEN_CREATED = "token_created"
 TOKEN_REVOKED = "token_revoked"
+TOKEN_REFUSED = "token_refused"
 MODULE_CHANGED = "module_changed"
 DATA_EXPORTED = "data_exported"
 ACTED_AS_SYSTEM = "acted_as_system"
@@ -67,6 +68,7 @@ KINDS: Mapping[str, Text] = {
     PERMISSION_CHANGED: _("Permission changed"),
     TOKEN_CREATED: _("Token created"),
     TOKEN_REVOKED: _("Token revoked"),
+    TOKEN_REFUSED: _("Token refused"),
     MODULE_CHANGED: _("Module changed"),
     DATA_EXPORTED: _("Data exported"),
     ACTED_AS_SYSTEM: _("Acted as the system"),

@@ -39,6 +39,8 @@ ANYWHERE = Limit(100, memory=dt.timedelta(days=1), longest=dt.timedelta(minutes=
 """What all unknown devices together may guess at one account: wide enough that one stranger alone never uses it up."""
 ADDRESS = Limit(30, memory=dt.timedelta(hours=1), longest=dt.timedelta(minutes=5))
 """A whole office may share one address, so it is given more room than an account, and is not locked out for long."""
+TOKENS = Limit(5, memory=dt.timedelta(hours=1), longest=dt.timedelta(minutes=5))
+"""How many refused tokens of one address the security log keeps one by one; the API itself is locked for nobody."""
 
 
 def account_subject(identifier: str) -> str:
@@ -59,6 +61,11 @@ def device_subject(token_hash: str) -> str:
 def address_subject(address: str) -> str:
     """What refusals from one address are counted under."""
     return "address:" + address[:300]
+
+
+def token_subject(address: str) -> str:
+    """What refused tokens from one address are counted under."""
+    return "token:" + address[:300]
 
 
 def reserve(session: Session, subject: str, limit: Limit, now: dt.datetime) -> dt.timedelta | None:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from comptoir.access import throttle
 from comptoir.access.models import AccessStamp, ApiToken, User
-from comptoir.access.security_log import TOKEN_CREATED, TOKEN_REVOKED, record_event
+from comptoir.access.security_log import TOKEN_CREATED, TOKEN_REFUSED, TOKEN_REVOKED, record_event
 from comptoir.access.sessions import hash_of, note_seen
 from comptoir.db.types import UtcDateTime
 from comptoir.errors import NotFound, RuleViolation
@@ -167,6 +168,27 @@ def touch_token(session: Session, row: ApiToken, now: dt.datetime) -> None:
             execution_options={"synchronize_session": False},
         )
         note_seen(session, row.user_id, now)
+
+
+def is_refusal_logged(session: Session, address: str, now: dt.datetime) -> bool:
+    """Whether the security log takes another refused token from an address; it only reads, so that a flood waits for no lock."""
+    until = throttle.locked_until(session, [throttle.token_subject(address)])
+    return until is None or until <= now
+
+
+def log_refusal(session: Session, plain: str, address: str, now: dt.datetime) -> None:
+    """Keep in the security log that a token opened nothing, and whose it was; of a flood from one address the first few."""
+    if throttle.reserve(session, throttle.token_subject(address), throttle.TOKENS, now) is not None:
+        return
+    row = session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_of(plain)))
+    record_event(
+        session,
+        TOKEN_REFUSED,
+        person=session.get(User, row.user_id) if row is not None else None,
+        address=address,
+        token=row.prefix if row is not None else None,  # of a stranger's nothing: it may be another secret, pasted
+        name=row.name if row is not None else None,
+    )
 
 
 def revoke_token(session: Session, token_id: int, *, user: User | None = None) -> ApiToken:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from comptoir.cli.plugin_check import check
+from comptoir.cli.plugin_new import new
+from comptoir.cli.plugin_translations import translations
 from comptoir.cli.terminal import Terminal, pass_terminal, say
 from comptoir.errors import ComptoirError, NotFound
 from comptoir.i18n import _
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
 @click.group()
 def plugin() -> None:
     """Tools for plugin authors."""
+
+
+plugin.add_command(check)
+plugin.add_command(new)
+plugin.add_command(translations)
 
 
 @plugin.command()

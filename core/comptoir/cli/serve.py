@@ -32,14 +32,25 @@ PARENT_SECONDS = 1.0
     metavar="DIR",
     help="Serve every *.toml of a folder, chosen by the hosts each file lists.",
 )
+@click.option("--dev", is_flag=True, help="For authors: what they change shows at once. Only on this machine.")
 @pass_terminal
 def serve(
-    terminal: Terminal, host: str, port: int, workers: int | None, no_jobs: bool, deployments: Path | None
+    terminal: Terminal, host: str, port: int, workers: int | None, no_jobs: bool, deployments: Path | None, dev: bool
 ) -> None:
     """Serve the web interface and the API, and run the jobs."""
+    from comptoir.cli.development import become_development_server, is_this_machine
     from comptoir.web.server import refuse_used_port
     from comptoir.web.server import serve as run_server
 
+    if dev and not is_this_machine(host):
+        raise ConfigurationError(
+            _("--dev shows code to whoever asks, so it serves this machine alone, not {host}. Leave out one of the two.",
+              host=host)
+        )  # fmt: skip
+    if dev and (deployments is not None or workers is not None):
+        raise click.UsageError(
+            str(_("--dev serves one deployment in one process; leave out --deployments and --workers."))
+        )
     paths = sorted(deployments.glob("*.toml")) if deployments is not None else [terminal.config]
     if not paths:
         raise ConfigurationError(_("There is no *.toml in {folder}.", folder=deployments))
@@ -52,6 +63,9 @@ def serve(
         note(_("{variable} is set: passwords are barely protected. Unset it outside of tests.", variable=CHEAP))
     shown = f"[{host}]" if ":" in host else host
     say(_("Comptoir serves on http://{host}:{port} (stop with Ctrl+C)", host=shown, port=port))
+    if dev:
+        note(_("This is for development: whoever opens a page can read code. Never let others reach it."))
+        become_development_server(terminal.config, host=host, port=port, jobs=not no_jobs)
     run_server(
         [path.resolve() for path in paths],
         settings,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +19,7 @@ from comptoir.errors import ComptoirError, PluginFailed
 from comptoir.i18n import _
 from comptoir.modules.schema import raise_generation
 from comptoir.registry.blame import plugin_to_blame
+from comptoir.registry.deadlines import Overdue, limited
 from comptoir.registry.models import QuarantineRow
 from comptoir.registry.plugin import readable
 from comptoir.registry.registry import Registry
@@ -37,10 +40,8 @@ def plugin_failure(deployment: Deployment, registry: Registry, error: Exception)
         return None
     number = secrets.token_hex(4).upper()
     log.error("error %s: the module %s failed", number, name, exc_info=error)
-    try:
+    if not isinstance(error, Overdue):  # which is counted where the limit was set, as a plugin may swallow it
         count_crash(deployment, name, readable(error))
-    except DBAPIError:
-        log.warning("the fault of %s could not be noted", name)
     title = registry.plugins[name].manifest.title
     return PluginFailed(
         _("The module {name} failed at this. All else works; the reason stands on the modules page.", name=title),
@@ -48,8 +49,27 @@ def plugin_failure(deployment: Deployment, registry: Registry, error: Exception)
     )
 
 
+@contextmanager
+def in_time(deployment: Deployment, registry: Registry) -> Iterator[None]:
+    """Let no call into a plugin take longer than the settings say: one that does is ended, and counts as a crash."""
+    work = None
+    try:
+        with limited(registry, deployment.settings.plugin_seconds) as work:
+            yield
+    finally:
+        if work is not None and work.plugin is not None:
+            count_crash(deployment, work.plugin, str(work.reason))
+
+
 def count_crash(deployment: Deployment, name: str, reason: str) -> None:
     """Note a crash; the third within a minute takes the plugin out of the next generation, which begins at once."""
+    try:
+        _count(deployment, name, reason)
+    except DBAPIError:
+        log.warning("the fault of %s could not be noted", name)
+
+
+def _count(deployment: Deployment, name: str, reason: str) -> None:
     now = deployment.clock()
     with deployment.engine.connect().execution_options(comptoir_write=True) as connection, connection.begin():
         session = Session(connection)

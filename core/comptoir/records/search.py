@@ -133,13 +133,15 @@ def _statement(words: Sequence[Word], beginning: str, types: Collection[str], li
     among = [_table.c.record_type.in_(types), ~_table.c.archived]
     head = beginning[:HEAD]
 
-    def holding() -> Iterator[ColumnElement[bool]]:
+    def holding(*, indexed: bool = True) -> Iterator[ColumnElement[bool]]:
         numbers = count()
-        return conditions(_table, shape_of(words), lambda type_: bindparam(f"v{next(numbers)}", type_=type_))
+        return conditions(
+            _table, shape_of(words), lambda type_: bindparam(f"v{next(numbers)}", type_=type_), indexed=indexed
+        )
 
     first = (
         select(*columns)
-        .where(_table.c.head >= head, _table.c.head < head + LAST_LETTER, *among, *holding())
+        .where(_table.c.head >= head, _table.c.head < head + LAST_LETTER, *among, *holding(indexed=False))
         .order_by(_table.c.head)
         .limit(COUNTED + 1)
     )

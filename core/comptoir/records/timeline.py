@@ -16,7 +16,7 @@ from comptoir.errors import RuleViolation
 from comptoir.i18n import _
 from comptoir.kinds import MAX_ID
 from comptoir.records.history import Entry, changes_until
-from comptoir.records.query import All, Any_, Compare, Filter, Query, and_also, run
+from comptoir.records.query import All, Any_, Compare, Filter, Strand, and_also, newest
 from comptoir.values import RecordRef
 
 if TYPE_CHECKING:
@@ -73,16 +73,20 @@ class Part:
 
 
 def timeline_of(ctx: Context, record: Any, *, size: int = PART, after: Place | None = None) -> Part:
-    """The newest things that happened with a record, or those behind a place: one statement for each source.
+    """The newest things that happened with a record, or those behind a place: one statement for the changes, one for the records.
 
     The caller has loaded the record through its own session; related records are read under the reader's rules.
     """
     declared = ctx.registry.record_type(type(record))
+    sources = sorted(ctx.registry.record_types.values(), key=lambda source: source.name, reverse=True)
+    strands = [
+        _strand(ctx, source, about, after)
+        for source in sources
+        if (about := _about(source, declared, record, ctx)) is not None
+    ]
     found = list(_changes(ctx, record, size + 1, after))
-    for source in ctx.registry.record_types.values():
-        about = _about(source, declared, record, ctx)
-        if about is not None:
-            found += _records(ctx, source, about, size + 1, after)
+    for source, row in newest(ctx, strands, size + 1):
+        found.append(Happening(Place(row["at"], source.name, row["id"]), declared=source, row=row))
     found.sort(key=lambda happening: happening.place, reverse=True)
     shown = tuple(found[:size])
     return Part(shown, shown[-1].place if len(found) > size else None)
@@ -107,15 +111,14 @@ def _about(source: DeclaredType, declared: DeclaredType, record: Any, ctx: Conte
     return Any_(tuple(found)) if len(found) > 1 else next(iter(found), None)
 
 
-def _records(ctx: Context, source: DeclaredType, about: Filter, size: int, after: Place | None) -> Iterator[Happening]:
+def _strand(ctx: Context, source: DeclaredType, about: Filter, after: Place | None) -> Strand:
     shown = source.visible_fields(ctx.actor.grants)
     moment = next((name for name in source.with_role("happened") if name in shown), "created_at")
-    fields = dict.fromkeys([moment, source.title, "owner_id", *source.with_role("face"), *source.with_role("body")])
+    fields = dict.fromkeys([source.title, "owner_id", *source.with_role("face"), *source.with_role("body")])
     fields |= dict.fromkeys(filter(None, map(source.currency_of, filter(shown.__contains__, fields))))
     where = about if after is None else and_also(about, _behind(moment, source.name, after))
-    query = Query(where=where, sort=(f"-{moment}",), fields=tuple(filter(shown.__contains__, fields)), size=size)
-    for row in run(ctx, source, query, total=False).rows:
-        yield Happening(Place(row[moment], source.name, row["id"]), declared=source, row=row)
+    plain = (n for n in fields if n in shown and source.fields[n].computed is None and not source.fields[n].kind.lined)
+    return Strand(source, where, {"at": moment, moment: moment, **{name: name for name in plain}})
 
 
 def _behind(moment: str, source: str, after: Place) -> Filter:

@@ -10,7 +10,7 @@ from flask import Request
 from comptoir.access.models import ApiToken, User
 from comptoir.access.permissions import Actor, actor_of, system_actor
 from comptoir.access.sessions import find_session
-from comptoir.access.tokens import find_bearer, is_due_for_touch, touch_token
+from comptoir.access.tokens import find_bearer, is_due_for_touch, is_refusal_logged, log_refusal, touch_token
 from comptoir.context import Context, unrestricted
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.edge import perform
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 SCHEME = "bearer "
 KEPT_ACTORS = 2_000
+
+
+class TokenRefused(SignInRequired):
+    """A token opens nothing: it is unknown or has ended, or its user may not enter."""
+
+    def __init__(self, plain: str) -> None:
+        super().__init__(_("The token is not known, has expired or was revoked. Create another."))
+        self.plain = plain
 
 
 class Caller(NamedTuple):
@@ -65,14 +73,28 @@ class Callers:
         if header[: len(SCHEME)].lower() != SCHEME:
             raise SignInRequired(_("Send a token: Authorization: Bearer ct_…"))
         now = self._deployment.clock()
-        found = find_bearer(uow.connection, header[len(SCHEME) :].strip(), now)
+        plain = header[len(SCHEME) :].strip()
+        found = find_bearer(uow.connection, plain, now)
         if found is None:
-            raise SignInRequired(_("The token is not known, has expired or was revoked. Create another."))
+            raise TokenRefused(plain)
         if is_due_for_touch(found, now):
             token_id = found.token_id
             uow.on_commit(lambda: self._touch(token_id))
         actor = self._actor(uow, found.user_id, found.user_version, found.stamp, tuple(found.scopes.split()))
         return Caller(actor, f"token:{found.token_id}")
+
+    def log_refusal(self, refused: TokenRefused, address: str) -> None:
+        """Keep a refused token in the security log, once the transaction that refused it has ended."""
+
+        def is_logged(ctx: Context) -> bool:
+            return is_refusal_logged(unrestricted(ctx, "refused token"), address, ctx.now())
+
+        def log(ctx: Context) -> None:
+            log_refusal(unrestricted(ctx, "refused token"), refused.plain, address, ctx.now())
+
+        who = system_actor("token")
+        if perform(self._deployment, who, is_logged, write=False, registry=self._registry):
+            perform(self._deployment, who, log, registry=self._registry)
 
     def _touch(self, token_id: int) -> None:
         """Note the use of a token, in a short write of its own, every five minutes at most."""

@@ -16,7 +16,7 @@ from comptoir.errors import Overtaken, PreconditionFailed, PreconditionRequired,
 from comptoir.i18n import _, current_language, speaking
 from comptoir.modules.crashes import plugin_failure
 from comptoir.rest import idempotency
-from comptoir.rest.authentication import Callers
+from comptoir.rest.authentication import Callers, TokenRefused
 from comptoir.rest.problems import problem_of
 from comptoir.rest.wire import dump, read_json
 
@@ -132,13 +132,17 @@ class Desk:
         try:
             self.callers.check_presence(request)
             content = read_json(request, optional=body == "optional") if body != "none" else None
-            return perform(
-                self.deployment,
-                identify,
-                lambda ctx: _respond(Call(request, ctx, credential, content), handler, values),
-                write=write,
-                registry=self.registry,
-            )
+            try:
+                return perform(
+                    self.deployment,
+                    identify,
+                    lambda ctx: _respond(Call(request, ctx, credential, content), handler, values),
+                    write=write,
+                    registry=self.registry,
+                )
+            except TokenRefused as refused:
+                self.callers.log_refusal(refused, request.remote_addr or "")
+                raise
         except Exception as error:  # noqa: BLE001 - the last resort, which logs what nobody foresaw
             with speaking(language):
                 return problem_of(plugin_failure(self.deployment, self.registry, error) or error).response()

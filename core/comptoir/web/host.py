@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from comptoir.errors import ComptoirError
+from comptoir.modules.crashes import in_time
 from comptoir.registry.models import ProcessRow
 
 if TYPE_CHECKING:
@@ -49,13 +50,18 @@ class Host:
         deployment.refresh()
         self._app = build(deployment, deployment.registry)
         self.generation = deployment.registry.generation
+        self.fault: Exception | None = None
+        """What the newest application could not be built for, while the last good one serves."""
         self._app.extensions["comptoir_host"] = self
         self._beat()
         _watch.add(self)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answer one request with the application of the moment."""
-        return self._app(environ, start_response)
+        app = self._app
+        with in_time(self.deployment, app.extensions["comptoir"].registry):
+            answer: Iterable[bytes] = app(environ, start_response)
+            return answer
 
     @property
     def app(self) -> Flask:
@@ -75,21 +81,21 @@ class Host:
         except DBAPIError:
             log.debug("the process could not be signed off")
 
-    def swap(self) -> bool:
-        """Serve the newest generation from now on; True when it changed. Single-flight."""
+    def swap(self, *, anew: bool = False) -> bool:
+        """Serve the newest generation from now on, with ``anew`` even if it is this one; True when it did. Single-flight."""
         with self._swapping:
             self.deployment.refresh()
             registry = self.deployment.registry
-            if registry.generation == self.generation:
+            if registry.generation == self.generation and not anew:
                 return False
             try:
                 built = self._build(self.deployment, registry)
             except Exception as error:
-                self.deployment.build_fault = str(error)
+                self.fault, self.deployment.build_fault = error, str(error)
                 log.exception("generation %s cannot be built; serving %s", registry.generation, self.generation)
                 return False
             built.extensions["comptoir_host"] = self
-            self._app, self.generation = built, registry.generation
+            self._app, self.generation, self.fault = built, registry.generation, None
             self._beat()
             log.info("serving generation %s", self.generation)
             return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from comptoir.base.models import Contact
@@ -200,9 +201,16 @@ MENU = (
 )
 
 
+def _sums(ctx: Context, contact: Contact, outcome: str, since: dt.date | None = None) -> list[tuple[str, int, Decimal]]:
+    """The sums of a customer's deals, asked once a page: a fact and a panel show the same."""
+    return ctx.once(
+        ("sales.sums", contact.id, outcome, since), lambda: services.sums_of(ctx, contact, outcome, since=since)
+    )
+
+
 def _worth(ctx: Context, contact: Contact, outcome: str, since: dt.date | None = None) -> Amount | None:
     """The value in the currency that most deals have; nothing where there are none."""
-    found = services.sums_of(ctx, contact, outcome, since=since)
+    found = _sums(ctx, contact, outcome, since)
     return Amount(found[0][2], found[0][0]) if found else None
 
 
@@ -244,7 +252,7 @@ def open_deals(ctx: Context, contact: Contact) -> Mapping[str, Any]:
     """A customer's open deals with their stages, and their sum."""
     deals = services.open_deals_of(ctx, contact)
     labels = {station.name: str(station.label) for station in DEALS.stages(ctx)}
-    return {"deals": deals, "labels": labels, "sums": services.sums_of(ctx, contact, "open")}
+    return {"deals": deals, "labels": labels, "sums": _sums(ctx, contact, "open")}
 
 
 PANELS = (

@@ -138,6 +138,17 @@ def test_a_fragment_is_looked_up_in_an_index(ctx: Context) -> None:
             assert "ix_core_search_grams" in str(plan)
 
 
+def test_what_begins_with_the_text_is_found_by_its_order_alone(ctx: Context) -> None:
+    """Candidates of a frequent word are many; they are collected once a search, not once more for the beginnings."""
+    sent: list[str] = []
+    save(ctx, [Contact(name="Apollo")])
+    connection = ctx.session.connection()
+    event.listen(connection, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    assert titles(ctx, "apollo") == ["Apollo"]
+    looked_up = "core_search_fts MATCH" if connection.dialect.name == "sqlite" else "grams @>"
+    assert [statement.count(looked_up) for statement in sent if "core_search.head" in statement] == [1]
+
+
 def test_postgresql_plans_a_search_for_its_words(ctx: Context) -> None:
     connection = ctx.bookkeeping("test").connection()
     if connection.dialect.name != "postgresql":

@@ -72,7 +72,7 @@ def test_every_part_costs_as_many_statements(stage: Stage, clock: Clock) -> None
             finally:
                 event.remove(Engine, "before_cursor_execute", note)
             costs.append(len(statements))
-    assert set(costs) == {4}  # the changes, and one for each type of record that is about a contact
+    assert set(costs) == {2}  # the changes, and the records of all types that are about a contact
 
 
 def test_somebody_else_s_records_are_not_in_it(stage: Stage, make_user: Callable[..., Any]) -> None:

@@ -10,8 +10,9 @@ from flask import Flask
 from sqlalchemy import delete, select, update
 
 from comptoir.access.guard import AccessRefused
-from comptoir.access.models import ApiToken, RolePermission, User
+from comptoir.access.models import ApiToken, RolePermission, SecurityEvent, User
 from comptoir.access.permissions import raise_access_stamp
+from comptoir.access.security_log import TOKEN_REFUSED
 from comptoir.access.sessions import open_session, sign_in
 from comptoir.access.tokens import revoke_token
 from comptoir.db.gate import opened
@@ -254,3 +255,41 @@ def test_the_browser_session_needs_its_token_to_change_something(app: Flask, sta
     assert client.post("/api/v1/shop/orders", json={"number": "A-1"}, headers=headers).status_code == 201
     clock.advance(days=40)
     assert client.get("/api/v1/shop/orders").status_code == 401
+
+
+def refusals(stage: Stage) -> list[tuple[str, str, dict[str, Any]]]:
+    """Whom the refused tokens belong to, where they came from and what is said of them, the oldest first."""
+    with stage.system() as ctx:
+        kept = select(SecurityEvent).where(SecurityEvent.kind == TOKEN_REFUSED).order_by(SecurityEvent.id)
+        return [(event.about, event.address, event.details) for event in ctx.bookkeeping("test").scalars(kept)]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_token_that_has_ended_is_refused_in_the_security_log_with_its_owner(
+    api_for: Callable[..., Any], stage: Stage, method: str
+) -> None:
+    api = api_for(OWN, email="ana@example.org")
+    with stage.system() as ctx:
+        row = ctx.bookkeeping("test").scalars(select(ApiToken).where(ApiToken.user_id == api.user.id)).one()
+        revoke_token(ctx.bookkeeping("test"), row.id)
+    answer = api.get("/shop/orders") if method == "GET" else api.post("/shop/orders", {"number": "A-1"})
+    assert answer.status_code == 401
+    assert refusals(stage) == [("ana@example.org", "127.0.0.1", {"token": row.prefix, "name": "test"})]
+
+
+def test_of_a_token_that_nobody_has_the_security_log_keeps_no_secret(app: Flask, stage: Stage) -> None:
+    client = app.test_client()
+    for guessed in ("ct_guessed", "a password that was pasted"):
+        client.get("/api/v1/shop/orders", headers={"Authorization": f"Bearer {guessed}"})
+    assert refusals(stage) == [("", "127.0.0.1", {}), ("", "127.0.0.1", {})]
+
+
+def test_a_flood_of_guessed_tokens_does_not_fill_the_security_log(app: Flask, stage: Stage, clock: Clock) -> None:
+    client = app.test_client()
+    for _guess in range(12):
+        answer = client.get("/api/v1/shop/orders", headers={"Authorization": "Bearer ct_guessed"})
+        assert answer.status_code == 401
+    assert len(refusals(stage)) == 5
+    clock.advance(minutes=10)
+    client.get("/api/v1/shop/orders", headers={"Authorization": "Bearer ct_guessed"})
+    assert len(refusals(stage)) == 6

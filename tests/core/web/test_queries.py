@@ -24,12 +24,12 @@ PAGES = {
     "/sales/deals?page[size]=80&group=stage": 13,
     "/sales/deals/board": 20,
     "/base/contacts/1": FIRST_PAINT,
-    "/base/contacts/1?whole=1": 23,
+    "/base/contacts/1?whole=1": 18,
     "/search?q=shop": 8,
     "/base/contacts/1/edit": FIRST_PAINT,
     "/sales/deals/1": FIRST_PAINT,
     "/sales/deals/1/edit": FIRST_PAINT,
-    "/": 24,
+    "/": 12,
 }
 
 

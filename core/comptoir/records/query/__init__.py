@@ -6,6 +6,7 @@ Names and values are checked against the declared fields and the actor's rights;
 from comptoir.kinds import PERIODS
 from comptoir.records.query.aggregate import aggregate, totals
 from comptoir.records.query.load import load, load_many
+from comptoir.records.query.newest import Strand, newest
 from comptoir.records.query.page import Page, count, run
 from comptoir.records.query.parse import parse, parse_filter, to_pairs, where
 from comptoir.records.query.paths import Path, resolve
@@ -22,11 +23,13 @@ __all__ = [
     "Page",
     "Path",
     "Query",
+    "Strand",
     "aggregate",
     "and_also",
     "count",
     "load",
     "load_many",
+    "newest",
     "normalised",
     "parse",
     "parse_filter",

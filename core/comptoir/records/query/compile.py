@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -191,16 +191,18 @@ def _has_grams(shape: Shape | None) -> bool:
 
 
 class Builder:
-    """Collects the joins that the columns of one statement need; numbers its values as lowering did."""
+    """Collects the joins that the columns of one statement need; numbers its values as lowering did; builders of one statement share the numbers."""
 
-    def __init__(self, ctx: Context, declared: DeclaredType, dialect: str) -> None:
+    def __init__(
+        self, ctx: Context, declared: DeclaredType, dialect: str, numbers: Iterator[int] | None = None
+    ) -> None:
         self.ctx = ctx
         self.declared = declared
         self.dialect = dialect
         self.source: FromClause = declared.table
         self._aliases: dict[Shape, FromClause] = {(): declared.table}
         self._needed: set[Shape] = set()
-        self._numbers = count()
+        self._numbers = count() if numbers is None else numbers
 
     def require(self, path: Path) -> None:
         """Leave out rows without the records that the path leads over; a database then joins in either direction."""

@@ -68,17 +68,17 @@ def shape_of(words: Sequence[Word]) -> tuple[tuple[bool, ...], ...]:
 
 
 def conditions(
-    entry: Any, shape: Sequence[Sequence[bool]], value: Callable[[Any], ColumnElement[Any]]
+    entry: Any, shape: Sequence[Sequence[bool]], value: Callable[[Any], ColumnElement[Any]], *, indexed: bool = True
 ) -> Iterator[ColumnElement[bool]]:
     """What an entry of the search table must fulfil: the index gives the candidates, the text decides.
 
-    ``value`` gives the place of the next value of `values_of`.
+    ``value`` gives the place of the next value of `values_of`; where other conditions leave few entries, the text alone decides.
     """
     for spellings in shape:
         alternatives = []
         for has_grams in spellings:
             candidates = [holds(entry, value(Fragment()))] if has_grams else []
-            alternatives.append(and_(*candidates, entry.c.key.like(value(String()))))
+            alternatives.append(and_(*(candidates if indexed else ()), entry.c.key.like(value(String()))))
         yield or_(*alternatives) if alternatives else false()
 
 

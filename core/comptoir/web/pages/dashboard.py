@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 from markupsafe import Markup
 
 from comptoir.contributions import Kpi, Tile
@@ -67,6 +67,8 @@ def _kpis(visit: Visit, tile: Tile, module: Module | None, options: dict[str, st
         with visit.context.reading():
             found: list[Kpi] = list(tile.kpis(visit.context, options))
     except Exception:
+        if current_app.debug:
+            raise
         log.exception("the figures %s failed", tile.name)
         return
     for kpi in found:
@@ -91,6 +93,8 @@ def _tile(visit: Visit, tile: Tile, module: Module | None, options: dict[str, st
             values = tile.values(visit.context, options) if tile.values is not None else {}
             html = Markup(render_template(tile.template, formats=visit.formats, **values))  # noqa: S704
     except Exception:
+        if current_app.debug:
+            raise
         log.exception("the tile %s failed", tile.name)
         return TileView(
             str(tile.title), tile.width, module=module, failed=str(_("This tile could not be shown. The log says why."))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 
 from comptoir.db.record import Record
 from comptoir.db.workflow import Workflow
@@ -103,5 +103,7 @@ class RecordView:
             with self.ctx.reading():
                 return call()
         except Exception:
+            if current_app.debug:
+                raise
             log.exception("a part of the page by the module %s failed", plugin)
             return None
