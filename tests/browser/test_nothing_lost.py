@@ -183,6 +183,9 @@ def test_a_converted_lead_says_what_became_of_it_and_comes_back(page: Page) -> N
     lead = page.url
     page.get_by_role("tab", name="Call back").wait_for()
     page.get_by_role("button", name="Convert").click()
+    dialog = page.get_by_role("dialog")
+    assert dialog.get_by_label("Name").input_value() == "Two grinders"
+    dialog.get_by_role("button", name="Convert").click()
     page.wait_for_url(re.compile(r"/sales/deals/\d+$"))
     toast = page.locator("[data-toast]").filter(has_text="is now the deal")
     toast.get_by_role("button", name="Undo").click()

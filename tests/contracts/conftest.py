@@ -19,8 +19,8 @@ EMAIL = "ana@example.org"
 class Administrator:
     """Signs in once for each generation and looks around."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        self.deployment = deployment
+    def __init__(self, deployment: Deployment, email: str = EMAIL) -> None:
+        self.deployment, self.email = deployment, email
         self._generation = -1
         self._client: FlaskClient
 
@@ -35,13 +35,26 @@ class Administrator:
             self._generation = registry.generation
             token = re.search(r'name="csrf-token" content="([^"]+)"', self._client.get("/login").text)
             assert token is not None
-            fields = {"csrf_token": token[1], "email": EMAIL, "password": PASSWORD}
+            fields = {"csrf_token": token[1], "email": self.email, "password": PASSWORD}
             assert self._client.post("/login", data=fields).status_code == 303
         return self._client
 
     def get(self, path: str) -> TestResponse:
         """Open a page."""
         return self.client.get(path)
+
+    def post(self, path: str, fields: dict[str, Any], **options: Any) -> TestResponse:
+        """Send a form as a page would, without JavaScript."""
+        return self.client.post(path, data={"csrf_token": self._token(), **fields}, **options)
+
+    def send(self, path: str, values: dict[str, Any]) -> TestResponse:
+        """Send values to the API."""
+        return self.client.post(f"/api/v1{path}", json=values, headers={"X-CSRF-Token": self._token()})
+
+    def _token(self) -> str:
+        token = re.search(r'name="csrf-token" content="([^"]+)"', self.client.get("/").text)
+        assert token is not None
+        return token[1]
 
     def json(self, path: str) -> Any:
         """What the API answers."""

@@ -16,7 +16,7 @@ CLASSES = {name for name, value in vars(kinds).items() if isinstance(value, type
 NAMES = {value.name for name, value in vars(kinds).items() if name in CLASSES and hasattr(value, "name")}
 OTHERS = {
     "core/comptoir/web/cell_html.py": "the look of a cell",
-    "core/comptoir/web/pages/record/moves.py": "the inputs of a form",
+    "core/comptoir/web/pages/form/asked.py": "the inputs of a form",
     "core/comptoir/web/pages/admin/security.py": "what the log of security tells",
     "core/comptoir/web/pages/report/view.py": "the columns of reports, which are no fields",
 }

@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from comptoir.contributions.contribution import Column, Contribution, NamedContribution, template_faults
+from comptoir.db.fields import fields_of
 from comptoir.db.record import Record, record_name
 from comptoir.i18n import Text, _
+from comptoir.kinds import Field
+from comptoir.records.write.checks import check_values
 
 if TYPE_CHECKING:
+    from comptoir.access.permissions import Grants
     from comptoir.context import Context
+
+OF_REQUESTS = frozenset({"version", "csrf_token"})
+"""Names that a request needs for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,10 @@ class Action(Contribution):
 
     ``said`` tells what was done, from the context, the record and what ``run`` returned; ``undo`` names the action on the
     same record that takes it back.
+
+    ``asks`` are its inputs: fields of a model (``Deal.amount``) or `Field` values with a name of their own.  ``given``
+    answers what they begin with, and further values; it is called with the context and the record.  ``run`` gets all of
+    it by name, in the types of the fields; where nothing is asked, what was sent as it was sent.
     """
 
     name: str
@@ -120,11 +131,68 @@ class Action(Contribution):
     shown: Callable[[Context, Any], bool] | None = None
     said: Callable[[Context, Any, Any], Text] | None = None
     undo: str = ""
+    asks: tuple[Field | Column, ...] = ()
+    given: Callable[[Context, Any], Mapping[str, Any]] | None = None
 
     @property
     def only_once(self) -> Hashable:
         """Its name, among the actions of the record type."""
         return (self.on, self.name)
+
+    def faults(self, plugin: str) -> Iterator[Text]:
+        """Inputs that cannot be told apart, or that nobody can fill in."""
+        taken = set(OF_REQUESTS)
+        for asked in self.asks:
+            found = _input(asked)
+            if found is None or not found.name.isidentifier():
+                yield _(
+                    "The action {action} asks for something without a name. Give a field with one.", action=self.name
+                )
+            elif found.name in taken:
+                yield _(
+                    "The action {action} asks for {field} twice, or takes a name that requests need. Rename it.",
+                    action=self.name,
+                    field=found.name,
+                )
+            elif found.server or found.kind.lined or found.kind.staged:
+                yield _(
+                    "The action {action} asks for {field}, which nobody can fill in.",
+                    action=self.name,
+                    field=found.name,
+                )
+            else:
+                taken.add(found.name)
+
+    def asked(self, grants: Grants | None) -> Mapping[str, Field]:
+        """What it asks somebody with these rights for, by name; all of it where none are given."""
+        inputs = {found.name: found for found in map(_input, self.asks) if found is not None}
+        return {
+            name: found
+            for name, found in inputs.items()
+            if grants is None
+            or all(right is None or grants.scope(right) is not None for right in (found.read, found.write))
+        }
+
+    def begins(self, ctx: Context, record: Any) -> Mapping[str, Any]:
+        """The values that its inputs begin with, and that stand for what is not sent."""
+        standard = {
+            name: found.kind.python_type() if found.kind.never_null and found.default is None else found.default
+            for name, found in self.asked(ctx.actor.grants).items()
+        }
+        return {**standard, **(self.given(ctx, record) if self.given is not None else {})}
+
+    def perform(self, ctx: Context, record: Any, sent: Mapping[str, Any]) -> Any:
+        """Run it; raises `RuleViolations` for what is missing or breaks the rules of its fields, each at its name."""
+        if not self.asks:
+            return self.run(ctx, record, sent)
+        values = {**self.begins(ctx, record), **sent}
+        check_values(ctx, self.asked(ctx.actor.grants), values)
+        return self.run(ctx, record, values)
+
+
+def _input(asked: Field | Column) -> Field | None:
+    """The field that an action asks for; None where it is none."""
+    return asked if isinstance(asked, Field) else fields_of(asked.class_).get(asked.key)
 
 
 @dataclass(frozen=True, slots=True)

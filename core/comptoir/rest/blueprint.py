@@ -79,7 +79,7 @@ def _arguments(found: dict[str, str]) -> dict[str, Any]:
 
 
 def _document_route(registry: Registry, table: Sequence[Route]) -> Route:
-    rights = _rights_to_read(registry)
+    rights = _rights_that_tell(registry, table)
     packed: dict[frozenset[str], bytes] = {}
 
     def answer(call: Call) -> Answer:
@@ -94,8 +94,10 @@ def _document_route(registry: Registry, table: Sequence[Route]) -> Route:
     return Route("GET", DOCUMENT_PATH, "core", None, False, "document", answer)
 
 
-def _rights_to_read(registry: Registry) -> frozenset[str]:
+def _rights_that_tell(registry: Registry, table: Sequence[Route]) -> frozenset[str]:
     """The permissions by which the document differs, those of single fields above all: callers who hold the same ones see one document."""
     fields = [field for declared in registry.record_types.values() for field in declared.fields.values()]
     fields += [inner for field in fields if field.line is not None for inner in fields_of(field.line).values()]
-    return frozenset({ADMINISTER, *(field.read for field in fields if field.read is not None)})
+    asked = [field for route in table if route.action is not None for field in route.action.asked(None).values()]
+    rights = {*(field.read for field in (*fields, *asked)), *(field.write for field in asked)}
+    return frozenset({ADMINISTER, *(right for right in rights if right is not None)})

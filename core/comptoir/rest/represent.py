@@ -60,7 +60,10 @@ def record_object(ctx: Context, record: Record, *, is_new: bool = False) -> dict
         # the lines of a new record that were never touched are none; asking would be a query
         lines = () if is_new and name not in record.__dict__ else getattr(record, name)
         inner = line_fields(described.line, ctx.actor.grants)
-        found[name] = [{key: _on_wire(field, getattr(line, key)) for key, field in inner.items()} for line in lines]
+        found[name] = [
+            {"id": line.id, **{key: _on_wire(field, getattr(line, key)) for key, field in inner.items()}}
+            for line in lines
+        ]
     for extension in declared.extensions:
         row = extension.with_defaults(record) if is_new and not _holds(record, extension) else record.ext(extension)
         for name, described in declared.fields.items():

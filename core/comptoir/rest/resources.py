@@ -18,7 +18,7 @@ from comptoir.reports import run_pivot
 from comptoir.reports.asking import explored, read
 from comptoir.rest.call import Answer, Call, etag
 from comptoir.rest.represent import add_included, included, objects_of, pivot_object, record_object
-from comptoir.rest.schemas import load, write_schema
+from comptoir.rest.schemas import action_schema, load, write_schema
 
 HISTORY_SIZE = 50
 HISTORY_LIMIT = 200
@@ -231,7 +231,8 @@ class Resource:
             ctx.require(action.permission, [record])
             if action.shown is not None and not action.shown(ctx, record):
                 raise RuleViolation("core.not_now", _("“{action}” is not possible at the moment.", action=action.label))
-            result = action.run(ctx, record, body)
+            sent = load(action_schema(self.declared, action, ctx.actor.grants), body) if action.asks else body
+            result = action.perform(ctx, record, sent)
         else:
             self._move(call, record, name, body)
         if isinstance(result, Record) and result is not record:

@@ -38,6 +38,8 @@ class Route:
     document."""
     handler: Callable[..., Answer]
     resource: Resource | None = None
+    action: Action | None = None
+    """The one that asks for something, where it has an address of its own."""
     contributed: Contributed | None = None
     """What a plugin said of an address of its own."""
 
@@ -96,4 +98,9 @@ def _of(resource: Resource) -> Iterator[Route]:
         yield route("GET", f"{one}/timeline", permission=read, kind="timeline", handler=resource.timeline)
     if resource.workflow is not None:
         yield route("GET", f"{one}/transitions", permission=read, kind="transitions", handler=resource.transitions)
+    for action in (action for action in resource.actions.values() if action.asks):
+        yield route(
+            "POST", f"{one}/actions/{action.name}", permission=action.permission, kind="act",
+            handler=partial(resource.act, name=action.name), action=action,
+        )  # fmt: skip
     yield route("POST", f"{one}/actions/{{action}}", permission=write, kind="act", handler=resource.act)

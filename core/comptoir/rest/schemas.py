@@ -11,10 +11,11 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, pre_load
 
 from comptoir.access.permissions import Grants
+from comptoir.contributions import Action
 from comptoir.db.fields import Field, fields_of
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
-from comptoir.kinds import Integer
+from comptoir.kinds import MAX_ID, Integer
 from comptoir.records.declared import DeclaredType
 from comptoir.records.validate import check_value
 
@@ -108,6 +109,9 @@ LOCKED = _("Your roles do not let you change this field.")
 VERSION = Field(Integer(), _("Version"), name="version", minimum=1, maximum=2**31 - 1)
 """The version that the writer has seen, in the body of a PATCH where ``If-Match`` cannot be sent."""
 
+LINE_ID = Field(Integer(), _("Line"), name="id", minimum=1, maximum=MAX_ID)
+"""Which line of its record is meant; a new one has none."""
+
 
 def line_fields(line: Any, grants: Grants | None) -> dict[str, Field]:
     """The fields of a line that go over the wire; those without their right are absent, as for records."""
@@ -155,8 +159,18 @@ def _build(declared: DeclaredType, grants: Grants, *, with_version: bool) -> Sch
     return Strict.from_dict(own, name=declared.name)()
 
 
+def action_schema(declared: DeclaredType, action: Action, grants: Grants) -> Schema:
+    """The schema of what an action asks for; made once per generation and set of rights."""
+    key = ("action schema", action.name, grants)
+    if key not in declared._cache:
+        inputs: dict[str, Any] = {name: DeclaredField(described) for name, described in action.asked(grants).items()}
+        declared._cache[key] = Strict.from_dict(inputs, name=f"{declared.name}.{action.name}")()
+    found: Schema = declared._cache[key]
+    return found
+
+
 def _line_schema(described: Field, grants: Grants) -> type[Schema]:
-    inner: dict[str, Any] = {}
+    inner: dict[str, Any] = {"id": DeclaredField(LINE_ID)}
     for name, declared in line_fields(described.line, grants).items():
         inner[name] = Refused(LOCKED) if _lacks(grants, declared.write) else DeclaredField(declared)
     return Strict.from_dict(inner, name=described.name)

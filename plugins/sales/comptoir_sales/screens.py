@@ -278,6 +278,8 @@ ACTIONS = (
         shown=lambda ctx, lead: lead.deal_id is None and lead.status in ("new", "working"),
         said=services.what_became_of,
         undo="take_back",
+        asks=(Deal.name, Deal.amount, Deal.expected_close_on),
+        given=services.deal_of_lead,
     ),
     Action(
         "take_back",

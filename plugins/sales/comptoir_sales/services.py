@@ -369,21 +369,24 @@ def prepare_leads(ctx: Context, changes: Sequence[Change]) -> None:
             lead.currency = ctx.settings.currency
 
 
+def deal_of_lead(ctx: Context, lead: Lead) -> Mapping[str, Any]:
+    """The values of the deal that converting a lead begins with."""
+    return {
+        "name": lead.name, "product_id": lead.product_id, "amount": lead.amount, "currency": lead.currency,
+        "owner_id": lead.owner_id, "notes": lead.need,
+    }  # fmt: skip
+
+
 def convert_lead(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = None) -> Deal:
-    """Make a contact and a deal of a lead, or only the deal where phone or address belong to a contact already."""
+    """Make a contact and a deal of a lead, or only the deal where phone or address belong to a contact already.
+
+    ``values`` are what the deal has otherwise than the lead.
+    """
     ctx.require("sales.lead.write", lead)
     if lead.deal_id is not None or lead.status == CONVERTED.name:
         raise RuleViolation("sales.converted_already", _("This lead was converted already. Open its deal instead."))
     contact = _contact_of(ctx, lead)
-    deal = Deal(
-        name=lead.name,
-        contact_id=contact.id,
-        product_id=lead.product_id,
-        amount=lead.amount,
-        currency=lead.currency,
-        owner_id=lead.owner_id,
-        notes=lead.need,
-    )
+    deal = Deal(contact_id=contact.id, **{**deal_of_lead(ctx, lead), **(values or {})})
     save(ctx, [deal])
     lead.contact_id, lead.deal_id = contact.id, deal.id
     move(ctx, lead, CONVERT)

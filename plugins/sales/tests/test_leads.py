@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from decimal import Decimal
+from typing import Any
+
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from comptoir.base.models import Contact, ContactPhone, Task
@@ -19,7 +25,7 @@ from comptoir_sales.services import convert_lead, take_conversion_back, what_bec
 pytestmark = pytest.mark.modules("catalog", "sales")
 
 
-def new_lead(ctx: Context, **values: str) -> Lead:
+def new_lead(ctx: Context, **values: Any) -> Lead:
     lead = Lead(name="Second shop", **values)
     save(ctx, [lead])
     return lead
@@ -33,6 +39,27 @@ def test_converting_makes_a_company_a_person_and_a_deal(ctx: Context) -> None:
     person = ctx.session.scalars(select(Contact).where(Contact.parent_id == company.id)).one()
     assert (company.name, person.name, person.phones[0].number) == ("Mega Fruct SRL", "Elena Popa", "+40744123456")
     assert (deal.name, deal.notes, lead.status, lead.deal_id) == ("Second shop", "Two grinders", "converted", deal.id)
+
+
+def test_converting_asks_for_the_deal_and_begins_with_what_the_lead_holds(
+    client: FlaskClient, sign_in: Any, stage: Stage
+) -> None:
+    with stage.system() as ctx:
+        lead = new_lead(ctx, company="Mega Fruct SRL", amount=Decimal(1200), currency="RON")
+    sign_in(stage.user("Ana", administrator=True, email="ana@example.org"))
+    page = f"/sales/leads/{lead.id}/actions/convert"
+    form = client.get(page).text
+    assert re.search(r'name="name"[^>]* value="Second shop"', form)
+    assert re.search(r'>RON</span><input[^>]* name="amount"[^>]* value="1[.,]?200', form)
+    token = re.search('name="csrf_token" value="(.+?)"', form)
+    assert token is not None
+    sent = {"csrf_token": token[1], "version": "1", "name": "Two grinders", "amount": "much", "expected_close_on": ""}
+    assert client.post(page, data=sent).status_code == 422
+    assert client.post(page, data={**sent, "amount": "900", "expected_close_on": "2026-12-24"}).status_code == 303
+    with stage.system() as ctx:
+        deal = ctx.session.scalars(select(Deal)).one()
+        assert (deal.name, deal.amount, deal.currency) == ("Two grinders", 900, "RON")
+        assert deal.expected_close_on == dt.date(2026, 12, 24)
 
 
 def test_a_known_number_makes_no_second_contact(ctx: Context) -> None:

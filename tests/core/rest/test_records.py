@@ -16,7 +16,9 @@ def test_a_created_record_is_answered_with_its_place_and_version(api: Any) -> No
     assert answer.json["amount"] == "1250.50"
     assert answer.json["stage"] == "draft"
     assert answer.json["owner_id"] == api.user.id
-    assert answer.json["lines"] == [{"product": "Tea", "quantity": 1, "price": None, "cost": None}]
+    (line,) = answer.json["lines"]
+    assert line == {"id": line["id"], "product": "Tea", "quantity": 1, "price": None, "cost": None}
+    assert line["id"] > 0
     assert api.get(f"/shop/orders/{answer.json['id']}").json == answer.json
 
 
@@ -38,11 +40,39 @@ def test_lines_are_replaced_as_a_list(api: Any) -> None:
     made = api.made("/shop/orders", number="A-1", lines=[{"product": "Tea"}, {"product": "Cup"}, {"product": "Pot"}])
     lines = [{"product": "Cup", "quantity": 3}, {"product": "Tea", "price": "2.5"}]
     answer = api.patch(f"/shop/orders/{made['id']}", {"lines": lines})
+    ids = [line["id"] for line in made["lines"][:2]]
     assert answer.json["lines"] == [
-        {"product": "Cup", "quantity": 3, "price": None, "cost": None},
-        {"product": "Tea", "quantity": 1, "price": "2.50", "cost": None},
+        {"id": ids[0], "product": "Cup", "quantity": 3, "price": None, "cost": None},
+        {"id": ids[1], "product": "Tea", "quantity": 1, "price": "2.50", "cost": None},
     ]
     assert api.get(f"/shop/orders/{made['id']}").json["lines"] == answer.json["lines"]
+
+
+def test_a_line_that_is_named_by_its_id_stays_itself(api: Any) -> None:
+    made = api.made("/shop/orders", number="A-1", lines=[{"product": "Tea"}, {"product": "Cup"}])
+    tea, cup = (line["id"] for line in made["lines"])
+    path = f"/shop/orders/{made['id']}"
+    changed = api.patch(path, {"lines": [{"product": "Pot"}, {"id": tea, "product": "Tea"}]}).json["lines"]
+    assert (changed[1]["id"], changed[1]["product"]) == (tea, "Tea")
+    assert changed[0]["id"] not in (tea, cup)
+    assert api.get("/shop/orders?fields=lines").json["data"][0]["lines"] == changed
+
+
+def test_a_line_of_another_record_or_one_named_twice_is_refused_at_its_place(api: Any) -> None:
+    other = api.made("/shop/orders", number="A-1", lines=[{"product": "Tea"}])["lines"][0]["id"]
+    made = api.made("/shop/orders", number="A-2", lines=[{"product": "Cup"}])
+    own, path = made["lines"][0]["id"], f"/shop/orders/{made['id']}"
+    answer = api.patch(path, {"lines": [{"id": own, "product": "A"}, {"id": other, "product": "B"}]})
+    assert answer.json["errors"] == {"lines.1.id": [f"This record has no line {other}, or it is named twice."]}
+    answer = api.patch(path, {"lines": [{"id": own, "product": "A"}, {"id": own, "product": "B"}]})
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["lines.1.id"])
+    copied = api.post("/shop/orders", {"number": "A-3", "lines": [{"id": own, "product": "A"}]})
+    assert (copied.status_code, list(copied.json["errors"])) == (422, ["lines.0.id"])
+    operation = {"op": "update", "id": made["id"], "values": {"lines": [{"id": other, "product": "B"}]}}
+    assert list(api.post("/shop/orders/bulk", {"operations": [operation]}).json["errors"]) == [
+        "operations.0.values.lines.0.id"
+    ]
+    assert api.get(path).json == made
 
 
 def test_what_was_read_of_lines_can_be_written_back(api: Any) -> None:

@@ -346,7 +346,9 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
             table = line.__table__
             columns = inspect(line).column_attrs
             return (
-                select(table.c[line.__parent__], *(table.c[columns[name].columns[0].key] for name in readable))
+                select(
+                    table.c[line.__parent__], table.c.id, *(table.c[columns[name].columns[0].key] for name in readable)
+                )
                 .where(table.c[line.__parent__].in_(bindparam("ids", expanding=True)))
                 .order_by(table.c[line.__parent__], table.c.position, table.c.id)
             )
@@ -356,7 +358,7 @@ def _add_lines(ctx: Context, declared: DeclaredType, lines: Sequence[Path], rows
         if ids:
             session = unrestricted(ctx, "lines") if _goes_with_record(ctx, declared, line) else ctx.session
             for parent, *cells in session.execute(statement, {"ids": ids}):
-                held[parent].append(dict(zip(readable, cells, strict=True)))
+                held[parent].append(dict(zip(("id", *readable), cells, strict=True)))
         for row in rows:
             row[path.key] = held.get(row["id"], [])
 

@@ -26,7 +26,14 @@ def assign(ctx: Context, record: Record, values: Mapping[str, Any]) -> None:
     """
     declared: DeclaredType = ctx.registry.record_type(type(record))
     flat = dict(_flattened(declared, values))
-    if refused := [violation for name in flat for violation in _not_settable(declared, name)]:
+    refused = [violation for name in flat for violation in _not_settable(declared, name)]
+    refused += [
+        violation
+        for name, value in flat.items()
+        if name in declared.fields and declared.fields[name].kind.lined
+        for violation in _strange_lines(record, name, value)
+    ]
+    if refused:
         raise RuleViolations(refused)
     for name, value in flat.items():
         head, dot, rest = name.partition(".")
@@ -73,6 +80,20 @@ def _field_of_line(declared: DeclaredType, name: str) -> Field | None:
     if lines is None or lines.line is None or not dot or not (place.isascii() and place.isdigit()):
         return None
     return fields_of(lines.line).get(inner)
+
+
+def _strange_lines(record: Record, name: str, wanted: Sequence[Mapping[str, Any]]) -> Iterator[RuleViolation]:
+    """Lines that are named by an id which none of the record's has, or that were named before."""
+    named = [(place, str(values["id"])) for place, values in enumerate(wanted) if values.get("id")]
+    left = {str(line.id) for line in getattr(record, name)} if named else set()
+    for place, line_id in named:
+        if line_id not in left:
+            yield RuleViolation(
+                "core.unknown_line",
+                _("This record has no line {id}, or it is named twice.", id=line_id[:20]),
+                field=f"{name}.{place}.id",
+            )
+        left.discard(line_id)
 
 
 def _line_at(record: Record, name: str, field: Field, place: int) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from comptoir.context import unrestricted
 from comptoir.db.fields import Field, fields_of
 from comptoir.db.record import Record, module_of
-from comptoir.errors import RuleViolation
+from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.changes import Change, held_extensions
 from comptoir.records.search_key import search_key, touches_search_key
@@ -34,7 +34,7 @@ def check(ctx: Context, changes: Sequence[Change], chosen: Chosen) -> list[Move]
             violations += violations_of(extension, prefix=f"{module_of(type(extension))}.")
         if change.is_new or touches_search_key(change):
             record.search_key = search_key(record)
-    violations += _missing_references(ctx, changes)
+    violations += _missing_references(ctx, (r for change in changes for r in _references(ctx, change)))
     violations += _duplicates(ctx, changes)
     violations += _cycles(ctx, changes)
     checks = [
@@ -45,14 +45,22 @@ def check(ctx: Context, changes: Sequence[Change], chosen: Chosen) -> list[Move]
     return moves
 
 
-def _missing_references(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:
+def check_values(ctx: Context, fields: Mapping[str, Field], values: Mapping[str, Any]) -> None:
+    """Raise `RuleViolations` with everything that is wrong with values that belong to no record, each at its name."""
+    given = [(name, described, values.get(name)) for name, described in fields.items()]
+    violations = [v for name, described, value in given for v in check_value(described, value, name)]
+    violations += _missing_references(ctx, given)
+    if violations:
+        raise RuleViolations(violations)
+
+
+def _missing_references(ctx: Context, references: Iterable[tuple[str, Field, Any]]) -> list[RuleViolation]:
     """References to rows that are not there or that the actor may not see: both read the same."""
     wanted: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for change in changes:
-        for name, described, value in _references(ctx, change):
-            referred = described.kind.refers_to(described, value)
-            if referred is not None:
-                wanted[referred[0]][referred[1]].append(name)
+    for name, described, value in references:
+        referred = described.kind.refers_to(described, value)
+        if referred is not None:
+            wanted[referred[0]][referred[1]].append(name)
     found: list[RuleViolation] = []
     for address, ids in wanted.items():
         if address in ("core_user", "core_team") and ctx.knows(address, set(ids)):

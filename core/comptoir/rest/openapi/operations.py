@@ -15,7 +15,16 @@ from comptoir.rest.openapi.parameters import (
     parameter,
     shared,
 )
-from comptoir.rest.openapi.schemas import Json, bulk_result, component, object_of, page_schema, ref, transitions_schema
+from comptoir.rest.openapi.schemas import (
+    Json,
+    action_body,
+    bulk_result,
+    component,
+    object_of,
+    page_schema,
+    ref,
+    transitions_schema,
+)
 from comptoir.rest.resources import HISTORY_LIMIT
 
 if TYPE_CHECKING:
@@ -139,13 +148,19 @@ def operation(route: Route, grants: Grants | None) -> Json:
             answers = {"200": _success(transitions_schema(), "Moves")}
             refusals += [404]
         case _:
-            names = action_names(route.resource)
-            found["summary"] = f"{label}: act"
-            found["description"] = "The body holds what the action asks for." + (
-                f" Actions: {', '.join(names)}." if names is not None else " See its transitions for the moves."
-            )
+            body: Json = {"type": "object"}
+            if route.action is not None:
+                body = action_body(route.action, grants)
+                found["operationId"] += f".{route.action.name}"
+                found["summary"] = f"{label}: {route.action.label}"
+            else:
+                names = action_names(route.resource)
+                found["summary"] = f"{label}: act"
+                found["description"] = "The body holds what the action asks for." + (
+                    f" Actions: {', '.join(names)}." if names is not None else " See its transitions for the moves."
+                )
             found["parameters"] = [*include_parameter(declared, grants), *shared("IfMatch", "IdempotencyKey")]
-            found["requestBody"] = {"required": False, "content": _json({"type": "object"})}
+            found["requestBody"] = {"required": "required" in body, "content": _json(body)}
             answers = {"200": _success({"type": "object"}, "The record, or the one that the action made")}
             refusals += [400, 404, 409, 412, 413, 415, 428]
     found["responses"] = {**answers, **{str(s): ref("responses", f"Problem{s}") for s in sorted(refusals)}}

@@ -14,8 +14,10 @@ from comptoir.rest.schemas import LINES_LIMIT, line_fields
 
 if TYPE_CHECKING:
     from comptoir.access.permissions import Grants
+    from comptoir.contributions import Action
 
 Json = dict[str, Any]
+VERSION: Json = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "title": "Version"}
 
 
 def component(declared: DeclaredType, purpose: str = "") -> str:
@@ -72,9 +74,9 @@ def _properties(declared: DeclaredType, grants: Grants | None, *, writing: bool)
 def _lines(described: Field, grants: Grants | None, *, writing: bool) -> Json:
     inner = line_fields(described.line, grants)
     required = [name for name, field in inner.items() if field.required and field.default is None] if writing else []
-    line = object_of(
-        {name: field_schema(field, writing=writing) for name, field in inner.items()}, required, closed=writing
-    )
+    number: Json = {"type": ["integer", "null"] if writing else "integer", "minimum": 1, "maximum": MAX_ID}
+    fields = {name: field_schema(field, writing=writing) for name, field in inner.items()}
+    line = object_of({"id": number, **fields}, required, closed=writing)
     found: Json = {"type": "array", "items": line, "title": str(described.label)}
     if writing:
         found["maxItems"] = LINES_LIMIT
@@ -102,15 +104,22 @@ def schemas_of(declared: DeclaredType, grants: Grants | None) -> Json:
         if "." not in name and described.required and described.default is None and not described.server
     ]
     label = str(declared.declaration.label)
-    version = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "title": "Version"}
     create = object_of(write, required, closed=True)
-    update = object_of({**write, "version": version}, closed=True)
+    update = object_of({**write, "version": VERSION}, closed=True)
     return {
         component(declared): {**object_of(read), "title": label},
         component(declared, "create"): {**create, "title": f"{label}: new"},
         component(declared, "update"): {**update, "title": f"{label}: change"},
         component(declared, "bulk"): _bulk_schema(declared),
     }
+
+
+def action_body(action: Action, grants: Grants | None) -> Json:
+    """What an action asks for."""
+    asked = action.asked(grants)
+    required = [name for name, described in asked.items() if described.required and described.default is None]
+    inputs = {name: field_schema(described, writing=True) for name, described in asked.items()}
+    return {**object_of({**inputs, "version": VERSION}, required, closed=True), "title": str(action.label)}
 
 
 def includable(declared: DeclaredType, grants: Grants | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A form, the conflict that it may end in, and the move that asks for something."""
+"""A form, the conflict that it may end in, and what a move or an action asks for."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ class FormPage:
 
 
 @dataclass(frozen=True, slots=True)
-class MoveForm:
-    """What a move to another stage asks for; with ``steps``, which moves there are."""
+class AskForm:
+    """What a move or an action asks for; with ``steps``, which moves there are."""
 
     title: str
     subject: str

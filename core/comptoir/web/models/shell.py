@@ -48,7 +48,10 @@ class Crumb:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button.  ``post`` makes it a form of its own; ``confirm`` asks first and repeats the deed on its button."""
+    """A button.  ``post`` makes it a form of its own; ``confirm`` asks first and repeats the deed on its button.
+
+    ``asks`` opens the page of its address as a dialog where scripts run.
+    """
 
     label: str
     url: str
@@ -61,6 +64,7 @@ class Action:
     fields: tuple[tuple[str, str], ...] = ()
     disabled_because: str = ""
     dialog: str = ""
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

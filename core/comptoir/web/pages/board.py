@@ -20,10 +20,11 @@ from comptoir.web.addresses import Pairs, given_pairs, url_with, without
 from comptoir.web.frame import is_partial, page, part, redirect_with
 from comptoir.web.ids import id_of
 from comptoir.web.models.board import BoardPage, Card, Lane
-from comptoir.web.models.form import MoveForm
+from comptoir.web.models.form import AskForm
 from comptoir.web.models.shell import Action, Choice, Toast
 from comptoir.web.pages.acts import acts_of, nothing_planned
 from comptoir.web.pages.cells import Cells, look_up_titles, wanted_titles, wire_name
+from comptoir.web.pages.form.asked import answer_form
 from comptoir.web.pages.list.filters import facets_of
 from comptoir.web.pages.list.view import parsed_query, views_of
 from comptoir.web.pages.record import moves
@@ -288,8 +289,8 @@ def move_card(visit: Visit, declared: DeclaredType) -> Response:
         if refused.status >= 500:
             raise
         outcome, status = Toast(str(refused), tone="bad"), refused.status
-    if isinstance(outcome, MoveForm):
-        return moves.answer_form(outcome, declared)
+    if isinstance(outcome, AskForm):
+        return answer_form(outcome, declared)
     if is_partial():
         return part("records/_board.html", BoardView(visit, declared, pairs).page, toast=outcome, status=status)
     return redirect_with(came_from, outcome)

@@ -54,6 +54,7 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
     add("/<int:record_id>/delete", "delete", deeds.remove, "delete", "POST")
     add("/<int:record_id>/timeline", "timeline", record.show_earlier, "read")
     add("/<int:record_id>/compose/<name>", "compose", record.compose, "read", "POST")
+    add("/<int:record_id>/actions/<name>", "action-form", deeds.ask, "read")
     add("/<int:record_id>/actions/<name>", "action", deeds.act, "read", "POST")
     if declared.declaration.workflow is not None:
         add("/<int:record_id>/move", "move-form", moves.show, "write")

@@ -34,6 +34,7 @@ WAYS = (
     Choice("foot", _("On foot"), face=Face("users", "plum")),
     Choice("wire", _("By wire"), face=Face("phone", "ok")),
 )
+OCCASIONS = (Choice("birthday", _("Birthday")), Choice("move", _("Removal")))
 TIERS = (Choice("basic", _("Basic")), Choice("gold", _("Gold")))
 
 

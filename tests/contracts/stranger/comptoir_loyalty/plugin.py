@@ -6,6 +6,7 @@ from datetime import time
 
 from comptoir.base.models import Contact
 from comptoir.toolkit import (
+    Action,
     Base,
     Composer,
     Contribution,
@@ -26,9 +27,10 @@ from comptoir.toolkit import (
     Tile,
     _,
     hookimpl,
+    kinds,
 )
 from comptoir_loyalty import services
-from comptoir_loyalty.models import LoyaltyContact, Partner, Reward, Visit
+from comptoir_loyalty.models import OCCASIONS, LoyaltyContact, Partner, Reward, Visit
 
 manifest = Manifest(_("Loyalty"), _("Points and rewards."), category="marketing", icon="star", author="Stranger & Co")
 
@@ -73,6 +75,25 @@ SCREENS = (
     ),
 )
 
+ACTIONS = (
+    Action(
+        "pass_on",
+        Reward,
+        _("Pass on"),
+        services.pass_on,
+        "loyalty.reward.write",
+        icon="users",
+        asks=(
+            Reward.contact_id,
+            Reward.points,
+            kinds.Field(kinds.Text(), _("Why"), name="why", required=True, max_length=60),
+            kinds.Field(kinds.Listed(), _("Occasion"), name="occasion", choices=OCCASIONS),
+            kinds.Field(kinds.Day(), _("Day"), name="on", help=_("Today at the latest.")),
+        ),
+        given=services.half_of_it,
+    ),
+)
+
 COMPOSERS = (
     Composer("loyalty.visit", _("Visit"), Visit, Visit.told, (Visit.again_on,), given=services.just_now, icon="star"),
 )
@@ -90,4 +111,4 @@ RULES = (
 @hookimpl
 def contribute() -> list[Contribution | type[Base]]:
     expire = Job("loyalty.expire_points", services.expire_points, Daily(time(3)), _("Expire idle points"))
-    return [Reward, LoyaltyContact, Partner, Visit, *RIGHTS, *SCREENS, *COMPOSERS, *RULES, expire]
+    return [Reward, LoyaltyContact, Partner, Visit, *RIGHTS, *SCREENS, *ACTIONS, *COMPOSERS, *RULES, expire]

@@ -49,6 +49,28 @@ def expire_points(ctx: Context) -> None:
         ctx.session.execute(update(LoyaltyContact).where(idle).values(points=0, tier="basic"))
 
 
+def pass_on(ctx: Context, reward: Reward, values: Mapping[str, Any]) -> Reward:
+    """Some of a reward's points become another contact's."""
+    if values["points"] > reward.points:
+        raise RuleViolation("loyalty.too_many", _("There are only {count}.", count=reward.points), field="points")
+    if values["points"] == reward.points and values["occasion"] is None:
+        raise RuleViolation("loyalty.no_occasion", _("Nobody gives all of it without an occasion."))
+    occasion = f" ({values['occasion']})" if values["occasion"] else ""
+    passed = Reward(
+        reason=f"{values['why']}{occasion}",
+        contact_id=values["contact_id"],
+        points=values["points"],
+        given_on=values["on"],
+    )
+    save(ctx, [passed])
+    return passed
+
+
+def half_of_it(ctx: Context, reward: Reward) -> Mapping[str, Any]:
+    """What one begins with who passes a reward on."""
+    return {"contact_id": reward.contact_id, "points": reward.points // 2, "on": ctx.today()}
+
+
 def just_now(ctx: Context, record: Any) -> Mapping[str, Any]:
     """A visit that is noted has just happened."""
     return {"seen_at": ctx.now()}

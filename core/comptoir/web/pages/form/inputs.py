@@ -57,8 +57,8 @@ def field_input(
     options = tuple(item.options) or tuple(_options(visit, declared, record, described, value))
     prefix = ""
     if described.currency:
-        own = declared.currency_of(item.name)
-        prefix = str(value_of(record, declared, own) or "") if own is not None and record.id is not None else ""
+        own = item.name[: -len(described.name)] + described.currency
+        prefix = str(value_of(record, declared, own) or "") if own in declared.fields and record.id is not None else ""
         prefix = prefix or visit.formats.currency
     return FieldInput(
         item.name, str(item.label), described.kind.input, value,

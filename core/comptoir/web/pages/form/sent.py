@@ -53,7 +53,7 @@ class Sent:
             for row in rows:
                 line = held.get(row["id"])
                 row["is_touched"] = line is None or any(getattr(line, n) != value for n, value in row["values"].items())
-            values[name] = [{**row["values"], "id": row["id"]} for row in rows]
+            values[name] = [{**row["values"], "id": row["id"] if row["id"] in held else ""} for row in rows]
         assign(ctx, record, values)
 
     def remarks(self, declared: DeclaredType, record: Record) -> Iterator[str]:

@@ -24,7 +24,7 @@ async function send(fields, dialog) {
   if (answer.redirected) { location.href = answer.url; return; }
   if (answer.headers.get("HX-Refresh")) { location.reload(); return; }
   const found = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = found.getElementById("board"), form = found.getElementById("move-form");
+  const fresh = found.getElementById("board"), form = found.getElementById("ask-form");
   const toast = toastOf(answer);
   if (toast) showToast(toast);
   if (form && dialog?.open) {
