@@ -20,7 +20,8 @@ from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.hookspecs.marker import hookimpl
 from comptoir.i18n import _
 from comptoir.records.changes import Change, changes_of, of_type
-from comptoir.schedules import Daily
+from comptoir.records.summaries import keep_summaries
+from comptoir.schedules import Daily, Every
 
 
 @hookimpl
@@ -90,7 +91,10 @@ def forget_sign_ins(ctx: Context) -> None:
     throttle.purge(unrestricted(ctx, "users and teams"), ctx.now())
 
 
-JOBS = (Job("core.forget_sign_ins", forget_sign_ins, Daily(dt.time(3, 20)), _("Forget expired sign-ins")),)
+JOBS = (
+    Job("core.forget_sign_ins", forget_sign_ins, Daily(dt.time(3, 20)), _("Forget expired sign-ins")),
+    Job("core.keep_summaries", keep_summaries, Every(minutes=5), _("Keep summaries short and complete")),
+)
 """Scheduled work of the core itself."""
 
 
