@@ -218,23 +218,22 @@ def departing(ctx: Context, model: type[Record], summary: Summary) -> dict[Group
     found: dict[Group, Figures] = {}
     for side, owner, team, *rest in session.execute(_both_sides(model, summary, dialect)):
         keys, number, sums = rest[:width], rest[width], rest[width + 1 :]
+        columns: list[Any] = [table.c[name.partition(":")[0]] for name in (*summary.keys, *summary.sums)]
+        figures = [number]
+        for column, amount, count in zip(columns[width:], sums[::2], sums[1::2], strict=True):
+            is_exact = bool(side) or isinstance(column.type, MoneyType)
+            figures += [_money(amount or "0", dialect) if is_exact else Decimal(amount or 0), int(count)]
         if side:
             held = Group(record_type, summary.name, side, owner, team, _padded(keys))
-            amounts = [_money(text, dialect) if place % 2 == 0 else int(text) for place, text in enumerate(sums)]
-            found[held] = _plus(found.get(held), [-number, *(-amount for amount in amounts)])
+            found[held] = _plus(found.get(held), [-figure for figure in figures])
             continue
-        columns: list[Any] = [table.c[name.partition(":")[0]] for name in (*summary.keys, *summary.sums)]
         plain = [
             text_of(_read_text(text, name, column, dialect))
-            for text, name, column in zip(keys, summary.keys, columns, strict=False)
-        ]
-        amounts = [
-            (_read_text(text or "0", "", columns[width + place // 2], dialect)) if place % 2 == 0 else int(text)
-            for place, text in enumerate(sums)
+            for text, name, column in zip(keys, summary.keys, columns[:width], strict=True)
         ]
         own = Group(record_type, summary.name, OWN, owner, team, _padded(plain))
         for group in _seen_from(own):
-            found[group] = _plus(found.get(group), [number, *map(Decimal, amounts)])
+            found[group] = _plus(found.get(group), figures)
     return {group: figures for group, figures in found.items() if any(figures)}
 
 
