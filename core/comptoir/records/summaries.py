@@ -151,7 +151,7 @@ def _columns(model: type[Record]) -> frozenset[str]:
 
 def _stored(record: Record, names: Iterable[str]) -> dict[str, Any] | None:
     """The columns of a record before it was changed; None where one of them was set without having been read."""
-    before = inspected(record).committed_state  # type: ignore[attr-defined]
+    before = inspected(record).committed_state
     row = {name: before[name] if name in before else getattr(record, name) for name in names}
     return None if NO_VALUE in row.values() else row
 
@@ -194,7 +194,8 @@ def fold(ctx: Context, *, size: int = PART) -> int:
     figures: dict[Group, Figures] = {}
     rows = session.connection().execute(gone).all()
     for row in rows:
-        group = Group(*row[:5], tuple(row[5 : 5 + MAX_KEYS]))
+        record_type, summary, reach, owner, team, *keys = row[: 5 + MAX_KEYS]
+        group = Group(record_type, summary, reach, owner, team, tuple(keys))
         figures[group] = _plus(figures.get(group), row[5 + MAX_KEYS :])
     add_rows(session, figures, folded=True)
     return len(rows)
@@ -300,18 +301,25 @@ def forget_summaries(session: Session) -> None:
     session.connection().execute(delete(_table))
 
 
+def kept_summaries(ctx: Context) -> Iterator[tuple[type[Record], Summary]]:
+    """The summaries that readers use, with the records that they count."""
+    session = unrestricted(ctx, "summaries")
+    for declared in ctx.registry.record_types.values():
+        if declared.declaration.summaries:
+            ready = ready_summaries(session, declared.name)
+            yield from ((declared.model, s) for s in declared.declaration.summaries if s.name in ready)
+
+
 def keep_summaries(ctx: Context) -> None:
     """Fold what was added; make summaries that are new, and drop those that are declared no more."""
     session = unrestricted(ctx, "summaries")
     fold(ctx)
+    kept = set(kept_summaries(ctx))
     for declared in ctx.registry.record_types.values():
-        model = declared.model
-        known = [summary.name for summary in model.__record__.summaries]
-        if known:
-            session.connection().execute(
-                delete(_table).where(_table.c.record_type == declared.name, _table.c.summary.not_in(known))
-            )
-            ready = ready_summaries(session, record_name(model))
-            for summary in model.__record__.summaries:
-                if summary.name not in ready:
-                    mend_summary(ctx, model, summary)
+        summaries = declared.declaration.summaries
+        gone = delete(_table).where(_table.c.record_type == declared.name)
+        if summaries:
+            session.connection().execute(gone.where(_table.c.summary.not_in([summary.name for summary in summaries])))
+        for summary in summaries:
+            if (declared.model, summary) not in kept:
+                mend_summary(ctx, declared.model, summary)

@@ -91,7 +91,8 @@ def _reach(ctx: Context, declared: DeclaredType) -> ColumnElement[bool] | None:
     rule: Any = Everything()
     if not ctx.actor.is_system:
         rule = ctx.session.get_bind().policy.rule_of(declared.table.name).read  # type: ignore[union-attr]
-    everyone, me, teams = _table.c.reach == ALL, ctx.actor.id, list(ctx.actor.team_ids)
+    me, teams = ctx.actor.id, list(ctx.actor.team_ids)
+    everyone: ColumnElement[bool] = _table.c.reach == ALL
     own = and_(_table.c.reach == OWN, _table.c.owner_id == me)
     match rule:
         case Everything():
