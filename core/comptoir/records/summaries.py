@@ -323,3 +323,13 @@ def keep_summaries(ctx: Context) -> None:
         for summary in summaries:
             if (declared.model, summary) not in kept:
                 mend_summary(ctx, declared.model, summary)
+
+
+def fold_some(ctx: Context, _progress: object) -> bool:
+    """One turn of the job; whether there may be more to fold."""
+    return fold(ctx) >= PART
+
+
+def make_missing(ctx: Context, _progress: object) -> None:
+    """The last turn of the job."""
+    keep_summaries(ctx)

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
 
 from comptoir.access.models import User
 from comptoir.context import Context, unrestricted
 from comptoir.db.summary import READY, SummaryRow
-from comptoir.errors import ComptoirError
+from comptoir.errors import ComptoirError, WriteRefused
 from comptoir.records.summaries import departing, fold, forget_summaries, keep_summaries, mend_summary
 from comptoir.records.write.undo import take_back
 from comptoir.testing.platform import Stage
@@ -248,3 +248,16 @@ def test_folding_leaves_one_row_a_group(ctx: Context) -> None:
     keep_summaries(ctx)
     assert before - len(SUMMARIES) == 5 * ((ctx.session.scalar(rows) or 0) - len(SUMMARIES))
     assert shown(ctx) == told
+
+
+def test_no_statement_past_the_writer_sets_what_is_added_up(ctx: Context) -> None:
+    with pytest.raises(WriteRefused, match="added up in a summary"), ctx.bulk("products go"):
+        ctx.session.execute(update(Deal).values(product_id=None))
+
+
+def test_a_sum_larger_than_a_row_holds_is_kept_in_several(ctx: Context) -> None:
+    keep_summaries(ctx)
+    largest = Decimal("99999999999999.9999")
+    save(ctx, [Deal(name="Mint", stage="won", amount=largest) for _number in range(3)])
+    keep_summaries(ctx)
+    assert tiles._closed_by(ctx, {}, reports.PERSON).totals["value"] == {"EUR": 3 * largest}
