@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Select, String, Table, and_, cast, delete, func, insert, literal, select, union_all
@@ -144,6 +145,13 @@ def _by_type(records: Iterable[Record]) -> Iterator[tuple[type[Record], list[Rec
     yield from found.items()
 
 
+def touches_summaries(record: Record) -> bool:
+    """Whether a stored record has unsaved changes of what a summary groups by or adds up."""
+    changed = inspected(record).committed_state
+    return bool(type(record).__record__.summaries) and not _columns(type(record)).isdisjoint(changed)
+
+
+@cache
 def _columns(model: type[Record]) -> frozenset[str]:
     kept = (summary.columns for summary in model.__record__.summaries)
     return frozenset({"owner_id", "team_id", "archived_at"}).union(*kept)
