@@ -238,13 +238,13 @@ def _require_free_fields(clause: Update, model: type[Any], multiparams: Any, par
     for key in keys:
         name = str(getattr(key, "key", key))
         field = declared.get(name)
-        if name in counted:
-            raise WriteRefused(
-                _("{model}.{field} is added up in a summary: change it with save.", model=model.__name__, field=name)
-            )
         if name in KEPT or (field is not None and (field.server or field.kind.staged)):
             raise WriteRefused(
                 _("{model}.{field} is kept by the server: no statement sets it.", model=model.__name__, field=name)
+            )
+        if name in counted:
+            raise WriteRefused(
+                _("{model}.{field} is added up in a summary: change it with save.", model=model.__name__, field=name)
             )
 
 

@@ -67,13 +67,12 @@ def summarised(
     if reach is None:
         return None
     session = unrestricted(ctx, "summaries")
-    ready = ctx.once(("summaries", declared.name), lambda: ready_summaries(session, declared.name))
     for summary in summaries:
-        if summary.name not in ready:
-            continue
         try:
             columns, conditions, measured = _Asking(ctx, declared, summary, iter(values)).asked(where, keys, figures)
         except _Unknown:
+            continue
+        if summary.name not in ctx.once(("summaries", declared.name), lambda: ready_summaries(session, declared.name)):
             continue
         number = func.sum(_table.c.number)
         statement = select(*columns, func.coalesce(number, 0), *measured).where(
