@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from comptoir.db.base import Base
-from comptoir.db.fields import fields_of
+from comptoir.db.fields import TEXT_LENGTH, fields_of
 from comptoir.db.record import Extension, Line, Record, RecordType, Through, record_name
 from comptoir.db.summary import Summary
 from comptoir.i18n import Text, _
@@ -68,7 +68,8 @@ def _summary_faults(model: type[Record], summary: Summary) -> Iterator[Text]:
     for key in summary.keys:
         name, _separator, part = key.partition(":")
         kind = fields[name].kind if name in fields and name in model.__table__.c else None
-        if kind is None or (not kind.dated and (kind.python_type not in (str, int, Decimal) or part)):
+        is_long = kind is not None and (fields[name].max_length or 0) > TEXT_LENGTH
+        if kind is None or is_long or (not kind.dated and (kind.python_type not in (str, int, Decimal) or part)):
             yield _("{field} cannot be a key of a summary: give a text, a number, a reference or a choice of the record.",
                     field=f"{model.__name__}.{key}")  # fmt: skip
         elif kind.dated and (kind.zoned or part != "month"):

@@ -21,7 +21,7 @@ from comptoir.errors import ComptoirError, WriteRefused
 from comptoir.records.summaries import departing, fold, forget_summaries, keep_summaries, mend_summary
 from comptoir.records.write.undo import take_back
 from comptoir.testing.platform import Stage
-from comptoir.toolkit import archive, delete, move, restore, save
+from comptoir.toolkit import Any_, Query, aggregate, archive, delete, move, restore, save
 from comptoir_catalog.models import Product
 from comptoir_sales import reports, tiles
 from comptoir_sales.models import DEALS, SUMMARIES, Deal, LostReason
@@ -123,6 +123,34 @@ def test_whoever_sees_only_their_own_or_their_team_is_told_of_those_alone(stage:
             answer = tiles._closed_by(ctx, {}, reports.PERSON)
             assert answer.totals["value"] == {"EUR": Decimal(wanted[user.id])}
             assert statements == []
+
+
+def test_a_summary_of_some_records_answers_only_who_asks_for_those(ctx: Context) -> None:
+    keep_summaries(ctx)
+    save(ctx, [Deal(name="Tea bar", stage=stage) for stage in ("won", "lost", "engaging")])
+    deals = ctx.registry.record_type(Deal)
+    assert [row["count"] for row in aggregate(ctx, deals, None, ("product",))] == [3]
+    assert [row["count"] for row in aggregate(ctx, deals, reports.WON, ("product",))] == [1]
+    either = Any_((reports.WON, reports.OPEN))
+    assert [row["count"] for row in aggregate(ctx, deals, either, ("product",))] == [2]
+
+
+def test_the_same_aggregate_of_another_archive_or_with_words_is_counted_from_the_deals(ctx: Context) -> None:
+    keep_summaries(ctx)
+    deals = [Deal(name=name, stage="won") for name in ("Tea bar", "Cold room")]
+    save(ctx, deals)
+    archive(ctx, deals[:1])
+    declared = ctx.registry.record_type(Deal)
+    counts = [
+        [row["count"] for row in aggregate(ctx, declared, query, ("product",))]
+        for query in (
+            Query(where=reports.WON, archived="with"),
+            Query(where=reports.WON, archived="only"),
+            Query(where=reports.WON, text="cold"),
+            Query(where=reports.WON, text="nowhere"),
+        )
+    ]
+    assert counts == [[2], [1], [1], []]
 
 
 class Life:
