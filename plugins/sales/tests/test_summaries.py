@@ -17,7 +17,9 @@ from sqlalchemy import event, func, select, update
 from comptoir.access.models import User
 from comptoir.context import Context, unrestricted
 from comptoir.db.summary import READY, SummaryRow
+from comptoir.deployment import Deployment
 from comptoir.errors import ComptoirError, WriteRefused
+from comptoir.modules.demo import load_demo, remove_demo
 from comptoir.records.summaries import departing, fold, forget_summaries, keep_summaries, mend_summary
 from comptoir.records.write.undo import take_back
 from comptoir.testing.platform import Stage
@@ -289,3 +291,15 @@ def test_a_sum_larger_than_a_row_holds_is_kept_in_several(ctx: Context) -> None:
     save(ctx, [Deal(name="Mint", stage="won", amount=largest) for _number in range(3)])
     keep_summaries(ctx)
     assert tiles._closed_by(ctx, {}, reports.PERSON).totals["value"] == {"EUR": 3 * largest}
+
+
+def test_of_a_demonstration_that_goes_nothing_stays_added_up(deployment: Deployment) -> None:
+    load_demo(deployment)
+    with deployment.system_context("test") as ctx:
+        keep_summaries(ctx)
+        assert aggregate(ctx, ctx.registry.record_type(Deal), reports.WON, ("outcome",)) != []
+    remove_demo(deployment)
+    with deployment.system_context("test") as ctx:
+        assert aggregate(ctx, ctx.registry.record_type(Deal), reports.WON, ("outcome",)) == []
+        keep_summaries(ctx)
+        assert departed(ctx) == []
