@@ -75,7 +75,7 @@ class SummaryRow(Base):
     k2: Mapped[str] = mapped_column(String(300), default="")
     k3: Mapped[str] = mapped_column(String(300), default="")
     k4: Mapped[str] = mapped_column(String(300), default="")
-    number: Mapped[int] = mapped_column(Id, default=0)
+    records: Mapped[int] = mapped_column(Id, default=0)
     """How many records."""
     s0: Mapped[Decimal] = mapped_column(MoneyType(), default=Decimal(0))
     c0: Mapped[int] = mapped_column(Id, default=0)

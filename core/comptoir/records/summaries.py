@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _table: Table = SummaryRow.__table__  # type: ignore[assignment]
 _KEYS = tuple(f"k{place}" for place in range(MAX_KEYS))
 _PLACES = ("record_type", "summary", "reach", "owner_id", "team_id", *_KEYS)
-_FIGURES = ("number", *(f"{letter}{place}" for place in range(MAX_SUMS) for letter in "sc"))
+_FIGURES = ("records", *(f"{letter}{place}" for place in range(MAX_SUMS) for letter in "sc"))
 PART = 20_000
 """So many added rows are folded in one transaction."""
 
@@ -178,7 +178,7 @@ def add_rows(session: Session, figures: dict[Group, Figures], *, folded: bool = 
         parts = [pieces(Decimal(amount)) for amount in sums[::2]]
         for piece in range(max(map(len, parts))):
             row: dict[str, Any] = dict(zip(_PLACES, (*group[:5], *group.keys), strict=True))
-            row |= {"folded": folded, "number": 0 if piece else number}
+            row |= {"folded": folded, "records": 0 if piece else number}
             for place, amounts in enumerate(parts):
                 row[f"s{place}"] = amounts[piece] if piece < len(amounts) else Decimal(0)
                 row[f"c{place}"] = 0 if piece else sums[2 * place + 1]
@@ -267,7 +267,7 @@ def _both_sides(model: type[Record], summary: Summary, dialect: str) -> Select[A
     places = (_table.c.reach, _table.c.owner_id, _table.c.team_id, *(_table.c[k] for k in _KEYS[: len(keys)]))
     figures = [cast(func.sum(_table.c[name]), String) for name in _FIGURES[1 : 1 + len(sums)]]
     kept = (
-        select(*places, func.sum(_table.c.number), *figures)
+        select(*places, func.sum(_table.c.records), *figures)
         .where(_table.c.record_type == record_name(model), _table.c.summary == summary.name, _table.c.reach != READY)
         .group_by(*places)
     )

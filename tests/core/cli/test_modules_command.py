@@ -146,7 +146,7 @@ def test_a_check_finds_and_mends_what_a_summary_has_lost(own: CommandLine) -> No
     with engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO core_summary (record_type, summary, reach, owner_id, team_id, k0, k1, k2, k3, k4, number,"
+                "INSERT INTO core_summary (record_type, summary, reach, owner_id, team_id, k0, k1, k2, k3, k4, records,"
                 " s0, c0, s1, c1, folded) SELECT record_type, summary, 'all', 0, 0, '', '', '', '', '', 7, 0, 0, 0, 0, folded"
                 " FROM core_summary WHERE reach = 'ready'"
             )

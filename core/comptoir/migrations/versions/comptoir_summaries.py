@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("owner_id", ID, nullable=False),
         sa.Column("team_id", ID, nullable=False),
         *(sa.Column(f"k{place}", sa.String(length=300), nullable=False) for place in range(5)),
-        sa.Column("number", ID, nullable=False),
+        sa.Column("records", ID, nullable=False),
         sa.Column("s0", types.MoneyType(precision=18, scale=4), nullable=False),
         sa.Column("c0", ID, nullable=False),
         sa.Column("s1", types.MoneyType(precision=18, scale=4), nullable=False),

@@ -74,7 +74,7 @@ def summarised(
             continue
         if summary.name not in ctx.once(("summaries", declared.name), lambda: ready_summaries(session, declared.name)):
             continue
-        number = func.sum(_table.c.number)
+        number = func.sum(_table.c.records)
         statement = select(*columns, func.coalesce(number, 0), *measured).where(
             _table.c.record_type == declared.name, _table.c.summary == summary.name, reach, *conditions
         )
@@ -135,7 +135,7 @@ class _Asking:
             return func.sum(column if figure.condition is None else case((holds, column)), type_=column.type)
 
         if figure.path is None:
-            return func.coalesce(total(_table.c.number), 0)
+            return func.coalesce(total(_table.c.records), 0)
         path = figure.path
         if path.steps or path.extension is not None or path.column not in self._summary.sums:
             raise _Unknown
