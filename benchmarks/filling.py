@@ -29,6 +29,7 @@ from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import enable_modules, initialise
 from comptoir.records.history import HistoryEntry
 from comptoir.records.search import departures, mend
+from comptoir.records.summaries import mend_summary
 from comptoir.settings import load_settings
 from comptoir_catalog.models import Product
 from comptoir_sales.models import Deal, PipelineStage
@@ -349,11 +350,13 @@ class _Writer:
         cursor.close()
 
     def index(self) -> None:
-        """Let the search find what no save has written."""
+        """Let the search find what no save has written, and the summaries count it."""
         for declared in self._deployment.registry.record_types.values():
             with self._deployment.system_context("benchmark") as ctx:
                 for departure in departures(ctx, declared):
                     mend(ctx, departure)
+                for summary in declared.declaration.summaries:
+                    mend_summary(ctx, declared.model, summary)
 
     def finish(self) -> None:
         """Let the database know its rows: where its numbers go on, and how its values are spread."""

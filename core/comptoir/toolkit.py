@@ -84,6 +84,7 @@ from comptoir.db.record import (
     extends,
     record_name,
 )
+from comptoir.db.summary import Summary
 from comptoir.db.types import Json, MoneyType, RecordRefType, UtcDateTime, fold
 from comptoir.db.workflow import Stage, Transition, Workflow
 from comptoir.errors import (
@@ -314,6 +315,7 @@ __all__ += [
     "Running",
     "Share",
     "Sum",
+    "Summary",
     "Weighted",
     "named_period",
     "run_pivot",

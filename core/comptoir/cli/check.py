@@ -40,8 +40,8 @@ class Finding:
 
 
 @click.command()
-@click.option("--whole", is_flag=True, help="Compare the search with every record, not with the newest alone.")
-@click.option("--mend", is_flag=True, help="Compare the whole search, and correct it where it departs.")
+@click.option("--whole", is_flag=True, help="Compare the search and the summaries with every record.")
+@click.option("--mend", is_flag=True, help="Compare search and summaries with every record, and correct what departs.")
 @as_json
 @pass_terminal
 def check(terminal: Terminal, whole: bool, mend: bool, as_json: bool) -> None:
@@ -80,6 +80,10 @@ def look(terminal: Terminal, *, whole: bool = False, mend: bool = False) -> Iter
     yield from _guarded("users", _users, deployment)
     yield from _guarded("jobs", _jobs, deployment)
     yield from _guarded("search", _mended if mend else _searched if whole else _sampled, deployment)
+    if mend:
+        yield from _guarded("summaries", _corrected, deployment)
+    elif whole:
+        yield from _guarded("summaries", _compared, deployment)
 
 
 def _guarded(part: str, find: Callable[[Any], Iterator[Finding]], subject: Any) -> Iterator[Finding]:
@@ -289,6 +293,37 @@ def _search(deployment: Deployment, *, whole: bool) -> Iterator[Finding]:
         yield _ok(
             "search", _("Every record is found as it is.") if whole else _("The newest records are found as they are.")
         )
+
+
+def _compared(deployment: Deployment) -> Iterator[Finding]:
+    """What the dashboards add up, against the records; a summary that is not there yet is no fault."""
+    from comptoir.records.summaries import departing, kept_summaries
+
+    with deployment.system_context("comptoir check", write=False) as ctx:
+        wrong = sum(len(departing(ctx, model, summary)) for model, summary in kept_summaries(ctx))
+    if wrong:
+        yield _problem("summaries", ngettext(
+            "{count} group of a summary departs from the records. Run: comptoir check --mend",
+            "{count} groups of summaries depart from the records. Run: comptoir check --mend", wrong))  # fmt: skip
+    else:
+        yield _ok("summaries", _("The summaries agree with the records."))
+
+
+def _corrected(deployment: Deployment) -> Iterator[Finding]:
+    from comptoir.records.summaries import kept_summaries, mend_summary
+
+    with deployment.system_context("comptoir check", write=False) as ctx:
+        kept = list(kept_summaries(ctx))
+    corrected = 0
+    for model, summary in kept:  # each in a transaction of its own, so that nobody waits long
+        with deployment.system_context("comptoir check") as ctx:
+            corrected += mend_summary(ctx, model, summary)
+    if corrected:
+        yield _ok("summaries", ngettext(
+            "{count} group of a summary departed from the records; corrected.",
+            "{count} groups of summaries departed from the records; corrected.", corrected))  # fmt: skip
+    else:
+        yield _ok("summaries", _("The summaries agree with the records."))
 
 
 def _ok(part: str, message: Text) -> Finding:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Table
 
 from comptoir.db.base import Base
-from comptoir.db.fields import fields_of
+from comptoir.db.fields import TEXT_LENGTH, fields_of
 from comptoir.db.record import Extension, Line, Record, RecordType, Through, record_name
+from comptoir.db.summary import Summary
 from comptoir.i18n import Text, _
 from comptoir.kinds import OF_LINES, ROLES
 
@@ -56,6 +58,26 @@ def _record_faults(plugin: str, model: type[Record]) -> Iterator[Text]:
         )
     if not any(described.title for described in fields_of(model).values()):
         yield _("{model} has no title field. Give one field title=True.", model=model.__name__)
+    for summary in declared.summaries:
+        yield from _summary_faults(model, summary)
+
+
+def _summary_faults(model: type[Record], summary: Summary) -> Iterator[Text]:
+    """Keys and sums that are no column of the record, or of a kind that no summary keeps."""
+    fields = fields_of(model)
+    for key in summary.keys:
+        name, _separator, part = key.partition(":")
+        kind = fields[name].kind if name in fields and name in model.__table__.c else None
+        is_long = kind is not None and (fields[name].max_length or 0) > TEXT_LENGTH
+        if kind is None or is_long or (not kind.dated and (kind.python_type not in (str, int, Decimal) or part)):
+            yield _("{field} cannot be a key of a summary: give a text, a number, a reference or a choice of the record.",
+                    field=f"{model.__name__}.{key}")  # fmt: skip
+        elif kind.dated and (kind.zoned or part != "month"):
+            yield _("{field} cannot be a key of a summary: give a day by its month, as {name}:month.",
+                    field=f"{model.__name__}.{key}", name=name)  # fmt: skip
+    for name in summary.sums:
+        if name not in fields or name not in model.__table__.c or not fields[name].kind.numeric:
+            yield _("{field} cannot be summed up.", field=f"{model.__name__}.{name}")
 
 
 def _role_faults(model: type[Base]) -> Iterator[Text]:

@@ -234,6 +234,7 @@ def _require_free_fields(clause: Update, model: type[Any], multiparams: Any, par
     for given in (*(multiparams or ()), params or {}):
         keys += list(given)
     declared = fields_of(model)
+    counted = _counted(model)
     for key in keys:
         name = str(getattr(key, "key", key))
         field = declared.get(name)
@@ -241,6 +242,17 @@ def _require_free_fields(clause: Update, model: type[Any], multiparams: Any, par
             raise WriteRefused(
                 _("{model}.{field} is kept by the server: no statement sets it.", model=model.__name__, field=name)
             )
+        if name in counted:
+            raise WriteRefused(
+                _("{model}.{field} is added up in a summary: change it with save.", model=model.__name__, field=name)
+            )
+
+
+def _counted(model: type[Any]) -> frozenset[str]:
+    """The columns that decide what the summaries of a record type say."""
+    summaries = model.__record__.summaries if issubclass(model, Record) else ()
+    owners = ("owner_id", "team_id") if summaries else ()
+    return frozenset(owners).union(*(summary.columns for summary in summaries))
 
 
 def _no_text(

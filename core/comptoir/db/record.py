@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, object_session
 
 from comptoir.db.base import Base
 from comptoir.db.fields import Field, Id, json_column
+from comptoir.db.summary import Summary
 from comptoir.db.types import UtcDateTime
 from comptoir.db.workflow import Workflow
 from comptoir.i18n import Text as Words
@@ -56,6 +57,8 @@ class RecordType:
     timeline: bool = True
     headings: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
     """What columns of other people's tables are usually called, by the field that they feed, as in ``--map``."""
+    summaries: tuple[Summary, ...] = ()
+    """Counts and sums that are kept, for figures that many people look at."""
 
 
 class RecordColumns:

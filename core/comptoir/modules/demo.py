@@ -14,6 +14,7 @@ from comptoir.db.search import forget_entries
 from comptoir.deployment import Deployment
 from comptoir.edge import perform
 from comptoir.records.history import HistoryEntry
+from comptoir.records.summaries import forget_summaries
 from comptoir.registry.models import DemoRecord, ModuleRow
 
 
@@ -68,6 +69,7 @@ def remove_demo(deployment: Deployment) -> int:
                         HistoryEntry.record_type == record_type, HistoryEntry.record_id.in_(chunk)
                     )
                 )
+        forget_summaries(session)
         session.execute(delete(DemoRecord))
         session.execute(update(ModuleRow).values(has_demo=False))
         return len(marks)

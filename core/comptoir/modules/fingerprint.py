@@ -109,7 +109,7 @@ def _rows(connection: Connection, name: str, module: str, roles: set[int], links
 def _belongs_to(table: str, row: Any, module: str, roles: set[int]) -> bool:
     """Whether a row of the core is about the module: its history, search, rights and roles, its demonstration marks."""
     prefix = f"{module}."
-    if table in ("core_history", "core_demo_record", "core_search"):
+    if table in ("core_history", "core_demo_record", "core_search", "core_summary"):
         return str(row["record_type"]).startswith(prefix)
     if table == "core_role":
         return row["id"] in roles

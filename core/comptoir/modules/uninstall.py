@@ -15,6 +15,7 @@ from comptoir.context import Context, unrestricted
 from comptoir.db.gate import opened
 from comptoir.db.migrations import remove
 from comptoir.db.search import SearchEntry
+from comptoir.db.summary import SummaryRow
 from comptoir.deployment import Deployment
 from comptoir.errors import PluginError
 from comptoir.i18n import _
@@ -74,6 +75,7 @@ def _forget(session: Session, registry: Registry, name: str, types: Sequence[str
     """Remove what the core keeps about a module's records: history, search, rights, demo marks, links from other records."""
     session.execute(delete(HistoryEntry).where(HistoryEntry.record_type.in_(types)))
     session.execute(delete(SearchEntry).where(SearchEntry.record_type.in_(types)))
+    session.execute(delete(SummaryRow).where(SummaryRow.record_type.in_(types)))
     session.execute(delete(DemoRecord).where(DemoRecord.record_type.in_(types)))
     session.execute(delete(RolePermission).where(RolePermission.permission.startswith(f"{name}.", autoescape=True)))
     own_roles = select(Role.id).where(Role.template.startswith(f"{name}.", autoescape=True))

@@ -14,13 +14,14 @@ from comptoir.access.sessions import purge_sessions
 from comptoir.access.teams import rebuild_closure, set_main_team
 from comptoir.access.users import check_leaving, email_key, follow_additions, follow_edits
 from comptoir.context import Context, unrestricted
-from comptoir.contributions import Job
+from comptoir.contributions import Job, Step, Steps
 from comptoir.db.record import Record
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.hookspecs.marker import hookimpl
 from comptoir.i18n import _
 from comptoir.records.changes import Change, changes_of, of_type
-from comptoir.schedules import Daily
+from comptoir.records.summaries import fold_some, make_missing
+from comptoir.schedules import Daily, Every
 
 
 @hookimpl
@@ -90,7 +91,15 @@ def forget_sign_ins(ctx: Context) -> None:
     throttle.purge(unrestricted(ctx, "users and teams"), ctx.now())
 
 
-JOBS = (Job("core.forget_sign_ins", forget_sign_ins, Daily(dt.time(3, 20)), _("Forget expired sign-ins")),)
+JOBS = (
+    Job("core.forget_sign_ins", forget_sign_ins, Daily(dt.time(3, 20)), _("Forget expired sign-ins")),
+    Job(
+        "core.keep_summaries",
+        schedule=Every(minutes=5),
+        title=_("Keep summaries short and complete"),
+        steps=Steps(Step(fold_some), Step(make_missing)),
+    ),
+)
 """Scheduled work of the core itself."""
 
 

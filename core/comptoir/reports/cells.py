@@ -6,7 +6,7 @@ Counts and sums take one statement; each weight and each field whose values are 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from comptoir.records.query import buckets
 from comptoir.records.query.aggregate import Group, read_group, scalar
 from comptoir.records.query.compile import Builder, Shape, dialect_of, lower, lower_query, shapes_of
 from comptoir.records.query.paths import Path, refuse
+from comptoir.records.query.summarised import Figure, Grouping, summarised
 from comptoir.records.query.tree import Query
 from comptoir.reports.measures import HUNDRED, Atom, Cell
 from comptoir.texts import shown
@@ -114,22 +115,10 @@ def _run(
     values: list[Any] = []
     where, words = lower_query(ctx, declared, query, values)
     conditions = [lower(ctx, declared, a.atom.where, values) for a in asked]
-    dialect = dialect_of(ctx)
-    zone = ctx.timezone if any(g.part and g.path.field.kind.zoned for g in keys) else ZoneInfo("UTC")
-    shape = (
-        "cells", dialect, zone.key, where, words, query.archived, tuple((g.path.name, g.part) for g in keys),
-        tuple(extras), tuple((a.atom.operation, a.path and a.path.name, c) for a, c in zip(asked, conditions, strict=True)),
-    )  # fmt: skip
-    statement = shapes_of(declared).get(
-        shape,
-        lambda: _statement(
-            Builder(ctx, declared, dialect), where, words, query.archived, keys, list(extras.values()), asked,
-            conditions, zone,
-        ),
-    )  # fmt: skip
-    filled = {f"v{number}": value for number, value in enumerate(values)} | {"limit": MAX_CELLS + 1}
     try:
-        rows = ctx.session.execute(statement, filled).all()
+        rows = _summarised(ctx, declared, query, where, values, keys, extras, asked, conditions)
+        if rows is None:
+            rows = _counted(ctx, declared, query, where, words, values, keys, extras, asked, conditions)
     except DBAPIError as error:
         if "integer overflow" not in str(error.orig):
             raise
@@ -153,6 +142,54 @@ def _run(
             if a.currency is not None and not extra:
                 found.currencies[currency] += row[first]
             _gather(cell, a, row, places, currency, row[place])
+
+
+def _summarised(
+    ctx: Context,
+    declared: DeclaredType,
+    query: Query,
+    where: Shape | None,
+    values: Sequence[Any],
+    keys: Sequence[Group],
+    extras: Mapping[str, Path],
+    asked: Sequence[_Asked],
+    conditions: Sequence[Shape | None],
+) -> Sequence[Any] | None:
+    wanted = [*(Grouping(group.path, group.part) for group in keys), *map(Grouping, extras.values())]
+    figures = [
+        Figure(a.path if a.atom.operation != "values" else None, a.atom.operation == "sum", condition)
+        for a, condition in zip(asked, conditions, strict=True)
+    ]
+    return summarised(ctx, declared, query, where, values, wanted, figures, MAX_CELLS + 1)
+
+
+def _counted(
+    ctx: Context,
+    declared: DeclaredType,
+    query: Query,
+    where: Shape | None,
+    words: Shape | None,
+    values: Sequence[Any],
+    keys: Sequence[Group],
+    extras: Mapping[str, Path],
+    asked: Sequence[_Asked],
+    conditions: Sequence[Shape | None],
+) -> Sequence[Any]:
+    dialect = dialect_of(ctx)
+    zone = ctx.timezone if any(g.part and g.path.field.kind.zoned for g in keys) else ZoneInfo("UTC")
+    shape = (
+        "cells", dialect, zone.key, where, words, query.archived, tuple((g.path.name, g.part) for g in keys),
+        tuple(extras), tuple((a.atom.operation, a.path and a.path.name, c) for a, c in zip(asked, conditions, strict=True)),
+    )  # fmt: skip
+    statement = shapes_of(declared).get(
+        shape,
+        lambda: _statement(
+            Builder(ctx, declared, dialect), where, words, query.archived, keys, list(extras.values()), asked,
+            conditions, zone,
+        ),
+    )  # fmt: skip
+    filled = {f"v{number}": value for number, value in enumerate(values)} | {"limit": MAX_CELLS + 1}
+    return ctx.session.execute(statement, filled).all()
 
 
 def _gather(cell: Cell, a: _Asked, row: Any, places: dict[str, int], currency: str, value: Any) -> None:

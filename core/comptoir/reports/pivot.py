@@ -164,7 +164,7 @@ class _Answering:
         self.cells = {self._pair(key): cell for key, cell in found.cells.items()}
         self.before = {self._pair(key): cell for key, cell in earlier.cells.items()} if earlier is not None else {}
         currencies: Counter[str] = found.currencies
-        self.currency = max(currencies, key=lambda code: currencies[code], default=ctx.settings.currency)
+        self.currency = max(sorted(currencies), key=lambda code: currencies[code], default=ctx.settings.currency)
         self.whole = folded(self.cells.values())
         keys = {row for row, _column in (*self.cells, *self.before)}
         self.rows = self._labels(pivot.rows, keys)

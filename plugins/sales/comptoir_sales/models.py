@@ -18,6 +18,7 @@ from comptoir.toolkit import (
     Record,
     RecordType,
     Stage,
+    Summary,
     Transition,
     Workflow,
     _,
@@ -222,6 +223,16 @@ def _read_pipelines(ctx: Context) -> dict[int, _Stations]:
 
 DEALS = DealWorkflow()
 
+CLOSED = ("outcome", ("won", "lost"))
+SUMMARIES = (
+    Summary(("product_id", "closed_on:month", "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
+    Summary(("owner_id", "closed_on:month", "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
+    Summary(("cycle_days", "closed_on:month", "outcome"), among=CLOSED),
+    Summary(("pipeline_id", "furthest_stage", "outcome", "lost_reason_id", "closed_on:month"), among=CLOSED),
+    Summary(("pipeline_id", "stage", "outcome", "currency", "probability"), ("amount",), ("outcome", ("open",))),
+)
+"""What the dashboard asks: people, products and months, the median of days, the funnel, and what is open."""
+
 
 class Lead(Record):
     """Somebody who may want something; converting makes a contact and a deal of it."""
@@ -261,7 +272,7 @@ class Deal(Record):
         Index("ix_sales_deal_outcome_closed", "outcome", "closed_on"),
         Index("ix_sales_deal_archived_updated", "archived_at", "updated_at"),
     )
-    __record__ = RecordType(_("Deal"), _("Deals"), path="deals", icon="board", workflow=DEALS)
+    __record__ = RecordType(_("Deal"), _("Deals"), path="deals", icon="board", workflow=DEALS, summaries=SUMMARIES)
 
     name: Mapped[str | None] = text(
         _("Name"), title=True, search=True, help=_("Made from customer and product when left empty.")

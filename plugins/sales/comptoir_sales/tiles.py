@@ -85,9 +85,10 @@ def _open(ctx: Context) -> Answer:
 
 
 def _money(formats: Formats, answer: Answer, figure: Figure, *, whole: bool | None = None) -> str:
-    """A sum in every currency it has; they are never added up."""
+    """A sum in every currency it has, the one of most deals first; they are never added up."""
     amounts = figure if isinstance(figure, Mapping) else {answer.currency: figure or 0}
-    return " + ".join(formats.money(amount, currency, whole=whole) for currency, amount in amounts.items())
+    ordered = sorted(amounts, key=lambda currency: (currency != answer.currency, currency))
+    return " + ".join(formats.money(amounts[currency], currency, whole=whole) for currency in ordered)
 
 
 def _main(answer: Answer, figure: Figure) -> Decimal:

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, FromClause, func, select
 
 from comptoir.access.models import User
 from comptoir.deployment import Deployment
+from comptoir.records.summaries import keep_summaries
 from comptoir.testing.platform import Stage
-from comptoir.toolkit import Context, NotAllowed, Record, delete, hookimpl, reader_id, save
+from comptoir.toolkit import Compare, Context, NotAllowed, Record, aggregate, delete, hookimpl, reader_id, save
 from comptoir_sales.models import Deal
 
 pytestmark = pytest.mark.modules("catalog", "sales")
@@ -54,6 +55,16 @@ def test_a_narrowed_row_is_absent_from_lists_and_sums(ana: User, stage: Stage, m
         with stage.acting(reader, write=False) as ctx:
             assert ctx.session.scalars(select(Deal.name).order_by(Deal.id)).all() == names
             assert ctx.session.scalar(select(func.sum(Deal.amount))) == total
+
+
+def test_a_narrowed_row_is_in_no_summary_either(ana: User, stage: Stage, make_user: Callable[..., User]) -> None:
+    radu = make_user("Radu", grants=RIGHTS)
+    with stage.system() as ctx:
+        keep_summaries(ctx)
+    for reader, number in ((ana, 2), (radu, 1)):
+        with stage.acting(reader, write=False) as ctx:
+            deals, still_open = ctx.registry.record_type(Deal), Compare("outcome", "eq", "open")
+            assert [row["count"] for row in aggregate(ctx, deals, still_open, ("outcome",))] == [number]
 
 
 def test_a_forbidden_deed_is_refused_with_the_reason(ana: User, stage: Stage) -> None:

@@ -163,6 +163,30 @@ def test_a_check_finds_and_mends_what_the_search_has_lost(own: CommandLine) -> N
     assert search("--mend") == (0, [("ok", "Every record is found as it is.")])
 
 
+def test_a_check_finds_and_mends_what_a_summary_has_lost(own: CommandLine) -> None:
+    def summaries(option: str) -> tuple[int, list[tuple[str, str]]]:
+        ran = own("check", "--json", option)
+        return ran.status, [(row["state"], row["message"]) for row in ran.rows if row["part"] == "summaries"]
+
+    own.done("jobs", "run", "core.keep_summaries")
+    assert summaries("--whole") == (0, [("ok", "The summaries agree with the records.")])
+    engine = create_engine(load_settings(own.config).database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO core_summary (record_type, summary, reach, owner_id, team_id, k0, k1, k2, k3, k4, records,"
+                " s0, c0, s1, c1, folded) SELECT record_type, summary, 'all', 0, 0, '', '', '', '', '', 7, 0, 0, 0, 0, folded"
+                " FROM core_summary WHERE reach = 'ready'"
+            )
+        )
+    engine.dispose()
+    status, [(state, message)] = summaries("--whole")
+    assert (status, state) == (1, "problem")
+    assert "comptoir check --mend" in message
+    assert "groups of summaries departed from the records; corrected" in summaries("--mend")[1][0][1]
+    assert summaries("--whole") == (0, [("ok", "The summaries agree with the records.")])
+
+
 def test_a_check_without_configuration_names_that(fresh: CommandLine) -> None:
     ran = fresh("check")
     assert ran.status == 1

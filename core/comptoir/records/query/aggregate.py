@@ -15,6 +15,7 @@ from comptoir.i18n import _
 from comptoir.records.query import buckets
 from comptoir.records.query.compile import Builder, Shape, dialect_of, lower_query, shapes_of
 from comptoir.records.query.paths import Path, refuse, resolve, unknown
+from comptoir.records.query.summarised import Grouping, summarised
 from comptoir.records.query.tree import WITHOUT, Filter, Query
 from comptoir.texts import shown
 
@@ -150,6 +151,11 @@ def _execute(
 ) -> Sequence[Any]:
     values: list[Any] = []
     where, words = lower_query(ctx, declared, query, values)
+    if [figure.name for figure in figures] == ["count"]:
+        keys = [Grouping(group.path, group.part) for group in groups]
+        rows = summarised(ctx, declared, query, where, values, keys, [], MAX_GROUPS + 1)
+        if rows is not None:
+            return _limited(rows)
     dialect = dialect_of(ctx)
     zone = ctx.timezone if any(g.part and g.path.field.kind.zoned for g in groups) else ZoneInfo("UTC")
     shape = (
@@ -170,11 +176,14 @@ def _execute(
     if groups:
         filled["limit"] = MAX_GROUPS + 1
     try:
-        rows = ctx.session.execute(statement, filled).all()
+        return _limited(ctx.session.execute(statement, filled).all())
     except DBAPIError as error:
         if "integer overflow" not in str(error.orig):
             raise
         raise refuse("core.out_of_range", _("The sum is too large to be computed."), "measures") from None
+
+
+def _limited(rows: Sequence[Any]) -> Sequence[Any]:
     if len(rows) > MAX_GROUPS:
         raise refuse(
             "core.too_many_groups",

@@ -10,6 +10,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
+from comptoir.context import unrestricted
 from comptoir.db.fields import fields_of
 from comptoir.db.gate import ANY
 from comptoir.db.record import Extension, Line, Record
@@ -17,6 +18,7 @@ from comptoir.errors import Overtaken, RuleViolation
 from comptoir.i18n import _, ngettext
 from comptoir.records.history import entry_row, write_history
 from comptoir.records.search import forget
+from comptoir.records.summaries import Tally
 from comptoir.records.write.refusal import gather
 from comptoir.records.write.save import ref_of, save
 from comptoir.values import FieldChange, RecordRef
@@ -173,6 +175,8 @@ def _remove(ctx: Context, batch: Sequence[Record]) -> None:
     rows: dict[Any, Any] = dict.fromkeys(batch, ANY)
     for record in batch:
         rows.update(dict.fromkeys(_loaded_parts(record), ANY))
+    tally = Tally(unrestricted(ctx, "summaries"))
+    tally.leave(batch)
     try:
         with ctx.session.begin_nested():
             for record in batch:
@@ -187,6 +191,7 @@ def _remove(ctx: Context, batch: Sequence[Record]) -> None:
     except StaleDataError:
         raise Overtaken(_("Somebody changed or deleted it meanwhile. Load it again.")) from None
     forget(ctx, refs)
+    tally.write()
     now = ctx.now()
     write_history(
         ctx,

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
+from comptoir.context import unrestricted
 from comptoir.db.fields import fields_of
 from comptoir.db.gate import ANY, KEPT, changed_columns
 from comptoir.db.record import Record
@@ -19,6 +20,7 @@ from comptoir.i18n import _
 from comptoir.records.changes import Change, change_of, held_extensions
 from comptoir.records.history import entry_row, write_history
 from comptoir.records.search import index_changes
+from comptoir.records.summaries import Tally, touches_summaries
 from comptoir.records.write.checks import check
 from comptoir.records.write.refusal import put_back_when_refused
 from comptoir.records.write.stages import Chosen
@@ -57,9 +59,14 @@ def write_batch(
         _touch(ctx, changes)
         prepared = {change.record: _rows_of(change) for change in changes}
         moves = check(ctx, changes, chosen or {})
+    tally = Tally(unrestricted(ctx, "summaries"))
+    counted = [change for change in changes if change.is_new or touches_summaries(change.record)]
+    tally.leave(change.record for change in counted if not change.is_new)
     _flush(ctx, changes, prepared)
     refs = [ref_of(ctx, change.record, changed=_told_fields(change)) for change in changes]
     index_changes(ctx, changes)
+    tally.enter(change.record for change in counted)
+    tally.write()
     moved = {move.record for move in moves}
     rows = [
         _history_row(ctx, ref, change, action or ("moved" if change.record in moved else None))
