@@ -46,6 +46,7 @@ EXPECTED = {
     "unknown_role": "hooks.accepted",
     "odd_path": "names.addresses",
     "odd_role": "hooks.accepted",
+    "odd_summary": "hooks.accepted",
     "odd_rule": "hooks.accepted",
     "odd_scope": "hooks.accepted",
     "open_page": "hooks.accepted",
