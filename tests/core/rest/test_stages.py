@@ -41,7 +41,7 @@ def test_an_action_that_does_not_exist_is_not_found(api: Any) -> None:
     made = api.made("/shop/orders", number="A-1")
     answer = api.post(f"/shop/orders/{made['id']}/actions/fly")
     assert answer.status_code == 404
-    assert "archive, restore, duplicate, explode, refuse, send" in answer.json["detail"]
+    assert "archive, restore, duplicate, explode, split, refuse, send" in answer.json["detail"]
 
 
 def test_a_move_with_a_right_of_its_own_is_offered_and_done_only_with_it(api: Any, api_for: Callable[..., Any]) -> None:
