@@ -45,7 +45,7 @@ $(DEMO)/comptoir.toml: | $(VENV)/.editable assets
 		--modules catalog,sales --demo || { rm -rf $(DEMO); exit 1; }
 
 test: $(VENV)/.dev assets
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not planted" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not planted and not author" $(ARGS)
 
 # The stranger is a third party's distribution: it is looked at where it lies, without being installed.
 conformance: $(VENV)/.dev assets
@@ -53,7 +53,7 @@ conformance: $(VENV)/.dev assets
 	@failed=; for plugin in base $(notdir $(wildcard plugins/*)) tests/contracts/stranger; do \
 		$(BIN)/comptoir plugin check $$plugin --json $(REPORTS)/$$(basename $$plugin).json $(ARGS) || failed=1; \
 	done; test -z "$$failed"
-	$(BIN)/python -m pytest -n 2 -m planted tests/conformance
+	$(BIN)/python -m pytest -n 2 -m "planted or author" tests/conformance tests/journeys/test_author.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -17,7 +17,7 @@ from comptoir.deployment import Deployment
 from comptoir.modules.crashes import ALLOWED, count_crash
 from comptoir.settings import load_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.author, pytest.mark.timeout(300)]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 EMAIL, POLISH, PASSWORD = "admin@example.com", "ewa@example.com", "comptoir-demo"
