@@ -64,6 +64,13 @@ class WebApp(Flask):
 
     url_rule_class = LazyRule
 
+    def wsgi_app(self, environ: Any, start_response: Any) -> Any:
+        """Answer a request; bytes of its parameters that are no ASCII count as their %XX, whatever text they make."""
+        parameters = environ.get("QUERY_STRING", "")
+        if not parameters.isascii():
+            environ["QUERY_STRING"] = "".join(c if c.isascii() else f"%{ord(c):02X}" for c in parameters)
+        return super().wsgi_app(environ, start_response)
+
     def dispatch_request(self) -> Any:
         """Call the view inside the visit; whatever it returns is finished before the transaction commits."""
         rule = request.url_rule

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -303,3 +304,20 @@ def test_of_a_demonstration_that_goes_nothing_stays_added_up(deployment: Deploym
         assert aggregate(ctx, ctx.registry.record_type(Deal), reports.WON, ("outcome",)) == []
         keep_summaries(ctx)
         assert departed(ctx) == []
+
+
+def test_what_somebody_may_not_read_no_summary_tells(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stage.system() as ctx:
+        keep_summaries(ctx)
+        save(ctx, [Deal(name="Tea bar", stage="won", amount=Decimal(100))])
+        fields: Any = ctx.registry.record_type(Deal).fields
+    for name in ("amount", "product_id"):
+        monkeypatch.setitem(fields, name, replace(fields[name], read="sales.deal.see"))
+    blind = stage.user("Blind", grants=RIGHTS | {"sales.deal.read": "all"})
+    with stage.acting(blind, write=False) as ctx:
+        declared = ctx.registry.record_type(Deal)
+        for group, measures in ((("product",), ("count",)), ((), ("amount:sum",))):
+            with pytest.raises(ComptoirError, match="no field"):
+                aggregate(ctx, declared, reports.WON, group, measures)
+        with pytest.raises(ComptoirError, match="no field"):
+            tiles._closed_by(ctx, {}, reports.PERSON)

@@ -63,3 +63,15 @@ def test_a_view_keeps_the_filters_of_the_page_that_sent_it(administrator: Any, m
     administrator.get("/base/contacts")
     administrator.post("/base/contacts/views", {"name": "Seaside", "next": "/base/contacts?q=Marina&page[size]=25"})
     assert 'href="/base/contacts?q=Marina"' in administrator.get("/base/contacts").text
+
+
+@pytest.mark.parametrize("path", ["/login", "/base/contacts", "/search", "/api/v1/base/contacts"])
+def test_bytes_that_are_no_text_count_as_their_escapes(administrator: Any, client: Any, path: str) -> None:
+    raw = client.get(path, environ_overrides={"QUERY_STRING": "q=\xff"})
+    assert raw.status_code == client.get(f"{path}?q=%FF").status_code < 500
+
+
+def test_a_word_that_was_not_escaped_is_found(administrator: Any, client: Any, make_contact: Any) -> None:
+    make_contact("Țuică")
+    typed = "q=Țuică".encode().decode("latin-1")
+    assert "Țuică</a>" in client.get("/base/contacts", environ_overrides={"QUERY_STRING": typed}).text
