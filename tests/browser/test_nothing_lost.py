@@ -137,7 +137,7 @@ def test_a_call_back_for_tomorrow_is_one_step_on_the_caller_s_page(page: Page) -
     page.get_by_role("button", name="Save call-back").click()
     page.locator("[data-toast]").filter(has_text="Call back noted").wait_for()
     assert re.search(r"/base/contacts/2$", page.url)
-    page.locator("#facts").get_by_text("Tomorrow").wait_for()
+    page.locator(".rec__head").get_by_text("Tomorrow").wait_for()
     page.locator("#timeline").get_by_text("Call back").first.wait_for()
 
 

@@ -35,6 +35,7 @@ WORDS = {
     "web/pages/report/view.py": {"number"},  # the same
     "rest/openapi/schemas.py": {"number", "kind"}, "rest/resources.py": {"number", "kind"},  # members of answers
     "records/query/parse.py": {"number"}, "records/transfer/mapping.py": {"number"},
+    "records/views.py": {"subject"}, "registry/views.py": {"subject"},  # what a saved view shows
     "records/timeline.py": {"body"}, "web/pages/record/timeline.py": {"body"},  # the role
 }  # fmt: skip
 

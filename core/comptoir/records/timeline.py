@@ -85,8 +85,8 @@ def timeline_of(ctx: Context, record: Any, *, size: int = PART, after: Place | N
         if (about := _about(source, declared, record, ctx)) is not None
     ]
     found = list(_changes(ctx, record, size + 1, after))
-    for source, row in newest(ctx, strands, size + 1):
-        found.append(Happening(Place(row["at"], source.name, row["id"]), declared=source, row=row))
+    for source, at, row in newest(ctx, strands, size + 1):
+        found.append(Happening(Place(at, source.name, row["id"]), declared=source, row=row))
     found.sort(key=lambda happening: happening.place, reverse=True)
     shown = tuple(found[:size])
     return Part(shown, shown[-1].place if len(found) > size else None)
@@ -118,7 +118,7 @@ def _strand(ctx: Context, source: DeclaredType, about: Filter, after: Place | No
     fields |= dict.fromkeys(filter(None, map(source.currency_of, filter(shown.__contains__, fields))))
     where = about if after is None else and_also(about, _behind(moment, source.name, after))
     plain = (n for n in fields if n in shown and source.fields[n].computed is None and not source.fields[n].kind.lined)
-    return Strand(source, where, {"at": moment, moment: moment, **{name: name for name in plain}})
+    return Strand(source, where, moment, tuple(dict.fromkeys((moment, *plain))))
 
 
 def _behind(moment: str, source: str, after: Place) -> Filter:

@@ -33,18 +33,15 @@ def strands(ctx: Context, contact_id: int) -> list[Strand]:
     """Deals, calls and leads of a contact; only calls have minutes."""
     where = Compare("contact_id", "eq", contact_id)
     return [
-        Strand(ctx.registry.record_type(Deal), where, {"at": "created_at", "title": "name"}),
-        Strand(
-            ctx.registry.record_type(Interaction), where,
-            {"at": "happened_at", "title": "subject", "minutes": "minutes"},
-        ),
-        Strand(ctx.registry.record_type(Lead), where, {"at": "created_at", "title": "name"}),
-    ]  # fmt: skip
+        Strand(ctx.registry.record_type(Deal), where, "created_at", ("name",)),
+        Strand(ctx.registry.record_type(Interaction), where, "happened_at", ("subject", "minutes")),
+        Strand(ctx.registry.record_type(Lead), where, "created_at", ("name",)),
+    ]
 
 
 def read(ctx: Context, contact_id: int, size: int = 30) -> list[str]:
     """The titles of a contact's newest."""
-    return [row["title"] for _declared, row in newest(ctx, strands(ctx, contact_id), size)]
+    return [row[declared.title] for declared, _at, row in newest(ctx, strands(ctx, contact_id), size)]
 
 
 def test_records_of_all_types_stand_in_one_order(ctx: Context) -> None:
@@ -61,8 +58,9 @@ def test_each_row_has_its_type_and_the_fields_of_that(ctx: Context) -> None:
     save(ctx, [contact])
     save(ctx, [talk(contact, "Call", 0), Deal(name="Plums", contact_id=contact.id)])
     found = newest(ctx, strands(ctx, contact.id), 30)
-    assert [(declared.model, row.get("minutes")) for declared, row in found] == [(Deal, None), (Interaction, 5)]
-    assert found[1][1]["at"] == NOON
+    assert [declared.model for declared, _at, _row in found] == [Deal, Interaction]
+    _declared, at, row = found[1]
+    assert (at, row) == (NOON, {"id": row["id"], "subject": "Call", "minutes": 5})
 
 
 def test_however_many_types_one_statement_asks_for_them(ctx: Context) -> None:

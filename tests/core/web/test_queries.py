@@ -29,7 +29,7 @@ PAGES = {
     "/base/contacts/1/edit": FIRST_PAINT,
     "/sales/deals/1": FIRST_PAINT,
     "/sales/deals/1/edit": FIRST_PAINT,
-    "/": 12,
+    "/": 13,  # one of them asks for the sums that the writer keeps, instead of counting deals
 }
 
 

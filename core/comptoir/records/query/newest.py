@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -17,23 +18,31 @@ if TYPE_CHECKING:
     from comptoir.context import Context
     from comptoir.records.declared import DeclaredType
 
+AT = ""
+"""The key of the moment among the columns; no field has it for a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Strand:
-    """The records of one type in such a list: which, and by what name each of their fields is shown; ``at`` dates them."""
+    """The records of one type in such a list: which, the field that dates them, and those that are shown."""
 
     declared: DeclaredType
     where: Filter | None
-    fields: Mapping[str, str]
+    moment: str
+    fields: Sequence[str]
 
 
-def newest(ctx: Context, strands: Sequence[Strand], size: int) -> list[tuple[DeclaredType, dict[str, Any]]]:
-    """The newest records that the actor may see, each with its type; of one moment in the order of the strands."""
+def newest(ctx: Context, strands: Sequence[Strand], size: int) -> list[tuple[DeclaredType, dt.datetime, dict[str, Any]]]:
+    """The newest records that the actor may see, with type, moment and fields; of one moment in the order of the strands."""
     if not strands:
         return []
     values: list[Any] = []
     wheres = tuple(lower(ctx, strand.declared, strand.where, values) for strand in strands)
-    paths = [{n: resolve(ctx, s.declared, f, "fields") for n, f in {"id": "id", **s.fields}.items()} for s in strands]
+    paths = [
+        {AT: resolve(ctx, s.declared, s.moment, "fields")}
+        | {name: resolve(ctx, s.declared, name, "fields") for name in ("id", *s.fields)}
+        for s in strands
+    ]
     dialect = dialect_of(ctx)
     shown = tuple(
         (s.declared.name, *((n, p.name) for n, p in of.items())) for s, of in zip(strands, paths, strict=True)
@@ -42,10 +51,11 @@ def newest(ctx: Context, strands: Sequence[Strand], size: int) -> list[tuple[Dec
         ("newest", dialect, shown, wheres), lambda: _statement(ctx, strands, wheres, paths, dialect)
     )
     filled = {f"v{number}": value for number, value in enumerate(values)}
-    return [
-        (strands[row[0]].declared, {name: row[place] for name, place in places[row[0]].items()})
-        for row in ctx.session.execute(statement, {**filled, "size": size})
-    ]
+    found = []
+    for row in ctx.session.execute(statement, {**filled, "size": size}):
+        shown_in = {name: row[place] for name, place in places[row[0]].items()}
+        found.append((strands[row[0]].declared, shown_in.pop(AT), shown_in))
+    return found
 
 
 def _statement(
@@ -64,7 +74,7 @@ def _statement(
     builders = [Builder(ctx, strand.declared, dialect, numbers) for strand in strands]
     held = [
         {
-            ("at", "") if name == "at" else (name, repr(column.type)): column
+            (AT, "") if name == AT else (name, repr(column.type)): column
             for name, column in ((name, builder.column(path)[0]) for name, path in of.items())
         }
         for builder, of in zip(builders, paths, strict=True)
@@ -79,12 +89,12 @@ def _statement(
             select(literal(number, Integer()).label("strand"), *cells)
             .where(*builder.conditions(where, None, WITHOUT))
             .select_from(builder.source)
-            .order_by(own["at"].desc(), own["id"].desc())
+            .order_by(own[AT].desc(), own["id"].desc())
             .limit(size)
         )
         parts.append(select(part.subquery()))
     found = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
-    at = found.c[f"c{order['at', '']}"]
+    at = found.c[f"c{order[AT, '']}"]
     id_ = found.c[f"c{next(place for (name, _type), place in order.items() if name == 'id')}"]
     statement = select(found).order_by(at.desc(), found.c.strand, id_.desc()).limit(size)
     return statement, [{name: order[name, type_] for name, type_ in of} for of in held]
