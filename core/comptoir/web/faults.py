@@ -161,26 +161,26 @@ def _way_back(app: Flask) -> str:
 
 def _page(app: Flask, error: ComptoirError, number: str) -> Response:
     status = error.status
-    title = str(_("This module is off") if error.code == "core.module_paused" else TITLES.get(status, TITLES[500]))
-    model = ErrorPage(
-        status, title, str(error), number, (Action(str(_("To the start page")), "/", "home", tone="primary"),)
-    )
 
-    def render() -> str:
-        return render_template("error.html", shell=frame(crumbs=[title]), page=model)
+    def render() -> tuple[str, str]:
+        message = str(error)  # in the language of whoever reads it, which is known inside the visit
+        title = str(_("This module is off") if error.code == "core.module_paused" else TITLES.get(status, TITLES[500]))
+        home = Action(str(_("To the start page")), "/", "home", tone="primary")
+        model = ErrorPage(status, title, message, number, (home,))
+        return message, render_template("error.html", shell=frame(crumbs=[title]), page=model)
 
     state = app.extensions["comptoir"]
     try:
         if g.get("visit") is not None:
-            html = render()
+            message, html = render()
         else:
-            html = in_visit(state.deployment, state.registry, state.actors, render, write=False)
+            message, html = in_visit(state.deployment, state.registry, state.actors, render, write=False)
     except (ComptoirError, DBAPIError):
-        html = render()
+        message, html = render()
     if is_partial() or is_kept_form():
         answered = Response(status=status)
         # in ASCII, because that is what headers can carry
-        answered.headers["HX-Trigger"] = json.dumps({"toast": toast_value(Toast(str(error), tone="bad"))})
+        answered.headers["HX-Trigger"] = json.dumps({"toast": toast_value(Toast(message, tone="bad"))})
         answered.headers["Comptoir-Error"] = error.code
         if status == 404 and is_partial():
             answered.headers["HX-Refresh"] = "true"
