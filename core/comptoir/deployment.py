@@ -159,18 +159,25 @@ class Deployment:
         return self._with_paused
 
     def _report(self, registry: Registry) -> None:
-        """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them."""
-        faults = {name: (fault.phase, fault.reason) for name, fault in registry.quarantined.items()}
+        """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them.
+
+        What was set aside keeps the crash as its reason, whatever this process lacks besides: it leads to the way back.
+        """
         try:
             with Session(self.engine) as session:
                 rows = session.scalars(select(QuarantineRow)).all()
-            known = {row.module: (row.phase, row.reason) for row in rows if row.phase != "hook" or row.module in faults}
+            aside = {row.module for row in rows if row.set_aside}
+            faults = {name: (f.phase, f.reason) for name, f in registry.quarantined.items() if name not in aside}
+            counted = {row.module for row in rows if row.phase == "hook" and row.module not in faults}
+            known = {row.module: (row.phase, row.reason) for row in rows if row.module not in aside | counted}
             if known == faults:  # every process reports; the first to write is enough
                 return
             with UnitOfWork(self.engine, write=True) as uow:
                 stored = {row.module: row for row in uow.system.scalars(select(QuarantineRow))}
                 for name, fault in registry.quarantined.items():
                     row = stored.pop(name, None) or QuarantineRow(module=name)
+                    if row.set_aside:
+                        continue
                     row.phase, row.reason, row.at = fault.phase, fault.reason, self.clock()
                     uow.system.add(row)
                 for row in stored.values():
