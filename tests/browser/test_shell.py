@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PAGES = ("/", "/base/contacts", "/base/contacts/1", "/base/contacts/1/edit", "/base/tasks", "/sales/deals", "/sales/deals/board",
          "/sales/deals/1", "/reports/sales.pipeline", "/search?q=veche", "/settings/modules", "/settings/users", "/settings/roles",
-         "/settings/jobs", "/account")  # fmt: skip
+         "/settings/jobs", "/settings/security", "/account", "/account/sessions")  # fmt: skip
 
 CHECK = "async () => (await axe.run()).violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`)"
 
@@ -140,6 +140,16 @@ def test_every_page_passes_the_accessibility_rules(page: Page) -> None:
     assert found == []
 
 
+def test_the_open_palette_passes_them_too(page: Page) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: make assets")
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    page.locator("#palette[open]").wait_for()
+    page.evaluate(AXE.read_text())
+    assert page.evaluate(CHECK) == []
+
+
 def test_every_button_has_a_name_whatever_the_width(page: Page) -> None:
     nameless = []
     for width in (1440, 1024, 375):
@@ -148,6 +158,23 @@ def test_every_button_has_a_name_whatever_the_width(page: Page) -> None:
             page.goto(path)
             nameless += [(width, path, html) for html in page.evaluate(NAMELESS)]
     assert nameless == []
+
+
+CUT = """(place) => [...document.querySelectorAll(place)].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.innerText)"""
+
+
+def test_no_figure_and_none_of_its_words_is_cut_on_the_narrowest_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 280, "height": 640})
+    page.goto("/")
+    page.locator(".kpi").first.wait_for()
+    assert page.evaluate(CUT, ".kpi, .kpi__v, .kpi__d, .panel:has(.bars) .panel__body") == []
+
+
+def test_what_uninstalling_takes_away_is_said_in_whole_words(page: Page) -> None:
+    page.goto("/settings/modules/sales/uninstall")
+    page.get_by_text("Your password, again").wait_for()
+    assert page.locator(".kpi__d").count() > 2
+    assert page.evaluate(CUT, ".kpi__d") == []
 
 
 def test_the_list_of_deals_fits_its_page(page: Page) -> None:
