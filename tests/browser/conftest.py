@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(SLOW * 5))
+            item.add_marker(pytest.mark.timeout(SLOW * 10))
 
 
 @pytest.fixture(scope="session")
