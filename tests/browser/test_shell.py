@@ -220,3 +220,31 @@ def test_no_page_scrolls_sideways_on_a_phone(phone: Page, profile: Callable[...,
         if over > 0:
             wide.append((path, over))
     assert wide == []
+
+
+TWICE = """() => {
+  const stopped = [];
+  addEventListener("submit", (event) => { stopped.push(event.defaultPrevented); event.preventDefault(); });
+  const button = document.querySelector("form[data-form] button:not([type])");
+  button.click();
+  button.click();
+  return stopped;
+}"""
+
+
+def test_a_hasty_second_click_sends_nothing_twice(page: Page) -> None:
+    page.goto("/account/tokens")
+    page.get_by_label("Name").fill("Clicked twice")
+    assert page.evaluate(TWICE) == [False, True]
+
+
+def test_a_question_can_be_closed_and_nothing_is_done(page: Page) -> None:
+    page.goto("/account/tokens")
+    page.get_by_label("Name").fill("Still needed")
+    page.get_by_role("button", name="Make token").click()
+    page.get_by_role("row", name="Still needed").get_by_role("button", name="Revoke").click()
+    question = page.get_by_role("alertdialog")
+    question.get_by_role("button", name="Close").click()
+    question.wait_for(state="detached")
+    page.goto("/account/tokens")
+    page.get_by_role("row", name="Still needed").get_by_role("button", name="Revoke").wait_for()
