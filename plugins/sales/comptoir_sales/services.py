@@ -169,15 +169,17 @@ def follow_pipelines(ctx: Context, changes: Sequence[Change]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the records that a batch of deals points at are called and cost."""
+    """What the records that deals without a name or value point at are called and cost."""
 
     contacts: Mapping[int, str]
     products: Mapping[int, Any]
 
     @classmethod
     def of(cls, ctx: Context, deals: Sequence[Deal]) -> _Names:
-        contact_ids = {deal.contact_id for deal in deals if isinstance(deal.contact_id, int)}
-        product_ids = {deal.product_id for deal in deals if isinstance(deal.product_id, int)}
+        unnamed = [deal for deal in deals if not deal.name]
+        unvalued = [deal for deal in deals if not deal.name or deal.amount is None or not deal.currency]
+        contact_ids = {deal.contact_id for deal in unnamed if isinstance(deal.contact_id, int)}
+        product_ids = {deal.product_id for deal in unvalued if isinstance(deal.product_id, int)}
         contacts: dict[int, str] = {}
         products: dict[int, Any] = {}
         if contact_ids:
