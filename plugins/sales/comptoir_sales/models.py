@@ -223,13 +223,19 @@ DEALS = DealWorkflow()
 
 CLOSED = ("outcome", ("won", "lost"))
 SUMMARIES = (
-    Summary(("product_id", "closed_on:month", "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
-    Summary(("owner_id", "closed_on:month", "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
-    Summary(("cycle_days", "closed_on:month", "outcome"), among=CLOSED),
-    Summary(("pipeline_id", "furthest_stage", "outcome", "lost_reason_id", "closed_on:month"), among=CLOSED),
+    *(
+        summary
+        for closed in ("closed_on:month", "closed_on:week")
+        for summary in (
+            Summary(("product_id", closed, "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
+            Summary(("owner_id", closed, "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
+            Summary(("cycle_days", closed, "outcome"), among=CLOSED),
+            Summary(("pipeline_id", "furthest_stage", "outcome", "lost_reason_id", closed), among=CLOSED),
+        )
+    ),
     Summary(("pipeline_id", "stage", "outcome", "currency", "probability"), ("amount",), ("outcome", ("open",))),
 )
-"""What the dashboard asks: people, products and months, the median of days, the funnel, and what is open."""
+"""What the dashboard asks, by month and by week: people, products, the median of days and the funnel; and what is open."""
 
 
 class Lead(Record):
