@@ -358,7 +358,7 @@ def test_writers_at_the_same_time_lose_nothing_of_each_other(stage: Stage) -> No
         ids = [deal.id for deal in shared]
     barrier = threading.Barrier(5)
 
-    def at_once(work: Callable[[Context, int], None]) -> None:
+    def at_once(work: Callable[..., None]) -> None:
         barrier.wait()
         for number in range(6):
             perform(deployment, system_actor("test"), partial(work, number=number))
