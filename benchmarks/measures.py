@@ -327,7 +327,7 @@ def aggregate(stand: Stand) -> Iterator[Result]:
 def dashboard(stand: Stand) -> Iterator[Result]:
     """The start page with every tile of sales, of all deals and of a month."""
     browser, bare = stand.browser, stand.bare
-    for period in ("all", "month"):
+    for period in ("all", "month", "week"):
         yield stand.compared(
             "dashboard", f"dashboard over {stand.filled.contacts:,} deals, {period}",
             partial(browser, f"/?dashboard=1&period={period}"), lambda: bare("/pipeline"), None,

@@ -47,7 +47,7 @@ REASONS = {
     "no_title": "Thing has no title field. Give one field title=True",
     "unknown_role": "Thing.name has the role headline, which does not exist. Known: face, status, subtitle, place,",
     "odd_role": "Thing.name cannot have the role dial, which is for a phone number",
-    "odd_summary": "Thing.day cannot be a key of a summary: give a day by its month, as day:month.",
+    "odd_summary": "Thing.day cannot be a key of a summary: give a day by its month or week, as day:month.",
     "role_on_extension": "ThingContact.district cannot have the role place: only a record's own field has it",
     "no_ondelete": "no_ondelete_thing.contact_id does not say what happens when the row it points at goes: give ondelete",
     "undeclared_need": "undeclared_need_thing.product_id points at catalog_product; name the module it belongs to",

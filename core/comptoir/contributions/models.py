@@ -11,7 +11,7 @@ from sqlalchemy import Table
 from comptoir.db.base import Base
 from comptoir.db.fields import TEXT_LENGTH, fields_of
 from comptoir.db.record import Extension, Line, Record, RecordType, Through, record_name
-from comptoir.db.summary import Summary
+from comptoir.db.summary import BEGINNINGS, Summary
 from comptoir.i18n import Text, _
 from comptoir.kinds import OF_LINES, ROLES
 
@@ -72,8 +72,8 @@ def _summary_faults(model: type[Record], summary: Summary) -> Iterator[Text]:
         if kind is None or is_long or (not kind.dated and (kind.python_type not in (str, int, Decimal) or part)):
             yield _("{field} cannot be a key of a summary: give a text, a number, a reference or a choice of the record.",
                     field=f"{model.__name__}.{key}")  # fmt: skip
-        elif kind.dated and (kind.zoned or part != "month"):
-            yield _("{field} cannot be a key of a summary: give a day by its month, as {name}:month.",
+        elif kind.dated and (kind.zoned or part not in BEGINNINGS):
+            yield _("{field} cannot be a key of a summary: give a day by its month or week, as {name}:month.",
                     field=f"{model.__name__}.{key}", name=name)  # fmt: skip
     for name in summary.sums:
         if name not in fields or name not in model.__table__.c or not fields[name].kind.numeric:

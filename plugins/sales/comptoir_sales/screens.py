@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from comptoir.base.models import Contact
@@ -200,16 +199,15 @@ MENU = (
 )
 
 
-def _sums(ctx: Context, contact: Contact, outcome: str, since: dt.date | None = None) -> list[tuple[str, int, Decimal]]:
-    """The sums of a customer's deals, asked once a page: a fact and a panel show the same."""
-    return ctx.once(
-        ("sales.sums", contact.id, outcome, since), lambda: services.sums_of(ctx, contact, outcome, since=since)
-    )
+def _sums(ctx: Context, contact: Contact, outcome: str) -> services.Sums:
+    """What a customer has open or was won in 12 months, asked once a page: two facts and a panel show it."""
+    since = ctx.today() - dt.timedelta(days=365)
+    return ctx.once(("sales.sums", contact.id), lambda: services.sums_of(ctx, contact, won_since=since))[outcome]
 
 
-def _worth(ctx: Context, contact: Contact, outcome: str, since: dt.date | None = None) -> Amount | None:
+def _worth(ctx: Context, contact: Contact, outcome: str) -> Amount | None:
     """The value in the currency that most deals have; nothing where there are none."""
-    found = _sums(ctx, contact, outcome, since)
+    found = _sums(ctx, contact, outcome)
     return Amount(found[0][2], found[0][0]) if found else None
 
 
@@ -226,7 +224,7 @@ FACTS = (
         "sales.won",
         Contact,
         _("Won in 12 months"),
-        lambda ctx, contact: _worth(ctx, contact, "won", ctx.today() - dt.timedelta(days=365)),
+        lambda ctx, contact: _worth(ctx, contact, "won"),
         "sales.deal.read",
         order=11,
     ),

@@ -169,15 +169,17 @@ def follow_pipelines(ctx: Context, changes: Sequence[Change]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the records that a batch of deals points at are called and cost."""
+    """What the records that deals without a name or value point at are called and cost."""
 
     contacts: Mapping[int, str]
     products: Mapping[int, Any]
 
     @classmethod
     def of(cls, ctx: Context, deals: Sequence[Deal]) -> _Names:
-        contact_ids = {deal.contact_id for deal in deals if isinstance(deal.contact_id, int)}
-        product_ids = {deal.product_id for deal in deals if isinstance(deal.product_id, int)}
+        unnamed = [deal for deal in deals if not deal.name]
+        unvalued = [deal for deal in deals if not deal.name or deal.amount is None or not deal.currency]
+        contact_ids = {deal.contact_id for deal in unnamed if isinstance(deal.contact_id, int)}
+        product_ids = {deal.product_id for deal in unvalued if isinstance(deal.product_id, int)}
         contacts: dict[int, str] = {}
         products: dict[int, Any] = {}
         if contact_ids:
@@ -341,18 +343,24 @@ def open_deals_of(ctx: Context, contact: Contact, *, limit: int = 10) -> Sequenc
     return ctx.session.scalars(query).all()
 
 
-def sums_of(
-    ctx: Context, contact: Contact, outcome: str, *, since: dt.date | None = None
-) -> list[tuple[str, int, Decimal]]:
-    """Per currency the number and value of a customer's deals with this outcome, the largest first."""
+Sums = Sequence[tuple[str, int, Decimal]]
+"""Per currency the number and value of deals, the largest first."""
+
+
+def sums_of(ctx: Context, contact: Contact, *, won_since: dt.date) -> Mapping[str, Sums]:
+    """What a customer has ``open``, and what was ``won`` since a day; one statement."""
     total = func.sum(Deal.amount)
-    query = select(Deal.currency, func.count(), total).where(
-        Deal.contact_id == contact.id, Deal.outcome == outcome, Deal.archived_at.is_(None)
+    counts = or_(Deal.outcome == "open", (Deal.outcome == "won") & (Deal.closed_on >= won_since))
+    query = (
+        select(Deal.outcome, Deal.currency, func.count(), total)
+        .where(Deal.contact_id == contact.id, Deal.archived_at.is_(None), counts)
+        .group_by(Deal.outcome, Deal.currency)
+        .order_by(total.desc())
     )
-    if since is not None:
-        query = query.where(Deal.closed_on >= since)
-    rows = ctx.session.execute(query.group_by(Deal.currency).order_by(total.desc()))
-    return [(currency or ctx.settings.currency, count, value or Decimal(0)) for currency, count, value in rows]
+    found: dict[str, list[tuple[str, int, Decimal]]] = {"open": [], "won": []}
+    for outcome, currency, count, value in ctx.session.execute(query):
+        found[outcome].append((currency or ctx.settings.currency, count, value or Decimal(0)))
+    return found
 
 
 # -- leads ------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from sqlalchemy.orm import (
     Mapped,
     Session,
     aliased,
+    backref,
     column_property,
     contains_eager,
     defer,
@@ -149,6 +150,13 @@ class Deal(Base):
     tags: Mapped[list[Tag]] = relationship(secondary=deal_tag, order_by="Tag.id")
     tag_names: AssociationProxy[list[str]] = association_proxy("tags", "name")
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - as the library declares it
+
+
+class Tagging(Base):
+    """A tag of a deal as a line of it."""
+
+    __table__ = deal_tag
+    deal: Mapped[Deal] = relationship(backref=backref("taggings", overlaps="tags"), overlaps="tags")
 
 
 class Note(Base):
@@ -1407,6 +1415,64 @@ def delete_a_foreign_record_by_its_key(s: Session) -> None:
     make_transient_to_detached(call)
     s.add(call)
     s.delete(call)
+
+
+def forged(s: Session, model: type[Any], **values: Any) -> Any:
+    """A foreign row as an object that claims to be mine, without having been read."""
+    row = model(owner_id=ME, team_id=11, **values)
+    make_transient_to_detached(row)
+    s.add(row)
+    return row
+
+
+@harmful
+def change_forged_records(s: Session) -> None:
+    for key in (2, 3):
+        forged(s, Deal, id=key, name="x", stage="x", amount=Decimal(1), version=1).name = "mine"
+
+
+@harmful
+def change_a_forged_record_without_version(s: Session) -> None:
+    for key in (1, 2):
+        forged(s, Contact, id=key, name="x", city="x").name = "mine"
+
+
+@harmful
+def change_only_the_children_of_a_forged_record(s: Session) -> None:
+    forged(s, Contact, id=1, name="x", city="x").phones = [Phone(number="x")]
+
+
+@harmful
+def tag_a_forged_record(s: Session) -> None:
+    forged(s, Deal, id=2, name="x", stage="x", amount=Decimal(1), version=1).tags = [s.get_one(Tag, 4)]
+
+
+@harmful
+def add_only_lines_to_a_forged_record(s: Session) -> None:
+    deal = forged(s, Deal, id=2, name="x", stage="x", amount=Decimal(1), version=1)
+    deal.taggings.append(Tagging(tag_id=4))
+
+
+@harmful
+def delete_forged_records(s: Session) -> None:
+    for key in (2, 3):
+        s.delete(forged(s, Deal, id=key, name="x", stage="x", amount=Decimal(1), contact_id=None, version=1))
+
+
+@harmful
+def delete_a_forged_record_without_version(s: Session) -> None:
+    s.delete(forged(s, Contact, id=1, name="x", city="x", parent_id=None))
+
+
+@harmful
+def create_for_whom_the_database_says(s: Session) -> None:
+    s.add(Deal(name="x", stage="x", amount=Decimal(1), owner_id=sa.literal(2) + 0))
+
+
+@harmful
+def give_to_whom_the_database_says(s: Session) -> None:
+    deal = one(s, Deal)
+    deal.owner_id, deal.team_id = sa.literal(2) + 0, None
 
 
 @harmful

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -62,6 +62,7 @@ class Reach:
         self._key = (metadata, frozenset(self._rules.items()), frozenset(self._records.items()))
         self._hash = hash(self._key)
         self._checks: dict[tuple[str, str], Select[Any] | None] = {}
+        self._scopes: dict[str, frozenset[str] | None] = {}
         if unknown := sorted(self._rules.keys() - metadata.tables.keys()):
             raise ConfigurationError(_("No such table for an access rule: {names}.", names=", ".join(unknown)))
         for name, rule in self._rules.items():
@@ -205,6 +206,11 @@ class Reach:
 
     def scope_columns(self, name: str) -> frozenset[str] | None:
         """The columns that decide who reaches a row, whose change must be checked; None for any column."""
+        if name not in self._scopes:
+            self._scopes[name] = self._deciding(name)
+        return self._scopes[name]
+
+    def _deciding(self, name: str) -> frozenset[str] | None:
         table = self.metadata.tables[name]
         found = {column.name for column in table.primary_key.columns}
         rule = self.rule_of(name)
@@ -227,6 +233,45 @@ class Reach:
                 case Everything() | Nothing():
                     pass
         return frozenset(found)
+
+    def proves(
+        self,
+        name: str,
+        action: str,
+        user_id: int | None,
+        value: Callable[[str], Any],
+        parents: Collection[tuple[str, Any]],
+    ) -> bool:
+        """Whether the columns of a row alone tell that the user may do `action` with it, so that nothing is asked.
+
+        `value` gives a column's value; `parents` are rows, by table and key, for which the same is sure.
+        """
+        rule = self.rule_of(name)
+        return all(
+            self._holds(part, name, action, user_id, value, parents) for part in (rule.read, rule.rule_for(action))
+        )
+
+    def _holds(
+        self,
+        rule: Rule,
+        name: str,
+        action: str,
+        user_id: int | None,
+        value: Callable[[str], Any],
+        parents: Collection[tuple[str, Any]],
+    ) -> bool:
+        """False where the columns do not tell, which is no refusal."""
+        if self._is_everything(rule, name, action):
+            return True
+        match rule:
+            case Own(column) | Team(column, _):
+                owner = value(column)
+                return isinstance(owner, int) and owner == user_id
+            case Through(column, parent_name):
+                return (parent_name, value(column)) in parents
+            case And(rules):
+                return all(self._holds(part, name, action, user_id, value, parents) for part in rules)
+        return False
 
     def check(self, name: str, action: str) -> Select[Any] | None:
         """Counts which of the rows `keys` are within reach for `action`; None where all are."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, union_all
 
 from comptoir.context import unrestricted
 from comptoir.db.fields import Field, fields_of
@@ -61,13 +61,14 @@ def _missing_references(ctx: Context, references: Iterable[tuple[str, Field, Any
         referred = described.kind.refers_to(described, value)
         if referred is not None:
             wanted[referred[0]][referred[1]].append(name)
+    for address in ("core_user", "core_team"):
+        if address in wanted and ctx.knows(address, set(wanted[address])):
+            del wanted[address]
     found: list[RuleViolation] = []
+    seen = _visible(ctx, wanted) if wanted else {}
     for address, ids in wanted.items():
-        if address in ("core_user", "core_team") and ctx.knows(address, set(ids)):
-            continue
-        seen = _visible(ctx, address, list(ids))
         for record_id, names in ids.items():
-            if record_id not in seen:
+            if record_id not in seen.get(address, ()):
                 found += [
                     RuleViolation(
                         "core.unknown_reference",
@@ -79,16 +80,24 @@ def _missing_references(ctx: Context, references: Iterable[tuple[str, Field, Any
     return found
 
 
-def _visible(ctx: Context, address: str, ids: list[int]) -> set[int]:
-    """Those of the ids that the actor may see in a table or of a record type; of what is off nobody sees anything."""
-    if "." not in address:
-        table = ctx.registry.table(address)
-    else:
-        declared = ctx.registry.target_of(address)
-        if declared is None or ctx.actor.grants.scope(declared.permission("read")) is None:
-            return set()
-        table = declared.table
-    return set(ctx.session.execute(select(table.c.id).where(table.c.id.in_(ids))).scalars())
+def _visible(ctx: Context, wanted: Mapping[str, Iterable[int]]) -> dict[str, set[int]]:
+    """Those of the ids that the actor may see, by table or record type; of what is off nobody sees anything."""
+    found: dict[str, set[int]] = {}
+    parts = []
+    for address, ids in wanted.items():
+        declared = ctx.registry.target_of(address) if "." in address else None
+        if "." not in address:
+            table = ctx.registry.table(address)
+        elif declared is None or ctx.actor.grants.scope(declared.permission("read")) is None:
+            continue
+        else:
+            table = declared.table
+        found[address] = set()
+        parts.append(select(literal(address).label("address"), table.c.id).where(table.c.id.in_(list(ids))))
+    if parts:
+        for address, record_id in ctx.session.execute(union_all(*parts) if len(parts) > 1 else parts[0]):
+            found[address].add(record_id)
+    return found
 
 
 def _references(ctx: Context, change: Change) -> Iterator[tuple[str, Field, Any]]:
