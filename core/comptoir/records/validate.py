@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import inspect
 
 from comptoir.db.fields import Field, fields_of
+from comptoir.db.light import Light
 from comptoir.errors import RuleViolation
 from comptoir.i18n import _
 
 
 def violations_of(row: Any, names: Iterator[str] | Any = None, prefix: str = "") -> Iterator[RuleViolation]:
-    """Every rule that the declared fields of a mapped object break; only the named fields where names are given."""
+    """Every rule that the declared fields of a row break; only the named fields where names are given."""
     declared_fields = fields_of(type(row))
     value_of = reader_of(row)
     for name in declared_fields if names is None else names:
@@ -31,8 +32,8 @@ def violations_of(row: Any, names: Iterator[str] | Any = None, prefix: str = "")
 
 
 def reader_of(row: Any) -> Callable[[str], Any]:
-    """The quickest way to read the attributes of a mapped object: of a new one there is nothing to load."""
-    return partial(getattr, row) if inspect(row).has_identity else row.__dict__.get
+    """The quickest way to read the attributes of a row: of a new one there is nothing to load."""
+    return row.__dict__.get if isinstance(row, Light) or not inspect(row).has_identity else partial(getattr, row)
 
 
 def check_value(declared: Field, value: Any, field: str) -> Iterator[RuleViolation]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import select
 
+from comptoir.db.fields import fields_of
+from comptoir.db.light import light_row
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
@@ -22,7 +24,7 @@ from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
 from comptoir.records.transfer.report import ImportReport, Listener, Problem, Progress
 from comptoir.records.transfer.waiting import Row, needs_of
-from comptoir.records.validate import check_value
+from comptoir.records.validate import check_value, reader_of
 from comptoir.records.write import assign, save
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class Importer:
         self._read: dict[tuple[str, str, str], tuple[Any, Text | None]] = {}
         self._key = self._key_target(key)
         self._lines = LinePlaces(mapping.targets)
-        self._unread = [target for target in mapping.targets if target.field.kind.may_stay_unread]
+        self._unread = [t for t in mapping.targets if t.field.kind.may_stay_unread and t.name in fields_of(declared.model)]
 
     # -- transactions ---------------------------------------------------------------------------------------------------
 
@@ -309,7 +311,7 @@ class Importer:
         return [(Target(target.column, name, declared), code)] if declared is not None else []
 
     def _put_all(self, row: Row, existing: dict[Any, Record], values: Sequence[tuple[Target, Any]]) -> None:
-        record = (existing.get(row.key) if self._key is not None else None) or self.declared.model()
+        record = (existing.get(row.key) if self._key is not None else None) or light_row(self.declared.model)
         assign(self.ctx, record, {target.name: value for target, value in values if not target.is_of_line})
         places = self._lines.filled_by(values)
         for target, value in values:
@@ -392,7 +394,7 @@ class Importer:
         """A notice for each telephone number and country that was kept as typed."""
         for target in self._unread:
             typed = " ".join(str(row.cells.get(target.column) or "").split())
-            held = getattr(row.record, target.name, None)
+            held = reader_of(row.record)(target.name)
             kept = [getattr(line, target.field.name) for line in held] if isinstance(held, list) else [held]
             message = target.field.kind.unread(typed) if typed and typed in kept else None
             if message is not None:

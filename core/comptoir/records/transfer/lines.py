@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from comptoir.db.fields import fields_of
+from comptoir.db.light import new_line
 from comptoir.db.record import Record
 from comptoir.records.transfer.mapping import Target
 
@@ -44,5 +45,7 @@ def place_of(record: Record, target: Target, places: Mapping[int, int]) -> int:
         if getattr(lines[place], name) == value:
             return place
     line_type: Any = fields_of(type(record))[target.name].line
-    lines.append(line_type(**{name: value}))
+    line = new_line(record, line_type)
+    setattr(line, name, value)
+    lines.append(line)
     return len(lines) - 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from comptoir.db.fields import Field, fields_of
 from comptoir.db.gate import KEPT
+from comptoir.db.light import new_line
 from comptoir.db.record import Record
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
@@ -98,9 +99,9 @@ def _strange_lines(record: Record, name: str, wanted: Sequence[Mapping[str, Any]
 
 def _line_at(record: Record, name: str, field: Field, place: int) -> Any:
     lines = getattr(record, name)
-    model: Any = field.line
+    assert field.line is not None
     while len(lines) <= place:
-        lines.append(model())
+        lines.append(new_line(record, field.line))
     return lines[place]
 
 
@@ -114,7 +115,7 @@ def _set_lines(record: Record, name: str, field: Field, wanted: Sequence[Mapping
     for place, values in enumerate(wanted):
         line = by_id.get(str(values.get("id"))) if named else held[place] if place < len(held) else None
         if line is None:
-            line = model()
+            line = new_line(record, model)
         standard = model()
         for inner in fields_of(model):
             _set(line, inner, values[inner] if inner in values else getattr(standard, inner))
