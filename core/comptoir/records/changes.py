@@ -39,6 +39,9 @@ class Change:
 
     def touches(self, *names: str) -> bool:
         """Whether any of these fields changed."""
+        if self._fields is None and is_light(self.record):
+            held = self.record.__dict__
+            return any(held.get(name) not in (None, []) for name in names)
         return any(name in self.fields for name in names)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,22 @@ def violations_of(row: Any, names: Iterator[str] | Any = None, prefix: str = "")
         value = value_of(name)
         if value is not None or declared.required:
             yield from check_value(declared, value, prefix + name)
+
+
+def doubtful_fields(rows: Sequence[Any]) -> list[str]:
+    """The declared fields of new rows of one model in which some value may break a rule; each column is looked at as a whole."""
+    found = []
+    for name, declared in fields_of(type(rows[0])).items():
+        if declared.kind.lined:
+            lines = [line for row in rows for line in row.__dict__.get(name, ())]
+            is_in_doubt = bool(lines) and bool(doubtful_fields(lines))
+        else:
+            values = [value for row in rows if (value := row.__dict__.get(name)) is not None and value != ""]
+            is_full = len(values) == len(rows) or not declared.required
+            is_in_doubt = not is_full or bool(values) and not declared.kind.holds(declared, values)
+        if is_in_doubt and not declared.server:
+            found.append(name)
+    return found
 
 
 def reader_of(row: Any) -> Callable[[str], Any]:

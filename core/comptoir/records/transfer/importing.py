@@ -312,10 +312,15 @@ class Importer:
 
     def _put_all(self, row: Row, existing: dict[Any, Record], values: Sequence[tuple[Target, Any]]) -> None:
         record = (existing.get(row.key) if self._key is not None else None) or light_row(self.declared.model)
-        assign(self.ctx, record, {target.name: value for target, value in values if not target.is_of_line})
         places = self._lines.filled_by(values)
+        numbered = {
+            f"{t.name}.{places[t.name][t.position]}.{t.field.name}" if t.position is not None else t.name: value
+            for t, value in values
+            if t.label is None
+        }
+        assign(self.ctx, record, numbered)
         for target, value in values:
-            if target.is_of_line:
+            if target.label is not None:
                 place = place_of(record, target, places.get(target.name, {}))
                 assign(self.ctx, record, {f"{target.name}.{place}.{target.field.name}": value})
         row.record = record

@@ -35,9 +35,7 @@ class LinePlaces:
 
 
 def place_of(record: Record, target: Target, places: Mapping[int, int]) -> int:
-    """Where the line of a record stands that a column feeds: its place, or that of the column's label; a new one at need."""
-    if target.position is not None:
-        return places[target.position]
+    """Where the line of a record stands that has the label of a column, behind the numbered ones; a new one at need."""
     lines = getattr(record, target.name)
     assert target.label is not None
     name, value = target.label
