@@ -209,7 +209,7 @@ def _mapped(row: Any) -> Any:
     model = model_of(type(row))
     session = held.pop(_STORED_IN, None)
     lines = {name: held.pop(name) for name, field in fields_of(model).items() if field.kind.lined and name in held}
-    row.__class__ = model
+    object.__setattr__(row, "__class__", model)
     inspect(model).class_manager.setup_instance(row)
     for name, rows in lines.items():
         setattr(row, name, rows)
