@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, inspect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapper, Session
 
-from comptoir.db.base import Base, standard_values
+from comptoir.db.base import standard_values
 from comptoir.db.fields import fields_of
 
 _STORED_IN = "_stored_in"
@@ -80,10 +80,10 @@ class _LinesOfStored(_Unset):
         setattr(row, self.name, value)
 
 
-def model_of(kind: type[Any]) -> type[Any]:
+def model_of(kind: type) -> type:
     """The mapped class that a class of light rows stands in for, or the class itself."""
     mapper = getattr(kind, "__mapper__", None)
-    model: type[Any] = kind if mapper is None else mapper.class_
+    model: type = kind if mapper is None else mapper.class_
     return model
 
 
@@ -99,14 +99,14 @@ def lines_of(row: Any) -> Iterator[Any]:
             yield from row.__dict__.get(name, ())
 
 
-def new_line(record: Any, model: type[Any]) -> Any:
+def new_line(record: Any, model: type) -> Any:
     """A line for a record, as light as the record is."""
     return light_row(model) if is_light(record) else model()
 
 
-def light_row(model: type[Any]) -> Any:
+def light_row(model: type) -> Any:
     """A new row of a model with its columns at their defaults."""
-    row = object.__new__(_class_of(model, Light))
+    row: Any = object.__new__(_class_of(model, Light))
     row.__dict__.update(standard_values(model))
     return row
 
@@ -114,42 +114,63 @@ def light_row(model: type[Any]) -> Any:
 def insert_rows(connection: Connection, session: Session, rows: Sequence[Any]) -> None:
     """Write light rows of one model at once, each under a new id; from now on they are what the session has stored."""
     model = model_of(type(rows[0]))
-    form = _form_of(model, connection.dialect)
-    for row, row_id in zip(rows, _new_ids(connection, model.__table__, len(rows)), strict=True):
+    blank = _blank(model)
+    for row, row_id in zip(rows, _new_ids(connection, _table(model), len(rows)), strict=True):
         held = row.__dict__
-        for name in form.blank.keys() - held.keys():
-            held[name] = form.blank[name]()
+        for name in blank.keys() - held.keys():
+            held[name] = blank[name]()
         held["id"] = row_id
-    columns = zip(*map(itemgetter(*form.names), map(vars, rows)), strict=True)
-    bound = [_bound(column, process) for column, process in zip(columns, form.processes, strict=True)]
-    _write(connection, form.statement, list(zip(*bound, strict=True)))
+    insert_values(connection, model, list(map(vars, rows)), names=("id", *blank))
     for row in rows:
         row.__dict__[_STORED_IN] = session
         row.__class__ = _class_of(model, StoredLight)
 
 
-class _Form(NamedTuple):
-    """How rows of a model are written to an engine: their attributes, what stands for those that are missing, and the SQL."""
+def insert_values(
+    connection: Connection, model: type, rows: Sequence[Mapping[str, Any]], *, names: tuple[str, ...]
+) -> None:
+    """Write rows of values by attribute, column by column; what is not named is left to the database."""
+    form = _form_of(model, names, connection.dialect)
+    columns = zip(*map(itemgetter(*names), rows), strict=True)
+    bound = [_bound(column, process) for column, process in zip(columns, form.processes, strict=True)]
+    _write(connection, form.statement, list(zip(*bound, strict=True)))
 
-    names: tuple[str, ...]
+
+class _Form(NamedTuple):
+    """How rows of a model are written to an engine: what the driver takes instead of each value, and the SQL."""
+
     processes: tuple[Callable[[Any], Any] | None, ...]
-    blank: Mapping[str, Callable[[], Any]]
     statement: str
 
 
 @cache
-def _form_of(model: type[Any], dialect: Dialect) -> _Form:
-    attributes = inspect(model).column_attrs
-    columns = {attribute.key: attribute.columns[0] for attribute in attributes}
-    processes = (column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns.values())
+def _form_of(model: type, names: tuple[str, ...], dialect: Dialect) -> _Form:
+    columns = [_columns(model)[name] for name in names]
+    processes = (column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns)
     quote = dialect.identifier_preparer
-    into = f"{quote.format_table(model.__table__)} ({', '.join(map(quote.format_column, columns.values()))})"
+    into = f"{quote.format_table(_table(model))} ({', '.join(map(quote.format_column, columns))})"
     if dialect.name == "postgresql":
         statement = f"COPY {into} FROM STDIN"
     else:
         statement = f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - bound
-    blank = {name: _default(column) for name, column in columns.items() if name != "id"}
-    return _Form(tuple(columns), tuple(processes), blank, statement)
+    return _Form(tuple(processes), statement)
+
+
+@cache
+def _blank(model: type) -> Mapping[str, Callable[[], Any]]:
+    """What stands for the attributes that are missing, by name."""
+    return {name: _default(column) for name, column in _columns(model).items() if name != "id"}
+
+
+@cache
+def _columns(model: type) -> Mapping[str, Any]:
+    """The columns of a model by attribute."""
+    mapper: Mapper[Any] = inspect(model)
+    return {attribute.key: attribute.columns[0] for attribute in mapper.column_attrs}
+
+
+def _table(model: type) -> Any:
+    return model.__table__  # type: ignore[attr-defined]
 
 
 def _default(column: Any) -> Callable[[], Any]:
@@ -183,9 +204,10 @@ def _write(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement, list(rows))
         return
-    driver: Any = connection.dialect.dbapi  # type: ignore[attr-defined]
+    driver: Any = connection.dialect.dbapi
+    raw: Any = connection.connection
     try:
-        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with raw.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
     except driver.Error as error:
@@ -193,13 +215,13 @@ def _write(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...
 
 
 @cache
-def _class_of(model: type[Any], kind: type[Light]) -> type[Any]:
+def _class_of(model: type, kind: type[Light]) -> type:
     content: dict[str, Any] = {"__abstract__": True, "__module__": model.__module__, "__doc__": model.__doc__}
-    content |= {attribute.key: _Unset(attribute.key) for attribute in inspect(model).column_attrs}
+    content |= {name: _Unset(name) for name in _columns(model)}
     lines = _Lines if kind is Light else _LinesOfStored
     content |= {name: lines(name) for name, field in fields_of(model).items() if field.kind.lined}
     made = type(model)(model.__name__, (model, kind), content)  # the model first: the layout of objects is its own
-    type.__setattr__(made, "_sa_class_manager", inspect(model).class_manager)  # so that it is asked about like the model
+    type.__setattr__(made, "_sa_class_manager", inspect(model).class_manager)  # asked about like the model
     return made
 
 

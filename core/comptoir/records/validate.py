@@ -41,7 +41,7 @@ def doubtful_fields(rows: Sequence[Any]) -> list[str]:
         else:
             values = [value for row in rows if (value := row.__dict__.get(name)) is not None and value != ""]
             is_full = len(values) == len(rows) or not declared.required
-            is_in_doubt = not is_full or bool(values) and not declared.kind.holds(declared, values)
+            is_in_doubt = not is_full or (bool(values) and not declared.kind.holds(declared, values))
         if is_in_doubt and not declared.server:
             found.append(name)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FEW, MANY = 25, 500
+FEW, MANY = 50, 500
 """The fewest and the most rows of a batch."""
 UNDER_THE_LOCK = 0.08
 """Seconds that a transaction should take: others wait for the write lock of SQLite meanwhile."""
@@ -85,7 +86,9 @@ class Importer:
         self._read: dict[tuple[str, str, str], tuple[Any, Text | None]] = {}
         self._key = self._key_target(key)
         self._lines = LinePlaces(mapping.targets)
-        self._unread = [t for t in mapping.targets if t.field.kind.may_stay_unread and t.name in fields_of(declared.model)]
+        self._unread = [
+            t for t in mapping.targets if t.field.kind.may_stay_unread and t.name in fields_of(declared.model)
+        ]
 
     # -- transactions ---------------------------------------------------------------------------------------------------
 
@@ -135,11 +138,15 @@ class Importer:
             if progress is not None:
                 progress(self.report.rows)
 
-        while given := list(islice(rows, size)):
-            take(given, last=False)
-        for ready in self._in_order():
-            while given := list(islice(ready, size)):
-                take(given, last=True)
+        gc.freeze()  # thousands of short-lived rows: the collector need not look at all else for each of their batches
+        try:
+            while given := list(islice(rows, size)):
+                take(given, last=False)
+            for ready in self._in_order():
+                while given := list(islice(ready, size)):
+                    take(given, last=True)
+        finally:
+            gc.unfreeze()
         self._tell_all()
 
     def _use(self, ctx: Context) -> None:

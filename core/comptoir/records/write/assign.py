@@ -30,7 +30,9 @@ def assign(ctx: Context, record: Record, values: Mapping[str, Any]) -> None:
     declared: DeclaredType = ctx.registry.record_type(type(record))
     flat = dict(_flattened(declared, values))
     places = {name: _place_of(declared, name) for name in flat}
-    refused = [violation for name, place in places.items() if place is None for violation in _not_settable(declared, name)]
+    refused = [
+        violation for name, place in places.items() if place is None for violation in _not_settable(declared, name)
+    ]
     refused += [
         violation
         for name, place in places.items()

@@ -30,10 +30,8 @@ def check(ctx: Context, changes: Sequence[Change], chosen: Chosen) -> list[Move]
     doubtful = _doubtful(change.record for change in changes)
     for change in changes:
         record = change.record
-        if record in doubtful:
-            names = doubtful[record]
-        else:
-            names = None if change.is_new else [n for n in change.fields if "." not in n]
+        changed = None if change.is_new else [n for n in change.fields if "." not in n]
+        names = doubtful.get(record, changed)
         violations += violations_of(record, names)
         for extension in held_extensions(record):
             violations += violations_of(extension, prefix=f"{module_of(type(extension))}.")
