@@ -8,7 +8,7 @@ row turned into the mapped object in place, with all it holds, and from then on 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -143,7 +143,7 @@ class _Form(NamedTuple):
     statement: str
 
 
-@cache
+@lru_cache(maxsize=512)
 def _form_of(model: type, names: tuple[str, ...], dialect: Dialect) -> _Form:
     columns = [_columns(model)[name] for name in names]
     processes = (column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns)
