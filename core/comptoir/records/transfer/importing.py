@@ -10,6 +10,7 @@ from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from comptoir.db.fields import fields_of
 from comptoir.db.light import light_row
@@ -220,7 +221,8 @@ class Importer:
         values = {row.key for row in rows if row.key is not None}
         model = self.declared.model
         column = getattr(model, self._key.name)
-        query = select(model).where(column.in_(values)).execution_options(populate_existing=anew)
+        lines = [selectinload(getattr(model, name)) for name in {t.name for t in self.mapping.targets if t.is_of_line}]
+        query = select(model).where(column.in_(values)).options(*lines).execution_options(populate_existing=anew)
         found: dict[Any, Record] = {}
         for record in self.ctx.session.scalars(query):
             found.setdefault(getattr(record, self._key.name), record)
