@@ -56,6 +56,15 @@ class DeclaredType:
         return found
 
     @cached_property
+    def pointing(self) -> Sequence[str]:
+        """Wire names of the fields whose values, or those of whose lines, may point at records."""
+        return [
+            name
+            for name, declared in self.fields.items()
+            if declared.kind.points or (declared.line and any(f.kind.points for f in fields_of(declared.line).values()))
+        ]
+
+    @cached_property
     def by_path(self) -> Mapping[str, str]:
         """Wire names by every name that filters and mappings may use: ``contact`` and ``contact_id``."""
         found: dict[str, str] = {}

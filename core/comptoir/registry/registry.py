@@ -27,6 +27,7 @@ from comptoir.contributions import (
 from comptoir.contributions import Form as FormScreen
 from comptoir.db.base import Base
 from comptoir.db.fields import fields_of
+from comptoir.db.light import model_of
 from comptoir.db.record import Extension, Record, module_of
 from comptoir.errors import NotFound, PluginError
 from comptoir.i18n import _
@@ -127,7 +128,7 @@ class Registry:
 
     def record_type(self, key: str | type[Record]) -> DeclaredType:
         """The record type with this name or class; `NotFound` when its module is off."""
-        found = self.record_types.get(key) if isinstance(key, str) else self._by_model.get(key)
+        found = self.record_types.get(key) if isinstance(key, str) else self._by_model.get(model_of(key))
         if found is None:
             name = key if isinstance(key, str) else key.__name__
             known = ", ".join(self.record_types)

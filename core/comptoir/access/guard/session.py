@@ -19,7 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from comptoir.access.guard.compiler import GuardedCompiler, refuse, refuse_hidden
 from comptoir.access.guard.reach import Reach, count_of
-from comptoir.access.guard.rules import DELETE, INSERT, READER, UPDATE
+from comptoir.access.guard.rules import DELETE, INSERT, READER, UPDATE, Nothing
 from comptoir.db.gate import RecordSession, changed_columns, guard_statements
 from comptoir.errors import NotAllowed
 from comptoir.i18n import _
@@ -182,6 +182,17 @@ class GuardedSession(RecordSession):
             self.bind.flushing = False
             self.bind.linked.clear()
 
+    def _insert(self, rows: Sequence[Any]) -> None:
+        name = type(rows[0]).__tablename__
+        if isinstance(self.bind.policy.rule_of(name).rule_for(INSERT), Nothing):
+            raise NotAllowed(_("You may not create this."))
+        super()._insert(rows)
+        _require_reached(self.bind, name, INSERT, [row.__dict__["id"] for row in rows])
+
+    def unrestricted_connection(self) -> Connection:
+        """That of the system, which the user's stands on."""
+        return self.bind.system
+
     def close(self) -> None:
         """Let go of all objects and of the connection."""
         super().close()
@@ -287,9 +298,15 @@ def _check_written(session: GuardedSession, flush_context: Any) -> None:
             # orphans go without having been asked for; the rule in the DELETE left those that the user may not delete
             if connection.count_rows(name, keys):
                 raise NotAllowed(_("You may not delete this."))
-        elif connection.count_reachable(name, action, keys) != len(set(keys)):
-            raise NotAllowed(
-                _("You may not create this for somebody else.")
-                if action == INSERT
-                else _("You may not change this, or not hand it over to somebody whose records you cannot see.")
-            )
+        else:
+            _require_reached(connection, name, action, keys)
+
+
+def _require_reached(connection: GuardedConnection, name: str, action: str, keys: Sequence[Any]) -> None:
+    """Raise `NotAllowed` where a row that was written lies outside the user's scope."""
+    if connection.count_reachable(name, action, keys) != len(set(keys)):
+        raise NotAllowed(
+            _("You may not create this for somebody else.")
+            if action == INSERT
+            else _("You may not change this, or not hand it over to somebody whose records you cannot see.")
+        )

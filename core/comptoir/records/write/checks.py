@@ -10,12 +10,13 @@ from sqlalchemy import literal, select, union_all
 
 from comptoir.context import unrestricted
 from comptoir.db.fields import Field, fields_of
+from comptoir.db.light import is_light
 from comptoir.db.record import Record, module_of
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.changes import Change, held_extensions
 from comptoir.records.search_key import search_key, touches_search_key
-from comptoir.records.validate import check_value, violations_of
+from comptoir.records.validate import check_value, doubtful_fields, violations_of
 from comptoir.records.write.refusal import gather
 from comptoir.records.write.stages import Chosen, Move, moves_of
 
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 def check(ctx: Context, changes: Sequence[Change], chosen: Chosen) -> list[Move]:
     """Raise `RuleViolations` with everything that is wrong in a batch; returns the moves that are in it."""
     moves, violations = moves_of(ctx, changes, chosen)
+    doubtful = _doubtful(change.record for change in changes)
     for change in changes:
         record = change.record
-        names = None if change.is_new else [n for n in change.fields if "." not in n]
+        changed = None if change.is_new else [n for n in change.fields if "." not in n]
+        names = doubtful.get(record, changed)
         violations += violations_of(record, names)
         for extension in held_extensions(record):
             violations += violations_of(extension, prefix=f"{module_of(type(extension))}.")
@@ -43,6 +46,15 @@ def check(ctx: Context, changes: Sequence[Change], chosen: Chosen) -> list[Move]
     ]
     gather(checks, violations)
     return moves
+
+
+def _doubtful(records: Iterable[Record]) -> dict[Record, list[str]]:
+    """The fields to look at of each light record."""
+    light: dict[type[Record], list[Record]] = defaultdict(list)
+    for record in records:
+        if is_light(record):
+            light[type(record)].append(record)
+    return {record: names for own in light.values() for names in [doubtful_fields(own)] for record in own}
 
 
 def check_values(ctx: Context, fields: Mapping[str, Field], values: Mapping[str, Any]) -> None:
@@ -103,9 +115,9 @@ def _visible(ctx: Context, wanted: Mapping[str, Iterable[int]]) -> dict[str, set
 def _references(ctx: Context, change: Change) -> Iterator[tuple[str, Field, Any]]:
     """The changed values of a record, its extensions and its lines that may be references: field, declaration, value."""
     declared = ctx.registry.record_type(type(change.record))
-    for name, changed in change.fields.items():
-        described = declared.fields.get(name)
-        if described is None:
+    for name in declared.pointing:
+        described, changed = declared.fields[name], change.fields.get(name)
+        if changed is None:
             continue
         if described.line is None:
             yield name, described, changed.after
