@@ -59,7 +59,7 @@ class Plan:
 def delete(ctx: Context, records: Iterable[Record]) -> None:
     """Delete records for good; refused where a rule or another record holds them.
 
-    What points at them with ``ondelete="CASCADE"`` goes along, what points with ``SET NULL``, or as what it is about, is saved
+    What points at them with ``ondelete="CASCADE"``, or is seen through them alone, goes along, what points with ``SET NULL``, or as what it is about, is saved
     without the link: by the same checks, with history, version and hooks of its own, as the system.
     """
     batch = list(dict.fromkeys(records))
@@ -90,7 +90,7 @@ def plan_deletion(system: Context, batch: Sequence[Record]) -> Plan:
                 key = (type(record), record.id)
                 if key in given or key in plan.doomed:
                     continue
-                if rule == "CASCADE" and isinstance(row, Record):
+                if isinstance(row, Record) and (rule == "CASCADE" or _hangs_on(system, row, column)):
                     plan.doomed[key] = record
                     found.append(record)
                 elif rule != "CASCADE":
@@ -130,6 +130,12 @@ def _pointing(system: Context, models: Iterable[type[Record]]) -> Iterator[tuple
     for model, name in system.registry.any_record_fields:
         for target, type_name in wanted.items():
             yield model, _Pointer(target, name, (name,), type_name), "SET NULL"
+
+
+def _hangs_on(system: Context, record: Record, pointer: _Pointer) -> bool:
+    """Whether nobody would see a record any more without what it points at."""
+    otherwise = system.registry.record_type(type(record)).otherwise
+    return otherwise is not None and otherwise[1] == pointer.column and getattr(record, otherwise[0]) is None
 
 
 def _rows(system: Context, model: type[Any], pointer: _Pointer, ids: Sequence[int]) -> Iterator[Any]:
