@@ -56,10 +56,22 @@ def _record_faults(plugin: str, model: type[Record]) -> Iterator[Text]:
             model=model.__name__,
             column=declared.visible.column,
         )
+    if isinstance(declared.visible, Through) and declared.visible.otherwise is not None:
+        yield from _otherwise_faults(model, declared.visible.column, declared.visible.otherwise)
     if not any(described.title for described in fields_of(model).values()):
         yield _("{model} has no title field. Give one field title=True.", model=model.__name__)
     for summary in declared.summaries:
         yield from _summary_faults(model, summary)
+
+
+def _otherwise_faults(model: type[Record], column: str, otherwise: str) -> Iterator[Text]:
+    """A second way to be seen that leads nowhere, or that the first one never leaves open."""
+    described = fields_of(model).get(otherwise)
+    if described is None or not described.kind.points_anywhere:
+        yield _("{model} is visible through {column}, which is no field for a record of any type.", model=model.__name__, column=otherwise)  # fmt: skip
+    table: Any = model.__table__
+    if column in table.c and not table.c[column].nullable:
+        yield _("{model} is visible through {column} otherwise, but {name} is never empty.", model=model.__name__, column=otherwise, name=column)  # fmt: skip
 
 
 def _summary_faults(model: type[Record], summary: Summary) -> Iterator[Text]:

@@ -22,11 +22,11 @@ from comptoir.web.session import (
     FORM_COOKIE,
     Visit,
     cookie_name,
-    current_visit,
     form_token,
     is_write,
     preferred_language,
     set_cookie,
+    visited,
 )
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def add_views(app: Flask, registry: Registry) -> None:
 
 
 def _signed_in(view: View) -> Callable[..., Response]:
-    def serve(**parts: Any) -> Response:
-        visit = current_visit()
+    @visited
+    def serve(visit: Visit, /, **parts: Any) -> Response:
         visit.context.require(str(view.permission))
         return current_app.make_response(view.function(visit, **parts))
 

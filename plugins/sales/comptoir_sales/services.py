@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, false, func, or_, select
 
 from comptoir.base.models import Contact, ContactEmail, ContactPhone, Interaction
 from comptoir.base.services import find_by_email, find_by_phone, read_phone
@@ -17,6 +17,7 @@ from comptoir.toolkit import (
     Change,
     Context,
     Record,
+    RecordRef,
     RuleViolation,
     Stage,
     Text,
@@ -396,6 +397,7 @@ def convert_lead(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = No
     contact = _contact_of(ctx, lead)
     deal = Deal(contact_id=contact.id, **{**deal_of_lead(ctx, lead), **(values or {})})
     save(ctx, [deal])
+    _give_notes(ctx, lead, Interaction.contact_id.is_(None), contact.id)
     lead.contact_id, lead.deal_id = contact.id, deal.id
     move(ctx, lead, CONVERT)
     return deal
@@ -404,12 +406,8 @@ def convert_lead(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = No
 def what_became_of(ctx: Context, lead: Lead, deal: Deal) -> Text:
     """What converting did, in one sentence: the deal, and whose it is."""
     contact = ctx.session.get(Contact, lead.contact_id) if lead.contact_id is not None else None
-    return _(
-        "{lead} is now the deal {deal} of {contact}",
-        lead=lead.name,
-        deal=deal.name,
-        contact=contact.name if contact else "–",
-    )
+    whose = contact.name if contact else "–"
+    return _("{lead} is now the deal {deal} of {contact}", lead=lead.name, deal=deal.name, contact=whose)
 
 
 def may_take_conversion_back(ctx: Context, lead: Lead) -> bool:
@@ -429,7 +427,8 @@ def take_conversion_back(ctx: Context, lead: Lead, values: Mapping[str, Any] | N
             _("Somebody worked on the deal since. Close it instead, and take up the lead by hand."),
         )
     deal = ctx.session.get_one(Deal, lead.deal_id)
-    made = _made_with(ctx, deal)
+    made = _made_with(ctx, lead, deal)
+    _give_notes(ctx, lead, Interaction.contact_id.in_([contact.id for contact in made]), None)
     archive(ctx, [deal])
     archive(ctx, made)
     if any(contact.id == lead.contact_id for contact in made):
@@ -439,12 +438,24 @@ def take_conversion_back(ctx: Context, lead: Lead, values: Mapping[str, Any] | N
     return lead
 
 
-def _made_with(ctx: Context, deal: Deal) -> list[Contact]:
+def _give_notes(ctx: Context, lead: Lead, which: ColumnElement[bool], contact_id: int | None) -> None:
+    """Put what was noted on a lead into the history of a contact, or leave it with the lead alone; whoever wrote it."""
+    system = ctx.as_system("what was noted on a lead goes with it")
+    noted = system.session.scalars(
+        select(Interaction).where(Interaction.about == RecordRef("sales.lead", lead.id), which)
+    ).all()
+    for interaction in noted:
+        interaction.contact_id = contact_id
+    save(system, noted)
+
+
+def _made_with(ctx: Context, lead: Lead, deal: Deal) -> list[Contact]:
     """The contacts that a conversion made together with its deal, unless something else hangs on them by now."""
     if deal.contact_id is None:
         return []
     used = exists().where(Deal.contact_id == deal.contact_id, Deal.id != deal.id, Deal.archived_at.is_(None))
-    talked = exists().where(Interaction.contact_id == deal.contact_id)
+    of_lead = Interaction.about.is_not_distinct_from(RecordRef("sales.lead", lead.id))
+    talked = exists().where(Interaction.contact_id == deal.contact_id, ~of_lead)
     query = select(Contact).where(
         or_(Contact.id == deal.contact_id, Contact.parent_id == deal.contact_id),
         Contact.created_at.between(deal.created_at - AT_ONCE, deal.created_at),
@@ -470,11 +481,10 @@ def _contact_of(ctx: Context, lead: Lead) -> Contact:
     if known:
         return known[0]
     company = Contact(name=lead.company, kind="company", source=lead.source) if lead.company else None
-    if company is not None:
-        save(ctx, [company])
     if company is not None and not lead.person:
         reached = company
     else:
+        save(ctx, [company] if company else [])
         reached = Contact(
             name=lead.person or lead.name, kind="person", source=lead.source, parent_id=company.id if company else None
         )
@@ -487,8 +497,11 @@ def _contact_of(ctx: Context, lead: Lead) -> Contact:
 
 
 def start_leads(ctx: Context, interaction: Interaction) -> None:
-    """New leads of a contact are in progress once somebody has talked with them."""
-    waiting = select(Lead).where(Lead.contact_id == interaction.contact_id, Lead.status == NEW.name)
+    """New leads of a contact, and the lead that was noted on, are in progress once somebody has talked with them."""
+    of_contact = Lead.contact_id == interaction.contact_id if interaction.contact_id is not None else false()
+    about = interaction.about
+    noted_on = Lead.id == about.record_id if about is not None and about.record_type == "sales.lead" else false()
+    waiting = select(Lead).where(or_(of_contact, noted_on), Lead.status == NEW.name)
     if ctx.may("sales.lead.write"):
         for lead in ctx.session.scalars(waiting).all():
             if ctx.may("sales.lead.write", lead):

@@ -41,7 +41,9 @@ from comptoir.access.guard import (
     And,
     Attached,
     Everything,
+    Instead,
     Own,
+    Pointing,
     Policy,
     Rule,
     TableRule,
@@ -51,10 +53,11 @@ from comptoir.access.guard import (
     me,
 )
 from comptoir.db.engine import create_engine
-from comptoir.db.types import MoneyType, average
+from comptoir.db.types import MoneyType, RecordRefType, average
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import ConfigurationError, NotAllowed
 from comptoir.testing.postgres import PostgresUnavailable, fresh_database, server_url
+from comptoir.values import RecordRef
 
 # --- a small world ----------------------------------------------------------------------------------------------------
 
@@ -169,6 +172,16 @@ class Note(Base):
     words: Mapped[str]
 
 
+class Remark(Base):
+    """Seen through its contact, or where it has none through whatever record it is about."""
+
+    __tablename__ = "remark"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int | None] = mapped_column(sa.ForeignKey("contact.id"))
+    about: Mapped[RecordRef | None] = mapped_column(RecordRefType)
+    words: Mapped[str]
+
+
 class DealTally(Base):
     """The same table as Phone's contact, with a computed column over deals."""
 
@@ -192,6 +205,7 @@ TEAMS = [(10, 10), (10, 11), (10, 12), (11, 11), (11, 12), (12, 12), (20, 20)]
 MEMBERS = [(11, ME), (10, 2), (20, 3)]
 MY_TEAMS = {11, 12}
 RECORDS = {"contact": "contact", "deal": "deal", "tag": "tag"}
+REMARKED = {"crm.contact": "contact", "crm.deal": "deal", "crm.tag": "tag"}
 
 
 def rows_of_the_world() -> dict[str, list[dict[str, Any]]]:
@@ -235,6 +249,17 @@ def rows_of_the_world() -> dict[str, list[dict[str, Any]]]:
             {"id": n, "record_type": kind, "record_id": 1 + n % (4 if kind == "tag" else 30), "words": f"{kind} {n}"}
             for n, kind in zip(range(1, 61), ["contact", "deal", "tag", "letter"] * 15, strict=True)
         ],
+        "remark": [
+            {
+                "id": n,
+                "contact_id": 1 + n * 11 % 30 if n % 3 == 0 else None,
+                "about": RecordRef(kind, 1 + n % (4 if kind == "crm.tag" else 30)) if kind else None,
+                "words": f"{kind} {n}",
+            }
+            for n, kind in zip(
+                range(1, 61), ["crm.contact", "crm.deal", "crm.tag", "crm.letter", None] * 12, strict=True
+            )
+        ],
     }
 
 
@@ -255,6 +280,7 @@ class Eyes:
 
         scoped = TableRule(self.scope, self.scope, self.scope, insert=True)
         attached = Attached()
+        either = Instead(Through("contact_id", "contact", writing="read"), Pointing("about", tuple(REMARKED)))
         return Policy(
             Base.metadata,
             {
@@ -265,8 +291,9 @@ class Eyes:
                 "deal": scoped,
                 "deal_tag": line("deal_id", "deal"),
                 "note": TableRule(attached, attached, attached, insert=True),
+                "remark": TableRule(either, either, either, insert=True),
             },
-            records=RECORDS,
+            records=RECORDS | REMARKED,
         )
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
@@ -280,7 +307,15 @@ class Eyes:
         world["call"] = [row for row in world["call"] if row["phone_id"] in numbers]
         world["deal_tag"] = [row for row in world["deal_tag"] if row["deal_id"] in ids["deal"]]
         world["note"] = [row for row in world["note"] if row["record_id"] in ids.get(row["record_type"], ())]
+        world["remark"] = [row for row in world["remark"] if is_remark_seen(row, ids)]
         return world
+
+
+def is_remark_seen(row: dict[str, Any], ids: dict[str, set[int]]) -> bool:
+    about = row["about"]
+    if row["contact_id"] is not None:
+        return row["contact_id"] in ids["contact"]
+    return about is not None and about.record_id in ids.get(about.record_type.removeprefix("crm."), ())
 
 
 def is_mine(row: dict[str, Any]) -> bool:
@@ -335,7 +370,7 @@ def fill(url: str, rows: dict[str, list[dict[str, Any]]], *, enforce: bool = Tru
             if values := rows.get(table.name):
                 connection.execute(table.insert(), values)
         if engine.dialect.name == "postgresql":
-            for name in ("contact", "phone", "call", "deal", "note", "tag"):
+            for name in ("contact", "phone", "call", "deal", "note", "tag", "remark"):
                 connection.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1000)"))
     return engine
 
@@ -429,6 +464,22 @@ def entities_of_a_grandchild(s: Session) -> Any:
 @reads
 def entities_attached_to_any_record(s: Session) -> Any:
     return s.scalars(sa.select(Note)).all()
+
+
+@reads
+def entities_seen_either_way(s: Session) -> Any:
+    return s.scalars(sa.select(Remark)).all()
+
+
+@reads
+def entities_about_one_record(s: Session) -> Any:
+    about = [RecordRef("crm.deal", n) for n in range(1, 41)] + [RecordRef("crm.contact", n) for n in range(1, 31)]
+    return s.scalars(sa.select(Remark).where(Remark.about.in_(about))).all()
+
+
+@reads
+def entities_seen_either_way_joined(s: Session) -> Any:
+    return s.execute(sa.select(Remark.words, Contact.name).outerjoin(Contact, Remark.contact_id == Contact.id)).all()
 
 
 @reads
@@ -1164,6 +1215,16 @@ def attach_a_note(s: Session) -> None:
 
 
 @writes
+def remark_on_a_deal(s: Session) -> None:
+    s.add(Remark(about=RecordRef("crm.deal", one(s, Deal).id), words="hello"))
+
+
+@writes
+def change_remarks(s: Session) -> None:
+    s.execute(sa.update(Remark).values(words="hello"))
+
+
+@writes
 def change_many(s: Session) -> None:
     s.execute(sa.update(Deal).values(stage="x"))
 
@@ -1241,7 +1302,7 @@ def delete_many_the_old_way(s: Session) -> None:
     s.query(Call).filter(Call.seconds < 30).delete()
 
 
-RULED = ("contact", "phone", "call", "deal", "deal_tag", "note", "tag")
+RULED = ("contact", "phone", "call", "deal", "deal_tag", "note", "remark", "tag")
 
 
 class Undone(Exception):
@@ -1329,6 +1390,34 @@ def attach_to_an_unknown_type(s: Session) -> None:
 def reattach_to_a_foreign_record(s: Session) -> None:
     note = one(s, Note)
     note.record_type, note.record_id = "contact", 1
+
+
+@harmful
+def remark_on_a_foreign_record(s: Session) -> None:
+    s.add(Remark(about=RecordRef("crm.deal", 2), words="x"))
+
+
+@harmful
+def remark_on_an_unknown_type(s: Session) -> None:
+    s.add(Remark(about=RecordRef("crm.letter", 1), words="x"))
+
+
+@harmful
+def remark_on_nothing(s: Session) -> None:
+    s.add(Remark(words="x"))
+
+
+@harmful
+def remark_on_a_foreign_contact_about_an_own_deal(s: Session) -> None:
+    s.add(Remark(contact_id=1, about=RecordRef("crm.deal", one(s, Deal).id), words="x"))
+
+
+@harmful
+def point_a_remark_at_a_foreign_record(s: Session) -> None:
+    remark = Remark(about=RecordRef("crm.deal", one(s, Deal).id), words="x")
+    s.add(remark)
+    s.flush()
+    remark.about = RecordRef("crm.contact", 1)
 
 
 @harmful

@@ -19,6 +19,7 @@ from comptoir.records.search_key import search_key, touches_search_key
 from comptoir.records.validate import check_value, doubtful_fields, violations_of
 from comptoir.records.write.refusal import gather
 from comptoir.records.write.stages import Chosen, Move, moves_of
+from comptoir.values import RecordRef
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -38,6 +39,7 @@ def check(ctx: Context, changes: Sequence[Change], chosen: Chosen) -> list[Move]
         if change.is_new or touches_search_key(change):
             record.search_key = search_key(record)
     violations += _missing_references(ctx, (r for change in changes for r in _references(ctx, change)))
+    violations += _unseen(ctx, changes)
     violations += _duplicates(ctx, changes)
     violations += _cycles(ctx, changes)
     checks = [
@@ -125,6 +127,32 @@ def _references(ctx: Context, change: Change) -> Iterator[tuple[str, Field, Any]
         for inner, of_line in fields_of(described.line).items():
             for position, line in enumerate(changed.after or ()):
                 yield f"{name}.{position}.{inner}", of_line, line[inner]
+
+
+def _unseen(ctx: Context, changes: Sequence[Change]) -> Iterator[RuleViolation]:
+    """Records that nobody could see: they name neither of the two records through which they would be."""
+    for change in changes:
+        declared = ctx.registry.record_type(type(change.record))
+        if declared.otherwise is None or not (change.is_new or change.touches(*declared.otherwise)):
+            continue
+        first, second = declared.otherwise
+        other = getattr(change.record, second)
+        if getattr(change.record, first) is not None:
+            continue
+        labels = {"label": declared.fields[first].label, "other": declared.fields[second].label}
+        if other is None:
+            yield RuleViolation("core.belongs_to_nothing", _("Fill in “{label}” or “{other}”.", **labels), field=first)
+        elif isinstance(other, RecordRef) and not _carries_others(ctx, other):
+            yield RuleViolation(
+                "core.no_history",
+                _("This has no history of its own to stand in. Fill in “{label}” too.", **labels),
+                field=second,
+            )
+
+
+def _carries_others(ctx: Context, ref: RecordRef) -> bool:
+    declared = ctx.registry.record_types.get(ref.record_type)
+    return declared is None or declared.carries_others  # of a type that is unknown the reference is refused
 
 
 def _duplicates(ctx: Context, changes: Sequence[Change]) -> list[RuleViolation]:

@@ -65,7 +65,7 @@ class Plan:
 def delete(ctx: Context, records: Iterable[Record]) -> None:
     """Delete records for good; refused where a rule or another record holds them.
 
-    What points at them with ``ondelete="CASCADE"`` goes along, what points with ``SET NULL``, or as what it is about, is saved
+    What points at them with ``ondelete="CASCADE"``, or is seen through them alone, goes along, what points with ``SET NULL``, or as what it is about, is saved
     without the link: by the same checks, with history, version and hooks of its own, as the system.
     """
     batch = list(dict.fromkeys(records))
@@ -95,7 +95,7 @@ def plan_deletion(ctx: Context, batch: Sequence[Record]) -> Plan:
             key = (type(record), record.id)
             if key in given or key in plan.doomed:
                 continue
-            if pointer.cascades and isinstance(row, Record):
+            if isinstance(row, Record) and (pointer.cascades or _hangs_on(ctx, row, pointer)):
                 plan.doomed[key] = record
                 found.append(record)
             elif not pointer.cascades:
@@ -155,6 +155,12 @@ def _rows(session: Session, pointers: Sequence[_Pointer], records: Sequence[Reco
         for place in session.scalars(union_all(*asked) if len(asked) > 1 else asked[0]).all():
             rows = select(pointers[place].model).where(pointers[place].condition(some)).limit(MOST + 1)
             yield from ((pointers[place], row) for row in session.scalars(rows))
+
+
+def _hangs_on(ctx: Context, record: Record, pointer: _Pointer) -> bool:
+    """Whether nobody would see a record any more without what it points at."""
+    otherwise = ctx.registry.record_type(type(record)).otherwise
+    return otherwise is not None and otherwise[1] == pointer.column and getattr(record, otherwise[0]) is None
 
 
 def _record_of(ctx: Context, session: Session, row: Any) -> Record:

@@ -18,7 +18,7 @@ from comptoir.web.frame import module_of, page, redirect_with
 from comptoir.web.models.report import DashboardPage, KpiView, TileView
 from comptoir.web.models.shell import Choice, Module
 from comptoir.web.pages.report import page as reports
-from comptoir.web.session import Visit, current_visit
+from comptoir.web.session import Visit, visited
 
 pages = Blueprint("dashboard", __name__)
 log = logging.getLogger("comptoir.web")
@@ -33,9 +33,9 @@ PERIODS: tuple[tuple[str, Text], ...] = (
 
 
 @pages.get("/")
-def start() -> Response:
+@visited
+def start(visit: Visit) -> Response:
     """The dashboard, or the page that a plugin chose as home."""
-    visit = current_visit()
     home = visit.context.hooks.choose_home(ctx=visit.context)
     if home and home != "/" and "dashboard" not in request.args:
         return redirect_with(home)
