@@ -5,8 +5,10 @@ from __future__ import annotations
 import traceback
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from comptoir.registry.registry import Registry
+if TYPE_CHECKING:
+    from comptoir.registry.registry import Registry
 
 
 def plugin_to_blame(registry: Registry, error: BaseException) -> str | None:
