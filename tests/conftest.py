@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import subprocess
 import sys
@@ -10,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
+SELDOM = (100_000, 20, 100)
+"""How often the collector looks: a test builds a generation and throws it away, which a search of all objects costs dearly."""
+
 STRANGER = Path(__file__).parent / "contracts" / "stranger"
+
+
+def pytest_collection_finish() -> None:
+    """What stands when the tests begin stays to their end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*SELDOM)
 
 
 @pytest.fixture(scope="session")

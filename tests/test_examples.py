@@ -159,7 +159,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the deployment that pages of commands work on."""
     folder = tmp_path_factory.mktemp("acme")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CHEAP, "1")
         patch.chdir(folder)
         words = ["init", "--admin-email", ADMINISTRATOR, "--admin-password", PASSWORD, "--modules", "sales"]
         assert run(words) == 0
@@ -177,7 +176,6 @@ def terminal(
     else:
         shutil.copytree(request.getfixturevalue("prepared"), folder)
     monkeypatch.chdir(folder)
-    monkeypatch.setenv(CHEAP, "1")
     return Terminal(folder, capsys)
 
 

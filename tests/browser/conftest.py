@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import comptoir
-from comptoir.access.passwords import CHEAP
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -48,29 +46,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("playwright")
     folder = tmp_path_factory.mktemp("shop")
     config = folder / "comptoir.toml"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CHEAP, "1")
-        _create(config, folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [
-            str(Path(sys.executable).with_name("comptoir")),
-            "--config",
-            str(config),
-            "serve",
-            "--port",
-            str(port),
-            "--no-jobs",
-        ]
-        with (folder / "server.log").open("wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, CHEAP: "1"})
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/healthz", server, folder / "server.log")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(30)
+    _create(config, folder)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        str(Path(sys.executable).with_name("comptoir")),
+        "--config",
+        str(config),
+        "serve",
+        "--port",
+        str(port),
+        "--no-jobs",
+    ]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/healthz", server, folder / "server.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def _create(config: Path, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -48,10 +49,18 @@ def comptoir(tmp_path: Path, commands: dict[str, str]) -> Callable[..., subproce
     return call
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, commands: dict[str, str]) -> Path:
+    """A deployment that is copied for each test; its configuration names no folder outside its own."""
+    folder = tmp_path_factory.mktemp("made")
+    command = ["comptoir", "--config", str(folder / "comptoir.toml"), "init"]
+    subprocess.run([*command, "--admin-email", EMAIL, "--admin-password", PASSWORD], env=commands, check=True)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, comptoir: Run) -> Path:
-    comptoir("init", "--admin-email", EMAIL, "--admin-password", PASSWORD)
-    return tmp_path
+def folder(tmp_path: Path, made: Path) -> Path:
+    return shutil.copytree(made, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, MetaData, Table, inspect, select
+from sqlalchemy import Connection, Select, column, inspect, select, table
 
 from comptoir.db.base import Base
 from comptoir.deployment import Deployment
@@ -73,15 +73,18 @@ def fingerprint(deployment: Deployment, *, excluding: str, registry: Registry | 
     for model, field in registry.any_record_fields:
         links.setdefault(model.__tablename__, set()).add(field)
     with deployment.engine.connect() as connection:
-        inspector = inspect(connection)
-        names = [n for n in sorted(inspector.get_table_names()) if n not in own and not n.startswith(DERIVED)]
         role = Base.metadata.tables["core_role"]
         roles = set(connection.scalars(select(role.c.id).where(role.c.template.startswith(f"{excluding}."))))
+        layouts = _layouts(connection, lambda name: name not in own and not name.startswith(DERIVED))
         return Fingerprint(
-            schema={name: _digest([_schema(inspector, name)]) for name in names},
+            schema={name: _digest([layout.described]) for name, layout in layouts.items()},
             rows={
-                name: _rows(connection, name, excluding, roles, links.get(name, set()))
-                for name in names
+                name: _digest(
+                    _plain(row, excluding, links.get(name, set()))
+                    for row in connection.execution_options(yield_per=1000).execute(layout.rows).mappings()
+                    if not _belongs_to(name, row, excluding, roles)
+                )
+                for name, layout in layouts.items()
                 if name not in VOLATILE
             },
             files=_files(deployment),
@@ -90,32 +93,47 @@ def fingerprint(deployment: Deployment, *, excluding: str, registry: Registry | 
         )
 
 
-def _schema(inspector: Any, name: str) -> Any:
-    return {
-        "columns": sorted((c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(name)),
-        "indexes": sorted((i["name"] or "", *map(str, i["column_names"])) for i in inspector.get_indexes(name)),
-        "keys": sorted((k["name"] or "", k["referred_table"]) for k in inspector.get_foreign_keys(name)),
-        "unique": sorted((u["name"] or "", *u["column_names"]) for u in inspector.get_unique_constraints(name)),
-    }
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What a table is made of, and the statement that reads it in a fixed order."""
+
+    described: Mapping[str, Any]
+    rows: Select[Any]
 
 
-def _rows(connection: Connection, name: str, module: str, roles: set[int], links: set[str]) -> str:
-    table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
-    order = list(table.primary_key.columns) or list(table.c)
-    result = connection.execution_options(yield_per=1000).execute(select(table).order_by(*order))
-    return _digest(_plain(row, module, links) for row in result.mappings() if not _belongs_to(name, row, module, roles))
+def _layouts(connection: Connection, wanted: Callable[[str], bool]) -> dict[str, _Layout]:
+    """The tables of the database by name: asked of all at once, as each question costs PostgreSQL several."""
+    inspector = inspect(connection)
+    names = sorted(filter(wanted, inspector.get_table_names()))
+    columns = inspector.get_multi_columns(filter_names=names)
+    keys = inspector.get_multi_pk_constraint(filter_names=names)
+    indexes = inspector.get_multi_indexes(filter_names=names)
+    foreign = inspector.get_multi_foreign_keys(filter_names=names)
+    unique = inspector.get_multi_unique_constraints(filter_names=names)
+    layouts = {}
+    for name in names:
+        described = {
+            "columns": sorted((c["name"], str(c["type"]), c["nullable"]) for c in columns[None, name]),
+            "indexes": sorted((i["name"] or "", *map(str, i["column_names"])) for i in indexes[None, name]),
+            "keys": sorted((k["name"] or "", k["referred_table"]) for k in foreign[None, name]),
+            "unique": sorted((u["name"] or "", *u["column_names"]) for u in unique[None, name]),
+        }
+        read = table(name, *(column(c["name"], c["type"]) for c in columns[None, name]))
+        order = keys[None, name]["constrained_columns"] or list(read.c.keys())
+        layouts[name] = _Layout(described, select(read).order_by(*(read.c[key] for key in order)))
+    return layouts
 
 
-def _belongs_to(table: str, row: Any, module: str, roles: set[int]) -> bool:
+def _belongs_to(name: str, row: Any, module: str, roles: set[int]) -> bool:
     """Whether a row of the core is about the module: its history, search, rights and roles, its demonstration marks."""
     prefix = f"{module}."
-    if table in ("core_history", "core_demo_record", "core_search", "core_summary"):
+    if name in ("core_history", "core_demo_record", "core_search", "core_summary"):
         return str(row["record_type"]).startswith(prefix)
-    if table == "core_role":
+    if name == "core_role":
         return row["id"] in roles
-    if table == "core_user_role":
+    if name == "core_user_role":
         return row["role_id"] in roles
-    if table == "core_role_permission":
+    if name == "core_role_permission":
         return row["role_id"] in roles or str(row["permission"]).startswith(prefix)
     return False
 

@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
+import comptoir
 from comptoir.access.models import Role, RolePermission, Team, User, UserRole
 from comptoir.access.permissions import Actor, actor_of, raise_access_stamp
 from comptoir.access.teams import TEAMS, rebuild_closure, set_main_team
@@ -125,19 +127,26 @@ def _opened(url: str, folder: Path, clock: Any, discover: Any, overrides: Any) -
 
 def _key(engine_name: str, modules: Sequence[str], available: Mapping[str, Available]) -> str:
     """Changes with the modules, their versions and their migrations, so that no stale copy is ever used."""
-    import comptoir
-
     digest = hashlib.sha256(f"{engine_name} {sorted(modules)} {sorted(available.items(), key=str)}".encode())
-    roots = [Path(comptoir.__file__).parent]
+    digest.update(_platform_state().encode())
+    roots = []
     for name in modules:
         module = __import__(available[name].target.partition(".")[0]) if name in available else None
         if module is not None and module.__file__:
             roots.append(Path(module.__file__).parent)
-    for root in roots:
-        for path in sorted(root.rglob("*.py")):
-            stat = path.stat()
-            digest.update(f"{path}{stat.st_mtime_ns}{stat.st_size}".encode())
+    digest.update("".join(map(_state, roots)).encode())
     return digest.hexdigest()[:16]
+
+
+def _state(root: Path) -> str:
+    """What changes with every source below a folder."""
+    stats = ((path, path.stat()) for path in sorted(root.rglob("*.py")))
+    return "".join(f"{path}{stat.st_mtime_ns}{stat.st_size}" for path, stat in stats)
+
+
+@cache
+def _platform_state() -> str:
+    return _state(Path(comptoir.__file__).parent)
 
 
 class Stage:

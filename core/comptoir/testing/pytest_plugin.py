@@ -28,6 +28,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "modules(*names): the modules enabled in the fixture `deployment`")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """No test waits for a hash that protects nothing; the processes that a test starts neither."""
+    from comptoir.access.passwords import CHEAP
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CHEAP, "1")
+        yield
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The url of an empty SQLite database."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask, Response, g, request
 from jinja2 import StrictUndefined
-from werkzeug.routing import Rule
+from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing.rules import RulePart
 
 from comptoir.access.passwords import prepare_hashes
 from comptoir.deployment import Deployment
@@ -47,10 +49,25 @@ class Generation:
 
 
 class LazyRule(Rule):
-    """A rule that learns to write addresses at the first one: most of a generation's rules never do, and learning is slow."""
+    """A rule that is read once for all generations, and learns to write addresses at the first one: most never do."""
+
+    _read: ClassVar[dict[str, tuple[list[RulePart], list[tuple[bool, str]], dict[str, BaseConverter]]]] = {}
+
+    def _parse_rule(self, rule: str) -> Iterable[RulePart]:
+        if rule not in self._read:
+            start = len(self._trace)
+            parts = list(super()._parse_rule(rule))
+            self._read[rule] = parts, self._trace[start:], {n: _detached(c) for n, c in self._converters.items()}
+            return parts
+        parts, trace, converters = self._read[rule]
+        self._trace += trace
+        self._converters |= converters
+        self.arguments |= converters.keys()
+        return parts
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        compile_now, compiled = super()._compile_builder, list[Callable[..., tuple[str, str]]]()
+        compile_now = super()._compile_builder
+        compiled: list[Callable[..., tuple[str, str]]] = []
 
         def build(rule: Rule, **values: Any) -> tuple[str, str]:
             if not compiled:
@@ -58,6 +75,13 @@ class LazyRule(Rule):
             return compiled[0](rule, **values)
 
         return build
+
+
+def _detached(converter: BaseConverter) -> BaseConverter:
+    """A converter without the addresses of the generation that it was made for, which would live as long."""
+    found = copy(converter)
+    del found.map
+    return found
 
 
 class WebApp(Flask):

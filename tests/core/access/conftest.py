@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from comptoir.access import models, passwords
+from comptoir.access import models
 from comptoir.access.models import User
 from comptoir.access.users import add_user
 from comptoir.db.base import Base
@@ -24,11 +24,6 @@ TABLES = [
     for value in vars(models).values()
     if isinstance(value, type) and issubclass(value, Base) and value.__module__ == models.__name__
 ] + [Base.metadata.tables[SearchEntry.__tablename__]]
-
-
-@pytest.fixture(autouse=True)
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(passwords.CHEAP, "1")
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from comptoir.access.passwords import CHEAP
 from comptoir.cli.run import run
 from comptoir.testing.postgres import PostgresUnavailable, fresh_database, server_url
 
@@ -60,11 +59,6 @@ class CommandLine:
         return ran.err
 
 
-@pytest.fixture(autouse=True)
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CHEAP, "1")
-
-
 def initialise(config: Path, url: str, more: Sequence[str] = ()) -> None:
     arguments = ["init", "--database-url", url, "--admin-email", ADMIN, "--admin-password", PASSWORD, *more]
     assert run(["--config", str(config), *arguments]) == 0
@@ -75,19 +69,17 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The configuration file of a deployment with sales, for a whole module of tests."""
     folder = tmp_path_factory.mktemp("acme")
     config = folder / "comptoir.toml"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CHEAP, "1")
-        if request.param == "sqlite":
-            initialise(config, f"sqlite:///{folder / 'comptoir.db'}", ["--modules", "sales"])
-            yield config
-            return
-        try:
-            server_url()
-        except PostgresUnavailable as reason:
-            pytest.skip(str(reason))
-        with fresh_database() as url:
-            initialise(config, url, ["--modules", "sales"])
-            yield config
+    if request.param == "sqlite":
+        initialise(config, f"sqlite:///{folder / 'comptoir.db'}", ["--modules", "sales"])
+        yield config
+        return
+    try:
+        server_url()
+    except PostgresUnavailable as reason:
+        pytest.skip(str(reason))
+    with fresh_database() as url:
+        initialise(config, url, ["--modules", "sales"])
+        yield config
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import cProfile
 import json
-import time
+import pstats
 from collections.abc import Callable
 from typing import Any
 
@@ -144,7 +145,7 @@ def test_what_concerns_the_whole_collection_is_no_record(api: Any, name: str) ->
         assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, allowed), method
 
 
-def test_a_body_of_countless_keys_is_refused_at_once(api: Any) -> None:
+def test_a_body_of_countless_keys_costs_little_for_each(api: Any) -> None:
     keys = {f"k{number}": 1 for number in range(100_000)}
     order = {"number": "A-1"}
     lines = [{"product": "Tea", **{f"k{number}": 1 for number in range(500)}} for _line in range(200)]
@@ -154,9 +155,10 @@ def test_a_body_of_countless_keys_is_refused_at_once(api: Any) -> None:
         ("/shop/orders/bulk", {"operations": [{"op": "create", "values": dict(list(keys.items())[:900])}] * 100}, 422),
         ("/shop/orders/bulk", {"operations": [{"op": "create", "values": {**order, "lines": lines}}]}, 422),
     ):
-        began = time.process_time()
-        answer = api.post(path, body)
-        assert (answer.status_code, time.process_time() - began < 1) == (status, True)
+        with cProfile.Profile() as profile:
+            answer = api.post(path, body)
+        assert answer.status_code == status
+        assert pstats.Stats(profile).total_calls < 5 * len(keys)
 
 
 def test_a_few_unknown_names_are_refused_one_by_one(api: Any) -> None:

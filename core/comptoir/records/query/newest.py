@@ -32,7 +32,9 @@ class Strand:
     fields: Sequence[str]
 
 
-def newest(ctx: Context, strands: Sequence[Strand], size: int) -> list[tuple[DeclaredType, dt.datetime, dict[str, Any]]]:
+def newest(
+    ctx: Context, strands: Sequence[Strand], size: int
+) -> list[tuple[DeclaredType, dt.datetime, dict[str, Any]]]:
     """The newest records that the actor may see, with type, moment and fields; of one moment in the order of the strands."""
     if not strands:
         return []
