@@ -17,15 +17,14 @@ def wait(leave, returned):
 
 
 class HeldUp:
-    """A registry with one plugin, which holds up a look at its call, after that has seen where the threads are."""
+    """The plugins of a generation, one of them, which holds up a look at its call, after that has seen where the threads are."""
 
     def __init__(self, plugin: Any) -> None:
         self._plugin = plugin
         self.work: Limited | None = None
         self.seen, self.go_on, self.over = threading.Event(), threading.Event(), threading.Event()
 
-    @property
-    def plugins(self) -> dict[str, Any]:
+    def items(self) -> list[tuple[str, Any]]:
         if threading.current_thread().name == "deadlines" and self.work is not None and self.work.call is not None:
             if not self.seen.is_set():
                 self.work.seconds = 0.001  # by now the call has taken longer
@@ -33,27 +32,27 @@ class HeldUp:
                 self.go_on.wait(60)
             elif self.work.raised:
                 self.over.set()
-        return {"slow": self._plugin}
+        return [("slow", self._plugin)]
 
 
 def test_nothing_is_raised_in_the_core_once_a_plugin_has_returned(tmp_path: Path) -> None:
     plugin: Any = SimpleNamespace(name="slow", folder=tmp_path, manifest=SimpleNamespace(title="Slow"))
-    registry: Any = HeldUp(plugin)
+    plugins: Any = HeldUp(plugin)
     names: dict[str, Any] = {}
     exec(compile(CODE, str(tmp_path / "plugin.py"), "exec"), names)
     leave, returned = threading.Event(), threading.Event()
     said: list[str] = []
 
     def request() -> None:
-        with limited(registry, 1, deployment=registry, on_stuck=lambda *_told: None) as work:
-            registry.work = work
+        with limited(plugins, 1, deployment=plugins, on_stuck=lambda *_told: None) as work:
+            plugins.work = work
             try:
                 with Inside(plugin):
                     names["wait"](leave, returned)
             except Overdue:
                 said.append("ended with the call")
             try:
-                while not registry.over.is_set():
+                while not plugins.over.is_set():
                     pass
             except Overdue:
                 said.append("disturbed")
@@ -61,11 +60,11 @@ def test_nothing_is_raised_in_the_core_once_a_plugin_has_returned(tmp_path: Path
 
     thread = threading.Thread(target=request)
     thread.start()
-    assert registry.seen.wait(60)
+    assert plugins.seen.wait(60)
     leave.set()
     assert returned.wait(60)
     thread.join(0.2)  # time enough to run into the core, were it not stopped on its way
-    registry.go_on.set()
+    plugins.go_on.set()
     thread.join(60)
 
     assert not thread.is_alive()

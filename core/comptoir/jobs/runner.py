@@ -149,7 +149,10 @@ def execute(
     def leave(_plugin: str, why: str) -> None:
         on_stuck(account(Recoverable(why), why))
 
-    with _captured() as lines, limited(registry, _limit(host, declared), deployment=host, on_stuck=leave) as timed:
+    with (
+        _captured() as lines,
+        limited(registry.plugins, _limit(host, declared), deployment=host, on_stuck=leave) as timed,
+    ):
         try:
             if work.crashes >= MOST_CRASHES:
                 raise GivenUp(gave_up(MOST_CRASHES))

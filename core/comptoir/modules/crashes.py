@@ -39,7 +39,7 @@ def plugin_failure(deployment: Deployment, registry: Registry, error: Exception)
     if isinstance(error, ComptoirError | HTTPException) or refusal_of(error) is not None:
         return None
     late = culprit()
-    name = plugin_to_blame(registry, error) or late
+    name = plugin_to_blame(registry.plugins, error) or late
     if name is None:
         return None
     number = secrets.token_hex(4).upper()
@@ -59,7 +59,7 @@ def in_time(deployment: Deployment, registry: Registry) -> Iterator[None]:
     work = None
     seconds, count = deployment.settings.plugin_seconds, partial(count_crash, deployment)
     try:
-        with limited(registry, seconds, deployment=deployment, on_stuck=count) as work:
+        with limited(registry.plugins, seconds, deployment=deployment, on_stuck=count) as work:
             yield
     finally:
         if work is not None and work.plugin is not None and not work.is_stuck:
@@ -79,7 +79,9 @@ def _count(deployment: Deployment, name: str, reason: str) -> None:
     with deployment.engine.connect().execution_options(comptoir_write=True) as connection, connection.begin():
         session = Session(connection)
         first = {"module": name, "phase": "hook", "reason": reason, "at": now, "crashes": [], "set_aside": False}
-        insert_unless_there(connection, QuarantineRow.__table__, [first], "module")  # others may count the first as well
+        insert_unless_there(
+            connection, QuarantineRow.__table__, [first], "module"
+        )  # others may count the first as well
         row = session.get_one(QuarantineRow, name, with_for_update=True)
         recent = [at for at in row.crashes if dt.datetime.fromisoformat(at) > now - WINDOW]
         row.crashes = [*recent, now.isoformat()][-ALLOWED - 1 :]

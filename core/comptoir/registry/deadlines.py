@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -26,7 +26,6 @@ from comptoir.registry.blame import plugin_at
 
 if TYPE_CHECKING:
     from comptoir.registry.plugin import Plugin
-    from comptoir.registry.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger("comptoir")
@@ -49,7 +48,7 @@ class Overdue(Exception):
 class Limited:
     """Work of one thread whose calls into plugins are limited; `plugin` and `reason` say which of them took too long."""
 
-    registry: Registry
+    plugins: Mapping[str, Plugin]
     seconds: float
     deployment: object
     """Calls of the same deployment are counted together."""
@@ -67,7 +66,7 @@ class Limited:
         """Raise `Overdue` in the thread once the same call into a plugin has stood for the limit, and again until it is gone."""
         top, entered, nearest = frame, None, None
         while frame is not None:
-            if (owner := plugin_at(self.registry, frame.f_code.co_filename)) is not None:
+            if (owner := plugin_at(self.plugins, frame.f_code.co_filename)) is not None:
                 entered, nearest = frame, nearest or (owner, frame.f_code.co_qualname)
             frame = frame.f_back
         if entered is not self.call:
@@ -185,10 +184,10 @@ _watch = Watch()
 
 @contextmanager
 def limited(
-    registry: Registry, seconds: float, *, deployment: object, on_stuck: Callable[[str, str], None]
+    plugins: Mapping[str, Plugin], seconds: float, *, deployment: object, on_stuck: Callable[[str, str], None]
 ) -> Iterator[Limited]:
     """Limit every call into a plugin that this thread makes within; 0 seconds set no limit."""
-    work = Limited(registry, seconds, deployment, on_stuck)
+    work = Limited(plugins, seconds, deployment, on_stuck)
     if not seconds:
         yield work
         return

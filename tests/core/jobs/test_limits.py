@@ -109,7 +109,7 @@ def left() -> list[threading.Thread]:
 
 def answer_at_last() -> None:
     """Let the service answer, and wait until the threads that asked are back."""
-    plugin = sys.modules["comptoir_blocks.plugin"]
+    plugin: Any = sys.modules["comptoir_blocks.plugin"]
     if plugin.service is not None:
         os.close(plugin.service)
         plugin.service = None
