@@ -32,16 +32,31 @@ def folder(tmp_path: Path, surroundings: dict[str, str], monkeypatch: pytest.Mon
     described.mkdir()
     (described / "METADATA").write_text(METADATA)
     (described / "entry_points.txt").write_text(ENTRY)
-    for name, value in (("PYTHONPATH", str(installed)), ("COMPTOIR_SERVER__PLUGIN_SECONDS", "2")):
-        monkeypatch.setitem(surroundings, name, value)
+    monkeypatch.setitem(surroundings, "PYTHONPATH", str(installed))
     run("comptoir", "--config", tmp_path / "comptoir.toml", "init", "--admin-email", EMAIL,
         "--admin-password", PASSWORD, "--modules", "blocks")  # fmt: skip
     return tmp_path
 
 
-def test_reads_sign_in_and_writes_go_on_and_the_module_is_set_aside(
-    folder: Path, run: Callable[..., subprocess.CompletedProcess[str]], serve: Callable[..., Any]
+def test_reads_and_sign_in_go_on_whilst_all_of_them_wait(
+    folder: Path, surroundings: dict[str, str], monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any]
 ) -> None:
+    monkeypatch.setitem(surroundings, "COMPTOIR_SERVER__PLUGIN_SECONDS", "600")  # which none of them sees
+    server = serve(folder)
+    browser = server.sign_in(EMAIL, PASSWORD)
+    with ThreadPoolExecutor(THREADS) as people:
+        for _person in range(THREADS):
+            people.submit(server.ask, "GET", "/", headers=browser)
+        again = server.sign_in(EMAIL, PASSWORD)
+        assert server.ask("GET", "/base/contacts", headers=again).status == 200
+        server.stop()
+
+
+def test_reads_sign_in_and_writes_go_on_and_the_module_is_set_aside(
+    folder: Path, surroundings: dict[str, str], monkeypatch: pytest.MonkeyPatch,
+    run: Callable[..., subprocess.CompletedProcess[str]], serve: Callable[..., Any],
+) -> None:  # fmt: skip
+    monkeypatch.setitem(surroundings, "COMPTOIR_SERVER__PLUGIN_SECONDS", "2")
     server = serve(folder)
     browser = server.sign_in(EMAIL, PASSWORD)
 
@@ -53,7 +68,7 @@ def test_reads_sign_in_and_writes_go_on_and_the_module_is_set_aside(
         headers = browser | {"Content-Type": "application/x-www-form-urlencoded"}
         return server.ask("POST", path, fields, headers)
 
-    with ThreadPoolExecutor() as people:
+    with ThreadPoolExecutor(THREADS) as people:
         for number in range(THREADS):
             people.submit(save, "/base/contacts/new", name=f"Mega Fruct {number}")
         server.until("/settings/modules", browser, lambda _answer, text: "ask_the_service takes longer" in text)
