@@ -24,6 +24,7 @@ from comptoir.db.engine import copied
 from comptoir.db.unit_of_work import UnitOfWork, is_busy
 from comptoir.errors import Overtaken
 from comptoir.i18n import _, current_language, speaking
+from comptoir.registry.deadlines import settle
 from comptoir.registry.policies import policy_for
 from comptoir.registry.registry import Registry
 
@@ -98,7 +99,10 @@ def opened(
             sessions.policy, sessions.user_id = policy_for(registry, actor.grants), actor.id
         ctx = host.context_in(sessions, actor, registry)
         with speaking((language or current_language()) if actor.is_system else actor.language):
-            yield ctx
+            try:
+                yield ctx
+            finally:  # whoever comes to the end of a transaction is no longer disturbed
+                settle()
             if write:
                 ctx.write_outbox()
 

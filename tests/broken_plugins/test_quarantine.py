@@ -70,6 +70,9 @@ REFUSALS = {
 }
 """Plugins that write past the one write path, with what they are told."""
 
+HANGING = {"blocks"}
+"""Plugins that do not come back: `tests/core/web/test_bulkhead.py` and `tests/core/jobs/test_limits.py` try them."""
+
 
 @pytest.fixture
 def importable() -> Iterator[None]:
@@ -174,4 +177,4 @@ def test_what_a_plugin_writes_past_the_writer_is_refused_by_name_and_nothing_sta
 def test_every_broken_plugin_is_tried() -> None:
     folders = {path.name.removeprefix("comptoir_") for path in HERE.glob("comptoir_*")}
 
-    assert folders == set(REASONS) | set(REFUSALS)
+    assert folders == set(REASONS) | set(REFUSALS) | HANGING

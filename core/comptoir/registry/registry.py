@@ -34,6 +34,7 @@ from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.views import SavedView
 from comptoir.registry import people, views
+from comptoir.registry.deadlines import into
 from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
 from comptoir.registry.rules import Followed, Guard
@@ -80,8 +81,13 @@ class Registry:
         for plugin in reversed(plugins):  # pluggy calls the last registered first: base speaks before its dependants
             for position, module in reversed(list(enumerate(plugin.modules))):
                 manager.register(module, name=plugin.name if position == 0 else f"{plugin.name}/{position}")
+                for caller in manager.get_hookcallers(module) or ():
+                    for implementation in caller.get_hookimpls():
+                        if implementation.plugin is module:
+                            # final for type checkers; every way of calling a hook takes it from here
+                            implementation.function = into(plugin, implementation.function)  # type: ignore[misc]
             if rules := plugin.of(Rules):
-                manager.register(Followed(rules), name=f"{plugin.name}/rules")
+                manager.register(Followed(rules, plugin), name=f"{plugin.name}/rules")
         for guard in guards:
             manager.register(guard, name=f"{guard.name}/guard")
         manager.register(Followed([views.RULES]), name="core/rules")

@@ -17,6 +17,7 @@ from comptoir.access.passwords import prepare_hashes
 from comptoir.deployment import Deployment
 from comptoir.errors import SetAside
 from comptoir.i18n import _, ngettext
+from comptoir.registry.deadlines import refuse_crowded
 from comptoir.registry.registry import Registry
 from comptoir.rest import create_blueprint
 from comptoir.rest.routes import PREFIX
@@ -171,6 +172,11 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
         records.add_record_type(app, declared)
     add_views(app, registry)
     _answer_for_absent(app, registry)
+
+    @app.before_request
+    def leave_alone() -> None:
+        if (plugin := registry.plugins.get(faults.module_addressed(request))) is not None:
+            refuse_crowded(plugin)
 
     @app.after_request
     def forget_toast(response: Response) -> Response:

@@ -101,12 +101,11 @@ def install_errors(app: Flask) -> None:
 
 def _paused_module(app: Flask) -> NotFound | None:
     """Why nothing is here where the address belongs to a module that is switched off for the moment."""
-    steps = [step for step in request.path.split("/") if step]
-    name = (steps[2:] if is_api(request) else steps)[:1]
+    name = module_addressed(request)
     deployment = app.extensions["comptoir"].deployment
-    if not name or name[0] in app.extensions["comptoir"].registry.plugins:
+    if not name or name in app.extensions["comptoir"].registry.plugins:
         return None
-    plugin = deployment.registry_with_paused().plugins.get(name[0])
+    plugin = deployment.registry_with_paused().plugins.get(name)
     if plugin is None:
         return None
     return NotFound(
@@ -117,6 +116,12 @@ def _paused_module(app: Flask) -> NotFound | None:
         ),
         code="core.module_paused",
     )
+
+
+def module_addressed(incoming: Request) -> str:
+    """The name that stands where an address has its module."""
+    steps = [step for step in incoming.path.split("/") if step]
+    return "".join((steps[2:] if is_api(incoming) else steps)[:1])
 
 
 def is_api(incoming: Request) -> bool:

@@ -23,7 +23,9 @@ FIELDS = [
 ]
 VALUES = st.one_of(
     st.text(max_size=14),
-    st.sampled_from(["person", "club", "EUR", "eur", "a@b.ro", "https://x.ro", "NUL\x00", "half \ud83d", "Europe/Sofia"]),
+    st.sampled_from(
+        ["person", "club", "EUR", "eur", "a@b.ro", "https://x.ro", "NUL\x00", "half \ud83d", "Europe/Sofia"]
+    ),
     st.sampled_from([1, True, 1.0, -1, 2**70, Decimal(1), Decimal("0.00001"), Decimal("NaN")]),
     st.sampled_from([dt.date(2026, 2, 28), dt.datetime(2026, 2, 28), RecordRef("base.contact", 7), ["a"], ["a", "a"]]),
 )
