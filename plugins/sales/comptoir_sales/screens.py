@@ -24,7 +24,7 @@ from comptoir.toolkit import (
     Tab,
     _,
 )
-from comptoir_sales import services
+from comptoir_sales import leads, services
 from comptoir_sales.models import DEALS, Deal, Lead, LostReason, Pipeline, PipelineStage
 
 SCREENS = (
@@ -270,23 +270,23 @@ ACTIONS = (
         "convert",
         Lead,
         _("Convert"),
-        services.convert_lead,
+        leads.convert_lead,
         "sales.lead.write",
         icon="ar",
         shown=lambda ctx, lead: lead.deal_id is None and lead.status in ("new", "working"),
-        said=services.what_became_of,
+        said=leads.what_became_of,
         undo="take_back",
         asks=(Deal.name, Deal.amount, Deal.expected_close_on),
-        given=services.deal_of_lead,
+        given=leads.deal_of_lead,
     ),
     Action(
         "take_back",
         Lead,
         _("Take the conversion back"),
-        services.take_conversion_back,
+        leads.take_conversion_back,
         "sales.lead.write",
         icon="undo",
-        shown=services.may_take_conversion_back,
+        shown=leads.may_take_conversion_back,
         said=lambda ctx, lead, found: _("{lead} waits again. Its deal is in the bin.", lead=lead.name),
     ),
 )

@@ -34,8 +34,8 @@ from comptoir.records.transfer.reading import read_table
 from comptoir.testing.platform import Stage
 from comptoir.toolkit import RecordRef, delete, save
 from comptoir_sales import rights
+from comptoir_sales.leads import convert_lead, take_conversion_back
 from comptoir_sales.models import Lead
-from comptoir_sales.services import convert_lead, take_conversion_back
 
 pytestmark = pytest.mark.modules("catalog", "sales")
 
