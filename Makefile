@@ -45,7 +45,7 @@ $(DEMO)/comptoir.toml: | $(VENV)/.editable assets
 		--modules catalog,sales --demo || { rm -rf $(DEMO); exit 1; }
 
 test: $(VENV)/.dev assets
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not planted and not author" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not planted and not author" $(ARGS)
 
 # The stranger is a third party's distribution: it is looked at where it lies, without being installed.
 conformance: $(VENV)/.dev assets
