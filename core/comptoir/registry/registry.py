@@ -30,7 +30,7 @@ from comptoir.db.fields import fields_of
 from comptoir.db.light import model_of
 from comptoir.db.record import Extension, Record, module_of
 from comptoir.errors import NotFound, PluginError
-from comptoir.i18n import _
+from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.views import SavedView
 from comptoir.registry import people, views
@@ -63,8 +63,11 @@ class Registry:
         available: Mapping[str, Available] | None = None,
         quarantined: Sequence[Quarantined] = (),
         guards: Sequence[Guard] = (),
+        unready: Text | str = "",
     ) -> None:
         self.generation = generation
+        self.unready = unready
+        """Why nothing may be done with the records for the moment; such a registry has no work for jobs."""
         self.available = dict(available or {})
         self.plugins: Mapping[str, Plugin] = {plugin.name: plugin for plugin in plugins}
         self.quarantined: Mapping[str, Quarantined] = {fault.name: fault for fault in quarantined}
@@ -210,11 +213,15 @@ class Registry:
     @cached_property
     def jobs(self) -> Mapping[str, Job]:
         """Scheduled jobs by name."""
+        if self.unready:
+            return {}
         return {job.name: job for job in (*people.JOBS, *(job for _plugin, job in self.contributions(Job)))}
 
     @cached_property
     def deferred_work(self) -> Mapping[str, DeferredWork]:
         """Deferred work by name."""
+        if self.unready:
+            return {}
         return {work.name: work for _plugin, work in self.contributions(DeferredWork)}
 
 
@@ -224,6 +231,7 @@ def build_registry(
     *,
     generation: int = 0,
     set_aside: Mapping[str, Quarantined] | None = None,
+    unready: Text | str = "",
 ) -> Registry:
     """Load the enabled plugins in the order of their needs; what fails is set aside with its reason, the rest is built.
 
@@ -258,7 +266,9 @@ def build_registry(
         plugins.append(plugin)
     while True:
         try:
-            return Registry(plugins, generation=generation, available=available, quarantined=faults, guards=guards)
+            return Registry(
+                plugins, generation=generation, available=available, quarantined=faults, guards=guards, unready=unready
+            )
         except (pluggy.PluginValidationError, ValueError) as error:
             culprit = plugins.pop()
             faults.append(Quarantined(culprit.name, "build", readable(error)))

@@ -37,6 +37,11 @@ TITLES: dict[int, Text] = {
     500: _("Something failed here"),
     503: _("Comptoir is busy"),
 }
+NAMED: dict[str, Text] = {
+    "core.module_paused": _("This module is off"),
+    "core.upgrade_needed": _("Comptoir is being brought up to date"),
+}
+"""Titles of errors that say more than their status."""
 
 
 def as_comptoir_error(error: Exception) -> ComptoirError | None:
@@ -169,7 +174,7 @@ def _page(app: Flask, error: ComptoirError, number: str) -> Response:
 
     def render() -> tuple[str, str]:
         message = str(error)  # in the language of whoever reads it, which is known inside the visit
-        title = str(_("This module is off") if error.code == "core.module_paused" else TITLES.get(status, TITLES[500]))
+        title = str(NAMED.get(error.code) or TITLES.get(status, TITLES[500]))
         home = Action(str(_("To the start page")), "/", "home", tone="primary")
         model = ErrorPage(status, title, message, number, (home,))
         return message, render_template("error.html", shell=frame(crumbs=[title]), page=model)
