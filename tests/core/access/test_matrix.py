@@ -59,6 +59,8 @@ from comptoir.errors import ConfigurationError, NotAllowed
 from comptoir.testing.postgres import PostgresUnavailable, fresh_database, server_url
 from comptoir.values import RecordRef
 
+pytestmark = pytest.mark.drill
+
 # --- a small world ----------------------------------------------------------------------------------------------------
 
 
