@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, inspect
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, Session
 
 from comptoir.db.base import standard_values
@@ -206,12 +205,13 @@ def _write(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...
         return
     driver: Any = connection.dialect.dbapi
     raw: Any = connection.connection
-    try:
-        with raw.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except driver.Error as error:
-        raise DBAPIError.instance(statement, None, error, driver.Error, dialect=connection.dialect) from error
+    with raw.cursor() as cursor:
+        try:
+            with cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except driver.Error as error:  # raised as that of any statement is: who listens for them hears of it
+            connection._handle_dbapi_exception(error, statement, None, cursor, None)  # noqa: SLF001 - there is no public way
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
@@ -139,15 +138,11 @@ class Importer:
             if progress is not None:
                 progress(self.report.rows)
 
-        gc.freeze()  # thousands of short-lived rows: the collector need not look at all else for each of their batches
-        try:
-            while given := list(islice(rows, size)):
-                take(given, last=False)
-            for ready in self._in_order():
-                while given := list(islice(ready, size)):
-                    take(given, last=True)
-        finally:
-            gc.unfreeze()
+        while given := list(islice(rows, size)):
+            take(given, last=False)
+        for ready in self._in_order():
+            while given := list(islice(ready, size)):
+                take(given, last=True)
         self._tell_all()
 
     def _use(self, ctx: Context) -> None:
