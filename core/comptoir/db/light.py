@@ -19,6 +19,9 @@ from sqlalchemy.orm import Mapper, Session
 from comptoir.db.base import standard_values
 from comptoir.db.fields import fields_of
 
+MANY = 20
+"""So many rows are copied into PostgreSQL instead of inserted."""
+
 _STORED_IN = "_stored_in"
 """Under this name a written row knows its session, to join it as what is there already."""
 
@@ -132,14 +135,16 @@ def insert_values(
     form = _form_of(model, names, connection.dialect)
     columns = zip(*map(itemgetter(*names), rows), strict=True)
     bound = [_bound(column, process) for column, process in zip(columns, form.processes, strict=True)]
-    _write(connection, form.statement, list(zip(*bound, strict=True)))
+    _write(connection, form, list(zip(*bound, strict=True)))
 
 
 class _Form(NamedTuple):
     """How rows of a model are written to an engine: what the driver takes instead of each value, and the SQL."""
 
     processes: tuple[Callable[[Any], Any] | None, ...]
-    statement: str
+    insert: str
+    copy: str | None
+    """Of PostgreSQL, for many rows: it has to be begun and ended, which few do not repay."""
 
 
 @lru_cache(maxsize=512)
@@ -148,11 +153,10 @@ def _form_of(model: type, names: tuple[str, ...], dialect: Dialect) -> _Form:
     processes = (column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns)
     quote = dialect.identifier_preparer
     into = f"{quote.format_table(_table(model))} ({', '.join(map(quote.format_column, columns))})"
-    if dialect.name == "postgresql":
-        statement = f"COPY {into} FROM STDIN"
-    else:
-        statement = f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - bound
-    return _Form(tuple(processes), statement)
+    is_sqlite = dialect.name == "sqlite"
+    places = ", ".join(["?" if is_sqlite else "%s"] * len(columns))
+    insert = f"INSERT INTO {into} VALUES ({places})"  # noqa: S608 - bound
+    return _Form(tuple(processes), insert, None if is_sqlite else f"COPY {into} FROM STDIN")
 
 
 @cache
@@ -199,19 +203,19 @@ def _new_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
     return connection.exec_driver_sql(drawn, (table.name, count)).scalars().all()
 
 
-def _write(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(statement, list(rows))
+def _write(connection: Connection, form: _Form, rows: Sequence[tuple[Any, ...]]) -> None:
+    if form.copy is None or len(rows) < MANY:
+        connection.exec_driver_sql(form.insert, list(rows))
         return
     driver: Any = connection.dialect.dbapi
     raw: Any = connection.connection
     with raw.cursor() as cursor:
         try:
-            with cursor.copy(statement) as copy:
+            with cursor.copy(form.copy) as copy:
                 for row in rows:
                     copy.write_row(row)
         except driver.Error as error:  # raised as that of any statement is: who listens for them hears of it
-            connection._handle_dbapi_exception(error, statement, None, cursor, None)  # noqa: SLF001 - there is no public way
+            connection._handle_dbapi_exception(error, form.copy, None, cursor, None)
 
 
 @cache

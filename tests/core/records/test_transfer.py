@@ -208,8 +208,8 @@ def test_more_rows_send_no_more_statements_whether_they_are_there_or_not(ctx: Co
             event.remove(Engine, "before_cursor_execute", listener)
         return len(sent)
 
-    assert statements(0, 3, "Iași") == statements(100, 30, "Iași")
-    assert statements(0, 3, "Iași") == statements(100, 30, "Iași")  # nothing changes
+    assert statements(0, 25, "Iași") == statements(100, 60, "Iași")
+    assert statements(0, 25, "Iași") == statements(100, 60, "Iași")  # nothing changes
 
 
 def test_a_key_that_comes_twice_in_the_file_updates_what_the_first_made(ctx: Context, tmp_path: Path) -> None:
