@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := var/demo
 REPORTS := var/conformance
+DRILL ?= 5
 ADMIN_EMAIL := admin@example.com
 ADMIN_PASSWORD := comptoir-demo
 
@@ -17,13 +18,14 @@ DISTRIBUTIONS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test conformance lint format bench bench-check docs catalogues lock assets clean
+.PHONY: help run test conformance drill lint format bench bench-check docs catalogues lock assets clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run          serve a demo on http://127.0.0.1:$(PORT) (another port: PORT=9000 make run)"
 	@echo "make test         the whole test suite, on SQLite and PostgreSQL"
 	@echo "make conformance  what every plugin promises, for all plugins here; the reports lie in $(REPORTS)"
+	@echo "make drill        the drills of security and of faults, DRILL times as long as in make test, with their table"
 	@echo "make lint         ruff, mypy, import-linter"
 	@echo "make format       format the code"
 	@echo "make bench        the benchmarks, all or some: make bench ONLY=list SIZE=1000000"
@@ -45,7 +47,7 @@ $(DEMO)/comptoir.toml: | $(VENV)/.editable assets
 		--modules catalog,sales --demo || { rm -rf $(DEMO); exit 1; }
 
 test: $(VENV)/.dev assets
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not planted and not author" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not planted and not author" $(ARGS)
 
 # The stranger is a third party's distribution: it is looked at where it lies, without being installed.
 conformance: $(VENV)/.dev assets
@@ -54,6 +56,9 @@ conformance: $(VENV)/.dev assets
 		$(BIN)/comptoir plugin check $$plugin --json $(REPORTS)/$$(basename $$plugin).json $(ARGS) || failed=1; \
 	done; test -z "$$failed"
 	$(BIN)/python -m pytest -n 2 -m "planted or author" tests/conformance tests/journeys/test_author.py
+
+drill: $(VENV)/.dev assets
+	COMPTOIR_DRILL=$(DRILL) $(BIN)/python -m pytest -n 2 --dist loadfile -m drill $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -29,9 +29,10 @@ from benchmarks.servers import Client, Server
 from comptoir.deployment import Deployment
 from comptoir.modules.life_cycle import initialise, pause_modules, resume_modules
 from comptoir.registry.models import ProcessRow
+from comptoir.web.host import REST_SECONDS
 from comptoir.web.server import open_host
 
-ROUNDS, TIMES = 10, 8
+ROUNDS, TIMES, IDLE_SECONDS = 10, 8, 10
 """Comptoir and the floor take turns: so many rounds of so many requests each, after two turns that do not count."""
 NUMBERS = count(1)
 
@@ -327,7 +328,7 @@ def aggregate(stand: Stand) -> Iterator[Result]:
 def dashboard(stand: Stand) -> Iterator[Result]:
     """The start page with every tile of sales, of all deals and of a month."""
     browser, bare = stand.browser, stand.bare
-    for period in ("all", "month"):
+    for period in ("all", "month", "week"):
         yield stand.compared(
             "dashboard", f"dashboard over {stand.filled.contacts:,} deals, {period}",
             partial(browser, f"/?dashboard=1&period={period}"), lambda: bare("/pipeline"), None,
@@ -537,8 +538,13 @@ def fleet(stand: Stand) -> Iterator[Result]:
             client("/login", headers={"Host": f"d{place}.test"})
             times.append(time.perf_counter() - began)
         grown = (server.own_memory() - before) / number
+        time.sleep(REST_SECONDS + 5)  # until they sleep
+        used = server.processor_seconds()
+        time.sleep(IDLE_SECONDS)
+        idle = (server.processor_seconds() - used) / IDLE_SECONDS * 500 / number
     yield Result("fleet", "sqlite", "one more empty deployment", grown, promise=3, unit="MiB")
     yield Result("fleet", "sqlite", "its first page", median(times), promise=0.5, unit="s", note="the sign-in page")
+    yield Result("fleet", "sqlite", "500 idle deployments, of a core", 100 * idle, promise=2, unit="%")
 
 
 MEASURES: dict[str, Callable[[Stand], Iterator[Result]]] = {

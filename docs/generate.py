@@ -156,6 +156,7 @@ MEANINGS = {
     "server.https": "whether people come by https; default: false",
     "server.require_versions": "whether the API changes a record only for who says which version they saw; default: false",
     "server.plugin_seconds": "how long one call of a web request into a module may take before it is ended and counts as a crash; 0 sets no limit; default: 10",
+    "server.job_seconds": "how long a module's job or deferred work may take that states no limit of its own; 0 sets none; default: 600",
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.drills import VARIABLE, table_of
 
 SELDOM = (100_000, 20, 100)
 """How often the collector looks: a test builds a generation and throws it away, which a search of all objects costs dearly."""
@@ -22,6 +24,14 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*SELDOM)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of `make drill`."""
+    if VARIABLE in os.environ:
+        terminalreporter.section("drills")
+        for line in table_of(terminalreporter.stats):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

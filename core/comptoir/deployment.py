@@ -26,7 +26,7 @@ from comptoir.jobs.outbox import deliver_later
 from comptoir.registry.discover import Available, discover_plugins
 from comptoir.registry.models import Generation, ModuleRow, QuarantineRow, State
 from comptoir.registry.registry import Quarantined, Registry, build_registry
-from comptoir.registry.schema import outdated
+from comptoir.registry.schema import core_unit, is_behind, outdated, unit_of
 from comptoir.settings import Settings, load_settings
 
 log = logging.getLogger("comptoir")
@@ -119,6 +119,9 @@ class Deployment:
                 number = session.scalar(select(Generation.number).where(Generation.id == 1)) or 0
                 if self._registry is not None and not force and self._registry.generation == number:
                     return False
+                if is_behind(session.connection(), core_unit()):  # none of its other tables can be relied on
+                    self._registry = self._unready(number)
+                    return True
                 enabled = session.scalars(select(ModuleRow.name).where(ModuleRow.state == State.ENABLED)).all()
                 crashed = session.scalars(select(QuarantineRow).where(QuarantineRow.set_aside.is_(True))).all()
                 aside = {row.module: Quarantined(row.module, row.phase, row.reason) for row in crashed}
@@ -140,11 +143,18 @@ class Deployment:
         available = self.available()
         built = build_registry(available, enabled, generation=number, set_aside=aside)
         with self.engine.connect() as connection:
+            if is_behind(connection, unit_of(built.plugins["base"])):
+                return self._unready(number)
             others = [plugin for plugin in built.plugins.values() if plugin.name != "base"]
             found = {name: Quarantined(name, "migration", str(reason)) for name, reason in outdated(connection, others)}
         if not found:
             return built
         return build_registry(available, enabled, generation=number, set_aside={**found, **aside})
+
+    def _unready(self, number: int) -> Registry:
+        """A registry that serves nothing until the migrations ran, which raises the generation."""
+        reason = _("The program is newer than its database. Nothing is lost. On the server, run: comptoir upgrade")
+        return build_registry(self.available(), (), generation=number, unready=reason)
 
     def registry_with_paused(self) -> Registry:
         """A registry that knows the paused modules too, for reading and exporting what they keep; it serves no request."""
@@ -159,18 +169,25 @@ class Deployment:
         return self._with_paused
 
     def _report(self, registry: Registry) -> None:
-        """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them."""
-        faults = {name: (fault.phase, fault.reason) for name, fault in registry.quarantined.items()}
+        """Keep the reasons of quarantined modules where the modules page and ``comptoir check`` read them.
+
+        What was set aside keeps the crash as its reason, whatever this process lacks besides: it leads to the way back.
+        """
         try:
             with Session(self.engine) as session:
                 rows = session.scalars(select(QuarantineRow)).all()
-            known = {row.module: (row.phase, row.reason) for row in rows if row.phase != "hook" or row.module in faults}
+            aside = {row.module for row in rows if row.set_aside}
+            faults = {name: (f.phase, f.reason) for name, f in registry.quarantined.items() if name not in aside}
+            counted = {row.module for row in rows if row.phase == "hook" and row.module not in faults}
+            known = {row.module: (row.phase, row.reason) for row in rows if row.module not in aside | counted}
             if known == faults:  # every process reports; the first to write is enough
                 return
             with UnitOfWork(self.engine, write=True) as uow:
                 stored = {row.module: row for row in uow.system.scalars(select(QuarantineRow))}
                 for name, fault in registry.quarantined.items():
                     row = stored.pop(name, None) or QuarantineRow(module=name)
+                    if row.set_aside:
+                        continue
                     row.phase, row.reason, row.at = fault.phase, fault.reason, self.clock()
                     uow.system.add(row)
                 for row in stored.values():

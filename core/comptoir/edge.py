@@ -22,8 +22,9 @@ from comptoir.access.permissions import Actor
 from comptoir.context import Context, Sessions
 from comptoir.db.engine import copied
 from comptoir.db.unit_of_work import UnitOfWork, is_busy
-from comptoir.errors import Overtaken
+from comptoir.errors import Behind, Overtaken
 from comptoir.i18n import _, current_language, speaking
+from comptoir.registry.deadlines import settle
 from comptoir.registry.policies import policy_for
 from comptoir.registry.registry import Registry
 
@@ -87,6 +88,8 @@ def opened(
 ) -> Iterator[Context]:
     """One try of `perform`, for tests and for a person at a prompt: commits at the end, rolls back when it raises."""
     registry = registry or host.registry
+    if registry.unready and unit is None:
+        raise Behind(registry.unready)
     with unit() if unit is not None else UnitOfWork(host.engine, write=write) as sessions:
         if not callable(who):
             actor = who
@@ -98,7 +101,10 @@ def opened(
             sessions.policy, sessions.user_id = policy_for(registry, actor.grants), actor.id
         ctx = host.context_in(sessions, actor, registry)
         with speaking((language or current_language()) if actor.is_system else actor.language):
-            yield ctx
+            try:
+                yield ctx
+            finally:  # whoever comes to the end of a transaction is no longer disturbed
+                settle()
             if write:
                 ctx.write_outbox()
 

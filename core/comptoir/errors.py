@@ -114,6 +114,12 @@ class Unavailable(ComptoirError):
     code = "core.unavailable"
 
 
+class Behind(Unavailable):
+    """The database waits for the migrations of the program; whatever is asked is refused until they ran."""
+
+    code = "core.upgrade_needed"
+
+
 class PluginFailed(ComptoirError):
     """A plugin's code crashed at this request; all else works.  The log says why under ``number``."""
 

@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, type]] = {
         "https": bool,
         "require_versions": bool,
         "plugin_seconds": int,
+        "job_seconds": int,
     },
 }
 """Every key that may stand in the file, with its type."""
@@ -64,6 +65,8 @@ class Settings:
     """Whether the API refuses to change a record without the version that the caller has seen."""
     plugin_seconds: int = 10
     """How long one call of a web request into a plugin may take; 0 sets no limit."""
+    job_seconds: int = 600
+    """How long a plugin's job or deferred work may take that states no limit of its own; 0 sets none."""
     mail: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
 
@@ -144,15 +147,16 @@ def settings_from(content: Mapping[str, Any], environment: Mapping[str, str], pa
         workers=server.get("workers", 1),
         https=server.get("https", False),
         require_versions=server.get("require_versions", False),
-        plugin_seconds=_seconds(server.get("plugin_seconds", 10)),
+        plugin_seconds=_seconds("plugin_seconds", server.get("plugin_seconds", 10)),
+        job_seconds=_seconds("job_seconds", server.get("job_seconds", 600)),
         mail=merged.get("mail", {}),
         path=path,
     )
 
 
-def _seconds(value: int) -> int:
+def _seconds(key: str, value: int) -> int:
     if value < 0:
-        raise ConfigurationError(_("server.plugin_seconds is {value}; give 0 or more.", value=value))
+        raise ConfigurationError(_("server.{key} is {value}; give 0 or more.", key=key, value=value))
     return value
 
 

@@ -26,6 +26,8 @@ BUILT = Path(comptoir.__file__).parent / "web" / "static" / "vendor" / "htmx.js"
 AXE = Path(__file__).parents[2] / "core" / "assets" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
+SLOW = 60
+"""How many seconds a page may take on a machine that is busy with other things."""
 STAGES = ("prospecting", "engaging", "offer_sent", "negotiation")
 
 
@@ -34,6 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(SLOW * 10))
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +102,7 @@ def _fill(deployment: Any) -> None:
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SLOW * 2
     while server.poll() is None and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(url, timeout=5):
@@ -125,6 +128,7 @@ def chromium(site: str) -> Iterator[Browser]:
 def signed_in(chromium: Browser, site: str) -> Any:
     """The cookies of the administrator, who signs in once."""
     context = chromium.new_context(base_url=site)
+    context.set_default_timeout(SLOW * 1000)
     page = context.new_page()
     sign_in(page)
     state = context.storage_state()
@@ -157,7 +161,7 @@ def profile(chromium: Browser, site: str) -> Iterator[Callable[..., BrowserConte
     def create(**options: Any) -> BrowserContext:
         options.setdefault("viewport", {"width": 1440, "height": 900})
         context = chromium.new_context(base_url=site, reduced_motion="reduce", **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(SLOW * 1000)
         context.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         context.on("weberror", lambda error: said.append(str(error.error)))
         opened.append(context)

@@ -20,6 +20,11 @@ def card(page: Page, name: str) -> Any:
     return page.locator("[data-card]").filter(has_text=name)
 
 
+def drag(page: Page, name: str, to: str) -> None:
+    """In several steps, as a hand does: the browser tells a list of what is over it only while that moves."""
+    card(page, name).drag_to(lane(page, to).locator("[data-lane-list]"), steps=8)
+
+
 @pytest.fixture
 def board(page: Page) -> Page:
     page.goto("/sales/deals/board")
@@ -36,7 +41,7 @@ def home(board: Page, title: str) -> str:
 def test_a_card_is_dragged_to_the_next_stage(board: Page) -> None:
     assert home(board, "Espresso line 0") == "prospecting"
     total = lane(board, "engaging").locator(".lane__foot").inner_text()
-    card(board, "Espresso line 0").drag_to(lane(board, "engaging").locator("[data-lane-list]"))
+    drag(board, "Espresso line 0", "engaging")
     lane(board, "engaging").locator("[data-card]").filter(has_text="Espresso line 0").wait_for()
     board.locator("[data-toast]").wait_for()
     assert lane(board, "engaging").locator(".lane__foot").inner_text() != total
@@ -77,7 +82,7 @@ def home_of(number: str) -> str:
 
 
 def test_a_question_that_is_not_answered_leaves_the_card_where_it_was(board: Page) -> None:
-    card(board, "Espresso line 5").drag_to(lane(board, "lost").locator("[data-lane-list]"))
+    drag(board, "Espresso line 5", "lost")
     dialog = board.get_by_role("dialog", name="Move to Lost")
     dialog.get_by_role("link", name="Keep as it is").click()
     dialog.wait_for(state="detached")
@@ -93,17 +98,17 @@ def test_one_menu_serves_every_card(board: Page) -> None:
 
 def test_offline_the_card_goes_back_and_it_is_said(board: Page) -> None:
     board.context.set_offline(True)
-    card(board, "Espresso line 9").drag_to(lane(board, "negotiation").locator("[data-lane-list]"))
+    drag(board, "Espresso line 9", "negotiation")
     board.locator("[data-toast]").filter(has_text="no connection").wait_for()
     assert home(board, "Espresso line 9") == home_of("9")
     board.context.set_offline(False)
-    card(board, "Espresso line 9").drag_to(lane(board, "negotiation").locator("[data-lane-list]"))
+    drag(board, "Espresso line 9", "negotiation")
     lane(board, "negotiation").locator("[data-card]").filter(has_text="Espresso line 9").wait_for()
 
 
 def test_whose_session_ended_signs_in_again_and_the_card_moves(board: Page) -> None:
     board.context.clear_cookies()
-    card(board, "Espresso line 10").drag_to(lane(board, "won").locator("[data-lane-list]"))
+    drag(board, "Espresso line 10", "won")
     sign_in_again(board)
     lane(board, "won").locator("[data-card]").filter(has_text="Espresso line 10").wait_for()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PAGES = ("/", "/base/contacts", "/base/contacts/1", "/base/contacts/1/edit", "/base/tasks", "/sales/deals", "/sales/deals/board",
          "/sales/deals/1", "/reports/sales.pipeline", "/search?q=veche", "/settings/modules", "/settings/users", "/settings/roles",
-         "/settings/jobs", "/account")  # fmt: skip
+         "/settings/jobs", "/settings/security", "/account", "/account/sessions")  # fmt: skip
 
 CHECK = "async () => (await axe.run()).violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`)"
 
@@ -140,6 +140,16 @@ def test_every_page_passes_the_accessibility_rules(page: Page) -> None:
     assert found == []
 
 
+def test_the_open_palette_passes_them_too(page: Page) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: make assets")
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    page.locator("#palette[open]").wait_for()
+    page.evaluate(AXE.read_text())
+    assert page.evaluate(CHECK) == []
+
+
 def test_every_button_has_a_name_whatever_the_width(page: Page) -> None:
     nameless = []
     for width in (1440, 1024, 375):
@@ -148,6 +158,27 @@ def test_every_button_has_a_name_whatever_the_width(page: Page) -> None:
             page.goto(path)
             nameless += [(width, path, html) for html in page.evaluate(NAMELESS)]
     assert nameless == []
+
+
+CUT = """(place) => [...document.querySelectorAll(place)].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.innerText)"""
+
+
+def test_no_figure_and_none_of_its_words_is_cut_on_the_narrowest_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 280, "height": 640})
+    page.goto("/")
+    page.locator(".kpi").first.wait_for()
+    assert page.evaluate(CUT, ".kpi, .kpi__v, .kpi__d, .panel:has(.bars) .panel__body") == []
+
+
+def test_what_uninstalling_takes_away_is_said_in_whole_words(page: Page) -> None:
+    page.goto("/sales/leads/new")
+    page.get_by_label("Subject").fill("A fourth kind of record")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url(re.compile(r"/sales/leads/\d+$"))
+    page.goto("/settings/modules/sales/uninstall")
+    page.get_by_text("Your password, again").wait_for()
+    page.locator(".plan .kpi__d").nth(3).evaluate("(e) => { e.textContent = 'people work with it every day' }")
+    assert page.evaluate(CUT, ".kpi__d") == []
 
 
 def test_the_list_of_deals_fits_its_page(page: Page) -> None:
@@ -180,7 +211,8 @@ def test_a_toast_does_not_cover_the_bar_of_selected_rows(page: Page) -> None:
     assert toast["y"] + toast["height"] <= bar["y"]
 
 
-def test_no_page_scrolls_sideways_on_a_phone(phone: Page) -> None:
+def test_no_page_scrolls_sideways_on_a_phone(phone: Page, profile: Callable[..., BrowserContext]) -> None:
+    sign_in(profile().new_page())  # somewhere else, where one can sign out
     wide = []
     for path in PAGES:
         phone.goto(path)
@@ -188,3 +220,31 @@ def test_no_page_scrolls_sideways_on_a_phone(phone: Page) -> None:
         if over > 0:
             wide.append((path, over))
     assert wide == []
+
+
+TWICE = """() => {
+  const stopped = [];
+  addEventListener("submit", (event) => { stopped.push(event.defaultPrevented); event.preventDefault(); });
+  const button = document.querySelector("form[data-form] button:not([type])");
+  button.click();
+  button.click();
+  return stopped;
+}"""
+
+
+def test_a_hasty_second_click_sends_nothing_twice(page: Page) -> None:
+    page.goto("/account/tokens")
+    page.get_by_label("Name").fill("Clicked twice")
+    assert page.evaluate(TWICE) == [False, True]
+
+
+def test_a_question_can_be_closed_and_nothing_is_done(page: Page) -> None:
+    page.goto("/account/tokens")
+    page.get_by_label("Name").fill("Still needed")
+    page.get_by_role("button", name="Make token").click()
+    page.get_by_role("row", name="Still needed").get_by_role("button", name="Revoke").click()
+    question = page.get_by_role("alertdialog")
+    question.get_by_role("button", name="Close").click()
+    question.wait_for(state="detached")
+    page.goto("/account/tokens")
+    page.get_by_role("row", name="Still needed").get_by_role("button", name="Revoke").wait_for()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import inspect, select
+from tests.drills import LONGER
 
 from comptoir.access.models import Role, RolePermission
 from comptoir.base.models import Contact
@@ -22,7 +23,12 @@ from comptoir.modules.plan import Outcome, states
 from comptoir.modules.uninstall import uninstall_modules
 from comptoir.records.write import save
 
-pytestmark = [pytest.mark.usefixtures("stranger"), pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.usefixtures("stranger"),
+    pytest.mark.slow,
+    pytest.mark.drill,
+    pytest.mark.timeout(600 * LONGER),
+]
 
 NEEDS: dict[str, set[str]] = {"catalog": set(), "sales": {"catalog"}, "loyalty": set()}
 NEEDED_BY = {name: {other for other, needs in NEEDS.items() if name in needs} for name in NEEDS}
@@ -138,7 +144,7 @@ def check_agreement(deployment: Deployment, model: Model) -> None:
 def test_any_sequence_keeps_everything_outside_as_it_was(deployment: Deployment, seed: int) -> None:
     chance, model, count = random.Random(seed), Model(), itertools.count(1)
     refusals = 0
-    for _step in range(6):
+    for _step in range(6 * LONGER):
         action, name = chance.choice(list(ACTIONS)), chance.choice(list(NEEDS))
         use(deployment, model, count)
         blockers = model.blockers(action, name)

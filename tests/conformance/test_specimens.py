@@ -110,7 +110,8 @@ def test_the_fault_of_a_broken_plugin_is_named(name: str, monkeypatch: pytest.Mo
 
 
 def test_every_broken_plugin_is_looked_at() -> None:
-    assert {path.name.removeprefix("comptoir_") for path in BROKEN.glob("comptoir_*")} == set(EXPECTED)
+    elsewhere = {"blocks"}  # its calls never end, whoever waits for them: tests/journeys/test_bulkhead.py
+    assert {path.name.removeprefix("comptoir_") for path in BROKEN.glob("comptoir_*")} == set(EXPECTED) | elsewhere
 
 
 def test_what_cannot_be_looked_at_does_not_pass(tmp_path: Path) -> None:

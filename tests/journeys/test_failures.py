@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(300)]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 EMAIL, PASSWORD = "admin@example.com", "comptoir-demo"

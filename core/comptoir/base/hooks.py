@@ -8,7 +8,7 @@ from comptoir.toolkit import Context, hookspec
 
 @hookspec
 def on_interaction(ctx: Context, interaction: Interaction) -> None:
-    """A call, mail, meeting, chat or note was added to a contact's history.
+    """A call, mail, meeting, chat or note was added to the history of a contact, or of what it is about.
 
-    Example: ``services.touch_lead(ctx, interaction.contact_id)``
+    Example: ``services.touch_lead(ctx, interaction.contact_id, interaction.about)``
     """

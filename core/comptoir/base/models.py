@@ -183,7 +183,7 @@ class Contact(Record):
 
 
 class Interaction(Record):
-    """A call, mail, meeting, chat, letter or note in a contact's history; seen by whoever sees the contact."""
+    """A call, mail, meeting, chat, letter or note in a contact's history; seen by whoever sees the contact, or without one what it is about."""
 
     __tablename__ = "base_interaction"
     __table_args__ = (Index("ix_base_interaction_contact_happened", "contact_id", "happened_at"),)
@@ -192,21 +192,21 @@ class Interaction(Record):
         _("Interactions"),
         path="interactions",
         icon="note",
-        visible=Through("contact_id"),
+        visible=Through("contact_id", otherwise="about"),
         timeline=False,
     )
 
     subject: Mapped[str | None] = text(_("Subject"), title=True, search=True, personal=True)
     kind: Mapped[str] = choice(_("Kind"), INTERACTION_KINDS, default="note", required=True, role="face")
     direction: Mapped[str] = choice(_("Direction"), DIRECTIONS, default="none", required=True, role="face")
-    contact_id: Mapped[int] = reference(
-        _("Contact"), "base_contact", ondelete="CASCADE", index=False, required=True, role="about"
+    contact_id: Mapped[int | None] = reference(
+        _("Contact"), "base_contact", ondelete="CASCADE", index=False, role="about"
     )
     happened_at: Mapped[dt.datetime] = moment(_("When"), index=True, required=True, role="happened")
     minutes: Mapped[int | None] = duration(_("Duration"), role="body")
     body: Mapped[str | None] = long_text(_("Text"), personal=True, role="body")
     about: Mapped[RecordRef | None] = any_record(_("About"), role="about")
-    """The record that it is about besides the contact, such as a deal."""
+    """The record that it is about besides the contact, such as a deal, or instead, such as a lead."""
 
 
 class Task(Record):

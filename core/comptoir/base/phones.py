@@ -37,9 +37,10 @@ def read_number(typed: str, country: str | None) -> DialledNumber:
         parsed = _parsed(FROM_ABROAD.sub("+", typed, count=1).replace("(0)", ""), None)
     if parsed is None:
         return _as_typed(typed)
-    number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    at_home = _digits(phonenumbers.format_number(_bare(parsed), phonenumbers.PhoneNumberFormat.NATIONAL))
-    return DialledNumber(number, parsed.extension or None, f"{number[1:]} {at_home}")
+    abroad = f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
+    extension, parsed.extension = parsed.extension, None
+    at_home = _digits(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL))
+    return DialledNumber(f"+{abroad}", extension or None, f"{abroad} {at_home}")
 
 
 def _parsed(written: str, country: str | None) -> phonenumbers.PhoneNumber | None:
@@ -65,12 +66,5 @@ def _as_typed(typed: str) -> DialledNumber:
     return DialledNumber(" ".join(typed.split()), None, _digits(typed)[:80])
 
 
-def _bare(parsed: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber:
-    bare = phonenumbers.PhoneNumber()
-    bare.merge_from(parsed)
-    bare.extension = None
-    return bare
-
-
 def _digits(text: str) -> str:
-    return "".join(character for character in text if character.isdigit())
+    return "".join(filter(str.isdigit, text))

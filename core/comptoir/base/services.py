@@ -177,8 +177,14 @@ def log_interaction(
 
 
 def prepare_interactions(ctx: Context, changes: Sequence[Change]) -> None:
-    """An interaction happens now unless it says when; a note without subject is called by its first line."""
+    """An interaction happens now unless it says when; a note without subject is called by its first line.
+
+    What is about a contact alone belongs to it.
+    """
     for interaction in of_type(changes, Interaction):
+        about: object = interaction.about
+        if interaction.contact_id is None and isinstance(about, RecordRef) and about.record_type == "base.contact":
+            interaction.contact_id, interaction.about = about.record_id, None
         happened_at: object = interaction.happened_at
         if happened_at is None:
             interaction.happened_at = ctx.now()

@@ -214,7 +214,7 @@ def _jobs(deployment: Deployment) -> Iterator[Finding]:
             select(func.count()).select_from(ProcessRow).where(ProcessRow.seen_at > now - dt.timedelta(seconds=30))
         )
         dead = session.scalar(select(func.count()).select_from(QueuedWork).where(QueuedWork.state == DEAD)) or 0
-        return clock, serving or 0, dead, [job for job in jobs(ctx) if job.state in ("failing", "hanging")]
+        return clock, serving or 0, dead, [job for job in jobs(ctx) if job.state in ("failing", "hanging", "retrying")]
 
     clock, serving, dead, failing = perform(deployment, system_actor("comptoir check"), look, write=False)
     sound = True
@@ -230,7 +230,7 @@ def _jobs(deployment: Deployment) -> Iterator[Finding]:
         )
     for job in failing:
         sound = False
-        yield _problem("jobs", f"{job.name}: {job.why}")
+        yield Finding("jobs", "note" if job.state == "retrying" else "problem", f"{job.name}: {job.why}")
     if dead:
         sound = False
         yield Finding("jobs", "note", str(ngettext(

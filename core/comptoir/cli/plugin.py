@@ -52,8 +52,9 @@ def revision(terminal: Terminal, name: str, message: str) -> None:
 
 
 def _unit(deployment: Deployment, name: str) -> Unit:
-    from comptoir.modules.schema import core_unit, unit_of
+    from comptoir.modules.schema import unit_of
     from comptoir.registry.registry import build_registry
+    from comptoir.registry.schema import core_unit
 
     if name == "comptoir":
         return core_unit()

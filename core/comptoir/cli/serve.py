@@ -106,8 +106,8 @@ def _require_ready(path: Path) -> None:
 
     from comptoir.db.migrations import pending
     from comptoir.deployment import Deployment
-    from comptoir.modules.schema import core_unit
     from comptoir.registry.models import ModuleRow
+    from comptoir.registry.schema import core_unit
 
     deployment = Deployment.open(path)
     try:

@@ -11,7 +11,7 @@ from sqlalchemy import Table
 from comptoir.db.base import Base
 from comptoir.db.fields import TEXT_LENGTH, fields_of
 from comptoir.db.record import Extension, Line, Record, RecordType, Through, record_name
-from comptoir.db.summary import Summary
+from comptoir.db.summary import BEGINNINGS, Summary
 from comptoir.i18n import Text, _
 from comptoir.kinds import OF_LINES, ROLES
 
@@ -56,10 +56,22 @@ def _record_faults(plugin: str, model: type[Record]) -> Iterator[Text]:
             model=model.__name__,
             column=declared.visible.column,
         )
+    if isinstance(declared.visible, Through) and declared.visible.otherwise is not None:
+        yield from _otherwise_faults(model, declared.visible.column, declared.visible.otherwise)
     if not any(described.title for described in fields_of(model).values()):
         yield _("{model} has no title field. Give one field title=True.", model=model.__name__)
     for summary in declared.summaries:
         yield from _summary_faults(model, summary)
+
+
+def _otherwise_faults(model: type[Record], column: str, otherwise: str) -> Iterator[Text]:
+    """A second way to be seen that leads nowhere, or that the first one never leaves open."""
+    described = fields_of(model).get(otherwise)
+    if described is None or not described.kind.points_anywhere:
+        yield _("{model} is visible through {column}, which is no field for a record of any type.", model=model.__name__, column=otherwise)  # fmt: skip
+    table: Any = model.__table__
+    if column in table.c and not table.c[column].nullable:
+        yield _("{model} is visible through {column} otherwise, but {name} is never empty.", model=model.__name__, column=otherwise, name=column)  # fmt: skip
 
 
 def _summary_faults(model: type[Record], summary: Summary) -> Iterator[Text]:
@@ -72,8 +84,8 @@ def _summary_faults(model: type[Record], summary: Summary) -> Iterator[Text]:
         if kind is None or is_long or (not kind.dated and (kind.python_type not in (str, int, Decimal) or part)):
             yield _("{field} cannot be a key of a summary: give a text, a number, a reference or a choice of the record.",
                     field=f"{model.__name__}.{key}")  # fmt: skip
-        elif kind.dated and (kind.zoned or part != "month"):
-            yield _("{field} cannot be a key of a summary: give a day by its month, as {name}:month.",
+        elif kind.dated and (kind.zoned or part not in BEGINNINGS):
+            yield _("{field} cannot be a key of a summary: give a day by its month or week, as {name}:month.",
                     field=f"{model.__name__}.{key}", name=name)  # fmt: skip
     for name in summary.sums:
         if name not in fields or name not in model.__table__.c or not fields[name].kind.numeric:

@@ -84,7 +84,10 @@ def _one_of(name: str, function: object, steps: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Job(NamedContribution):
-    """Scheduled work: one short transaction by a function of a system context, safe to run twice, or many by steps."""
+    """Scheduled work: one short transaction by a function of a system context, safe to run twice, or many by steps.
+
+    What takes longer than `limit`, one step of many included, is ended and fails; the deployment's setting counts without.
+    """
 
     name: str
     function: Callable[[Context], Any] | None
@@ -92,6 +95,7 @@ class Job(NamedContribution):
     title: Text
     steps: Steps | None
     backoff: Backoff
+    limit: dt.timedelta | None
 
     def __init__(
         self,
@@ -102,6 +106,7 @@ class Job(NamedContribution):
         *,
         steps: Steps | None = None,
         backoff: Backoff = SCHEDULED_BACKOFF,
+        limit: dt.timedelta | None = None,
     ) -> None:
         _one_of(name, function, steps)
         if schedule is None:
@@ -113,6 +118,7 @@ class Job(NamedContribution):
             ("title", title),
             ("steps", steps),
             ("backoff", backoff),
+            ("limit", limit),
         ):
             object.__setattr__(self, attribute, value)
 
@@ -125,13 +131,14 @@ class Job(NamedContribution):
 @dataclass(frozen=True, slots=True)
 class DeferredWork(NamedContribution):
     """Work that `defer` leaves for later: one short transaction by a function of a system context and the arguments
-    given, safe to run twice, or many by steps.
+    given, safe to run twice, or many by steps; its `limit` is that of a `Job`.
     """
 
     name: str
     function: Callable[[Context, dict[str, Any]], Any] | None = None
     steps: Steps | None = None
     backoff: Backoff = Backoff()
+    limit: dt.timedelta | None = None
 
     def __post_init__(self) -> None:
         _one_of(self.name, self.function, self.steps)

@@ -8,8 +8,8 @@ Everything else that a process does with these tables (migrations, the removal o
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -17,10 +17,12 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Delete, Engine, Insert, TextClause, Update, UpdateBase, event, inspect
 from sqlalchemy.orm import PassiveFlag, Session, object_session
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from comptoir.db.base import Base
 from comptoir.db.fields import fields_of
+from comptoir.db.light import insert_rows, lines_of
 from comptoir.db.record import Extension, Line, Record
 from comptoir.db.search import entry_of, write_entries
 from comptoir.errors import WriteRefused
@@ -104,6 +106,34 @@ class RecordSession(Session):
             super().flush(objects)
         finally:
             _flushing.reset(token)
+
+    def insert(self, records: Sequence[Any]) -> None:
+        """Write light records of one model, and their lines, as `flush` writes mapped ones: nothing that was not announced."""
+        self._insert(records)
+        lines: dict[type[Any], list[Any]] = defaultdict(list)
+        for record in records:
+            for line in lines_of(record):
+                setattr(line, line.__parent__, record.id)
+                lines[type(line)].append(line)
+        for rows in lines.values():
+            self._insert(rows)
+
+    def _insert(self, rows: Sequence[Any]) -> None:
+        self.require_announced(rows, "created")
+        token = _opened.set(True)
+        try:
+            insert_rows(self.unrestricted_connection(), self, rows)
+        finally:
+            _opened.reset(token)
+
+    def unrestricted_connection(self) -> Connection:
+        """The connection below all rules."""
+        return self.connection()
+
+    def adopt(self, row: Any) -> None:
+        """Take a light row that was written, and is mapped now, as if this session had flushed it."""
+        self.add(row)
+        self._register_persistent({instance_state(row)})
 
     def require_announced(self, rows: Iterable[Any], deed: str) -> None:
         """Raise `WriteRefused` for the first of these rows with a change that nobody announced."""

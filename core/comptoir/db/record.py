@@ -27,9 +27,13 @@ class Scoped:
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """Rows are seen by whoever sees the row that ``column`` points at (and holds the permission)."""
+    """Rows are seen by whoever sees the row that ``column`` points at (and holds the permission).
+
+    Where it is empty, what ``otherwise`` points at, a field for a record of any type, decides; one of both is required.
+    """
 
     column: str
+    otherwise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

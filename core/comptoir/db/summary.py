@@ -5,7 +5,9 @@ Whoever changes records adds rows, what was with a minus and what is with a plus
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -25,11 +27,22 @@ READY, ALL, TEAM, OWN = "ready", "all", "team", "own"
 """What a row stands for: that a summary is complete, or records as everyone, their team or their owner sees them."""
 
 
+def _is_day(value: Any) -> bool:
+    return isinstance(value, dt.date) and not isinstance(value, dt.datetime)
+
+
+BEGINNINGS: Mapping[str, Callable[[Any], bool]] = {
+    "month": lambda value: _is_day(value) and value.day == 1,
+    "week": lambda value: _is_day(value) and value.weekday() == 0,
+}
+"""The parts of a date that a summary can keep, each with whether a value is the first day of one."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """Counts and sums that are kept for the records of a type, so that asking for them does not read the records.
 
-    ``keys`` are the columns to group and filter by, a day by its month as ``closed_on:month``; ``sums`` those that are summed.
+    ``keys`` are the columns to group and filter by, a day by its month or week as ``closed_on:month``; ``sums`` those that are summed.
     ``among`` leaves out records whose key has another value than these; it answers only who asks for no others.
     Archived records are not counted.  Owner and team are always kept apart, for readers who see only theirs.
     """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Protocol, Self
+from types import FrameType, TracebackType
+from typing import Any, Protocol, Self
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +17,12 @@ from comptoir.db.engine import WRITE
 from comptoir.db.gate import RecordSession
 
 logger = logging.getLogger(__name__)
+
+DRIVERS = ("sqlalchemy.", "sqlite3", "psycopg", "comptoir.db.")
+"""Where a thread is that works with its connection: nobody else can close it then."""
+
+_open: defaultdict[int, list[UnitOfWork]] = defaultdict(list)
+"""The units of work that are open, by thread."""
 
 
 class Guard(Protocol):
@@ -55,6 +63,7 @@ class UnitOfWork:
             connection.close()
             raise
         self._connection = connection
+        _open[threading.get_ident()].append(self)
         return self
 
     @property
@@ -120,9 +129,12 @@ class UnitOfWork:
                 connection.commit()
         finally:
             # closing what was not committed rolls it back
-            for session in self._sessions():
-                session.close()
-            connection.close()
+            try:
+                for session in self._sessions():
+                    session.close()
+                connection.close()
+            finally:
+                _forget(self)
         if kind is None:
             for call in self._after:
                 try:
@@ -132,6 +144,29 @@ class UnitOfWork:
 
     def _sessions(self) -> list[RecordSession]:
         return [session for session in (self._user, self._system) if session is not None]
+
+
+def _forget(unit: UnitOfWork) -> None:
+    me = threading.get_ident()
+    _open[me].remove(unit)
+    if not _open[me]:
+        del _open[me]
+
+
+def take_away(thread: int, frame: FrameType | None) -> bool:
+    """End the transactions of another thread, which stands at `frame` and does not come back: nothing of them is kept.
+
+    False where the thread is at work with its connection: a statement of SQLite is ended then, and PostgreSQL has a
+    limit for them.
+    """
+    raw: list[Any] = [unit.connection.connection.driver_connection for unit in _open.get(thread, ())]
+    at_work = frame is not None and frame.f_globals.get("__name__", "").startswith(DRIVERS)
+    for connection in raw:
+        if not at_work:
+            connection.close()
+        elif hasattr(connection, "interrupt"):
+            connection.interrupt()
+    return not at_work
 
 
 def is_busy(error: DBAPIError) -> bool:

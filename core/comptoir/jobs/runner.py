@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,9 +38,11 @@ from comptoir.jobs.queue import (
     reason,
 )
 from comptoir.jobs.steps import Course, Ended, LeaseEnded
+from comptoir.registry.deadlines import Overdue, limited
 
 if TYPE_CHECKING:
     from comptoir.context import Context
+    from comptoir.contributions import Job
     from comptoir.jobs.host import Host
     from comptoir.registry.registry import Registry
 
@@ -63,19 +65,27 @@ def deferred_work(registry: Any) -> Mapping[str, DeferredWork]:
     return {**registry.deferred_work, **CORE_WORK}
 
 
-def claimable(registry: Registry) -> Claimable:
-    """The work of enabled modules; what belongs to a paused or quarantined one waits for it."""
+def claimable(registry: Registry, stuck: Collection[str] = ()) -> Claimable:
+    """The work of enabled modules but what is stuck here; what belongs to a paused or quarantined module waits for it."""
     return Claimable(
-        modules=["core", *registry.plugins], jobs=list(registry.jobs), handlers=list(deferred_work(registry))
+        modules=["core", *registry.plugins],
+        jobs=[name for name in registry.jobs if name not in stuck],
+        handlers=[name for name in deferred_work(registry) if name not in stuck],
     )
 
 
 def execute(
-    host: Host, work: Work, *, lease: timedelta = timedelta(seconds=LEASE_SECONDS), stop: threading.Event | None = None
+    host: Host,
+    work: Work,
+    *,
+    lease: timedelta = timedelta(seconds=LEASE_SECONDS),
+    stop: threading.Event | None = None,
+    on_stuck: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> Outcome:
     """Run the work and record the run; whatever it raises ends here.
 
-    Work in steps renews its `lease` with every turn, and between two of them is given back once `stop` is set.
+    Work in steps renews its `lease` with every turn, and between two of them is given back once `stop` is set. Where
+    the work takes too long and cannot be ended, its run is recorded and `on_stuck` called in another thread.
     """
     registry = host.registry
     declared = registry.jobs[work.name] if work.queue == SCHEDULED else deferred_work(registry)[work.name]
@@ -119,7 +129,30 @@ def execute(
             unrestricted(ctx, "jobs"), DONE if ended.how == "done" else STOPPED, str(ended.why) if ended.why else None
         )
 
-    with _captured() as lines:
+    def account(error: Exception, text: str) -> Outcome:
+        def give() -> bool:
+            with writing(host.engine) as connection:
+                now = host.clock()
+                dead = fail(connection, work, error, now=now, backoff=declared.backoff)
+                record(connection, FAILED, text)
+                if work.name != FAILED_HOOK:  # a failure to tell of a failure would tell of itself for ever
+                    plugins = implementers(registry.hooks, FAILED_HOOK)
+                    announce_failure(connection, plugins, work.name, text, run, now=now, cause=chain)
+                return dead
+
+        try:
+            return Outcome(work, "dead" if trying_again(give) else "failed", text)
+        except SQLAlchemyError as unreachable:
+            _log.error("%s stays held until its lease ends: %s", work.name, unreachable)
+            return Outcome(work, "failed", text)
+
+    def leave(_plugin: str, why: str) -> None:
+        on_stuck(account(Recoverable(why), why))
+
+    with (
+        _captured() as lines,
+        limited(registry.plugins, _limit(host, declared), deployment=host, on_stuck=leave) as timed,
+    ):
         try:
             if work.crashes >= MOST_CRASHES:
                 raise GivenUp(gave_up(MOST_CRASHES))
@@ -131,33 +164,28 @@ def execute(
                     work, declared.steps, lease, transaction=transaction, conclude=conclude, stopping=stopping
                 )
                 ended = course.run()
-        except LeaseEnded:
-            with writing(host.engine) as connection:
-                connection.execute(delete(JobRun).where(JobRun.id == run))
-            return Outcome(work, "lost")
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever a plugin raises is the run's result
+            if timed.is_stuck:  # its run is recorded, and another one may be under way
+                return Outcome(work, "lost")
+            if isinstance(raised, LeaseEnded):
+                with writing(host.engine) as connection:
+                    connection.execute(delete(JobRun).where(JobRun.id == run))
+                return Outcome(work, "lost")
             error = raised if isinstance(raised, Exception) else Recoverable(str(raised) or type(raised).__name__)
+            if isinstance(raised, Overdue):
+                error = Recoverable(str(timed.reason))
             text = reason(error)
             _log.error("%s failed, try %s: %s", work.name, work.attempt, text, exc_info=_unexpected(error))
         else:
             return Outcome(work, ended.how, str(ended.why) if ended.why else None)
+        return account(error, text)
 
-        def give_account() -> bool:
-            with writing(host.engine) as connection:
-                now = host.clock()
-                dead = fail(connection, work, error, now=now, backoff=declared.backoff)
-                record(connection, FAILED, text)
-                if work.name != FAILED_HOOK:  # a failure to tell of a failure would tell of itself for ever
-                    plugins = implementers(registry.hooks, FAILED_HOOK)
-                    announce_failure(connection, plugins, work.name, text, run, now=now, cause=chain)
-                return dead
 
-        try:
-            dead = trying_again(give_account)
-        except SQLAlchemyError as unreachable:
-            _log.error("%s stays held until its lease ends: %s", work.name, unreachable)
-            dead = False
-    return Outcome(work, "dead" if dead else "failed", text)
+def _limit(host: Host, declared: Job | DeferredWork) -> float:
+    """How many seconds the work may take, or each of its steps; a step may always take as long as it says."""
+    limit = declared.limit.total_seconds() if declared.limit is not None else host.settings.job_seconds
+    steps = declared.steps.steps if declared.steps is not None else ()
+    return max([limit, *(step.limit.total_seconds() for step in steps)]) if limit else 0
 
 
 def _begin(engine: Engine, work: Work, started: datetime) -> int:

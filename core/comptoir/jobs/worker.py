@@ -9,13 +9,15 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from comptoir.jobs.clock import Clock
-from comptoir.jobs.queue import claim
+from comptoir.jobs.queue import Work, claim
 from comptoir.jobs.runner import Outcome, claimable, execute
 
 if TYPE_CHECKING:
@@ -28,6 +30,42 @@ _AWAY_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
+class _Turn(threading.Thread):
+    """One piece of work in a thread of its own, which is left behind where a plugin does not give it back."""
+
+    def __init__(self, work: Work, run: Callable[..., Outcome]) -> None:
+        super().__init__(name=f"work {work.name}", daemon=True)
+        self.work = work
+        self.is_left = False
+        self._execute = run
+        self._over = threading.Event()
+        self._outcome: Outcome | BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._end(self._execute(on_stuck=self._leave))
+        except BaseException as error:  # noqa: BLE001 - raised where the turn is waited for
+            self._end(error)
+
+    def _leave(self, outcome: Outcome) -> None:
+        self.is_left = True
+        self._end(outcome)
+
+    def _end(self, outcome: Outcome | BaseException) -> None:
+        if not self._over.is_set():
+            self._outcome = outcome
+            self._over.set()
+
+    def outcome(self) -> Outcome:
+        """What became of the work, once that is known."""
+        self.start()
+        self._over.wait()
+        if isinstance(self._outcome, Outcome):
+            return self._outcome
+        assert self._outcome is not None
+        raise self._outcome
+
+
 class Worker:
     """Runs one piece of work at a time; more at a time are more workers."""
 
@@ -35,6 +73,7 @@ class Worker:
         self.name = name or f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(3)}"
         self._host = host
         self._lease_seconds = lease_seconds
+        self._left: list[_Turn] = []
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; the work under way is finished first."""
@@ -60,16 +99,23 @@ class Worker:
 
     def step(self, stop: threading.Event | None = None) -> Outcome | None:
         """Take and run one piece of work; None when nothing is due. Work in steps is given back once `stop` is set."""
+        self._left = [turn for turn in self._left if turn.is_alive()]
         taken = claim(
             self._host.engine,
             self.name,
             1,
             self._lease_seconds,
             now=self._host.clock(),
-            only=claimable(self._host.registry),
+            only=claimable(self._host.registry, {turn.work.name for turn in self._left}),
         )
+        if not taken:
+            return None
         lease = timedelta(seconds=self._lease_seconds)
-        return execute(self._host, taken[0], lease=lease, stop=stop) if taken else None
+        turn = _Turn(taken[0], partial(execute, self._host, taken[0], lease=lease, stop=stop))
+        outcome = turn.outcome()
+        if turn.is_left:
+            self._left.append(turn)
+        return outcome
 
 
 def run_worker(host: Host) -> None:
@@ -87,7 +133,7 @@ def run_worker(host: Host) -> None:
 
 
 def run_pending(host: Host) -> list[Outcome]:
-    """Do all that is due now, in this thread, and what follows from it; what failed waits for its next try."""
+    """Do all that is due now, and what follows from it; what failed waits for its next try."""
     worker = Worker(host)
     outcomes = []
     while (outcome := worker.step()) is not None:

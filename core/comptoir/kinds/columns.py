@@ -142,10 +142,12 @@ def _check_json(value: object) -> None:
                 if not isinstance(key, str):
                     raise ValueError(f"the keys of a JSON object are texts, not {key!r}")
                 check_text(key)
-                _check_json(item)
+                if type(item) is not str or not item.isascii() or "\x00" in item:
+                    _check_json(item)
         case list() | tuple():
             for item in value:
-                _check_json(item)
+                if type(item) is not str or not item.isascii() or "\x00" in item:
+                    _check_json(item)
         case _:
             raise ValueError(f"JSON has no {type(value).__name__}")
 

@@ -257,6 +257,11 @@ class Kind:
         """The first rule that a value breaks."""
         return None
 
+    def holds(self, field: Field, values: Sequence[Any]) -> bool:
+        """Whether no value of a column has a `flaw`; None and the empty text are not among them."""
+        asked = set(values) if set(map(type, values)) == {str} else values  # 1 and True are equal
+        return all(self.flaw(field, value) is None for value in asked)
+
     def unread(self, value: Any) -> Text | None:
         """What to mention of a value that was kept as it was typed, because it could not be read; None where it was read."""
         return None
@@ -332,6 +337,11 @@ class Kind:
         return {"type": "string"}
 
     # -- pointing --------------------------------------------------------------------------------------------------------
+
+    @property
+    def points(self) -> bool:
+        """Whether its values may point at records."""
+        return type(self).refers_to is not Kind.refers_to
 
     def refers_to(self, field: Field, value: Any) -> tuple[str, int] | None:
         """The record that a value points at: its table or type, and its id."""

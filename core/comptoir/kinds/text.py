@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -66,6 +66,14 @@ class Plain(Kind):
                 ),
             )
         return None
+
+    def holds(self, field: Field, values: Sequence[Any]) -> bool:
+        """At a glance, where a kind has no more rules than these."""
+        if type(self).flaw is not Plain.flaw or set(map(type, values)) != {str}:
+            return super().holds(field, values)
+        joined = "".join(values)
+        is_short = field.max_length is None or max(map(len, values)) <= field.max_length
+        return is_short and "\x00" not in joined and not SURROGATE.search(joined)
 
 
 class Text(Plain):

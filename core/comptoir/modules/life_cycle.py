@@ -23,11 +23,11 @@ from comptoir.modules.demo import load_demo
 from comptoir.modules.export import Export, check_export, exports_of, read_export
 from comptoir.modules.plan import Outcome, Plan, current_states, plan
 from comptoir.modules.restore import Restored, restore_module
-from comptoir.modules.schema import change_schema, core_unit, raise_generation, unit_of
+from comptoir.modules.schema import change_schema, raise_generation, unit_of
 from comptoir.registry.models import DemoRecord, Generation, ModuleRow, QuarantineRow, State
 from comptoir.registry.plugin import readable
 from comptoir.registry.registry import Registry, build_registry
-from comptoir.registry.schema import table_fault
+from comptoir.registry.schema import core_unit, table_fault
 
 
 def initialise(deployment: Deployment) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, update
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from comptoir.access.permissions import Actor, system_actor
 from comptoir.context import Context
-from comptoir.db.base import Base
 from comptoir.db.gate import RecordSession
 from comptoir.db.migrations import Unit, schema_change
 from comptoir.deployment import Deployment
@@ -22,12 +20,6 @@ from comptoir.registry.models import Generation
 from comptoir.registry.registry import Registry
 
 T = TypeVar("T")
-CORE_FOLDER = Path(__file__).parent.parent / "migrations"
-
-
-def core_unit() -> Unit:
-    """The schema of the core itself."""
-    return Unit("comptoir", CORE_FOLDER, frozenset(name for name in Base.metadata.tables if name.startswith("core_")))
 
 
 def unit_of(registry: Registry, name: str) -> Unit:

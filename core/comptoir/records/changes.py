@@ -11,6 +11,7 @@ from sqlalchemy.orm import PassiveFlag
 
 from comptoir.db.base import standard_values
 from comptoir.db.fields import fields_of
+from comptoir.db.light import is_light
 from comptoir.db.record import Extension, Record, module_of
 from comptoir.values import FieldChange
 
@@ -38,6 +39,9 @@ class Change:
 
     def touches(self, *names: str) -> bool:
         """Whether any of these fields changed."""
+        if self._fields is None and is_light(self.record):
+            held = self.record.__dict__
+            return any(held.get(name) not in (None, []) for name in names)
         return any(name in self.fields for name in names)
 
 
@@ -63,12 +67,11 @@ def _plain(value: Any) -> Any:
 
 
 def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
-    """The declared fields of a mapped object whose value differs from what the database holds."""
-    state: Any = inspect(row)
+    """The declared fields of a row whose value differs from what the database holds."""
     declared_fields = fields_of(type(row))
-    held = state.dict
+    held = row.__dict__
     found: dict[str, FieldChange] = {}
-    if not state.persistent:
+    if is_new(row):
         for name, declared in declared_fields.items():
             after = held.get(name)
             if after is not None and after != []:
@@ -76,6 +79,7 @@ def changed_fields(row: Any, prefix: str = "") -> dict[str, FieldChange]:
                     after = _plain(list(after))
                 found[prefix + name] = FieldChange(prefix + name, None, after)
         return found
+    state: Any = inspect(row)
     for name in state.committed_state.keys() & declared_fields.keys():
         if declared_fields[name].kind.lined:
             continue
@@ -117,10 +121,14 @@ def held_extensions(record: Record) -> list[Extension[Any]]:
     return list(record.__dict__.get("_extensions", {}).values())
 
 
+def is_new(row: Any) -> bool:
+    """Whether a row is not in the database yet."""
+    return is_light(row) or not inspect(row).persistent
+
+
 def change_of(record: Record) -> Change:
     """What saving the record would do."""
-    state: Any = inspect(record)
-    return Change(record, not state.persistent)
+    return Change(record, is_new(record))
 
 
 def _compared(record: Record) -> dict[str, FieldChange]:

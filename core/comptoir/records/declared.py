@@ -11,7 +11,7 @@ from sqlalchemy import Table
 
 from comptoir.access.permissions import Grants
 from comptoir.db.fields import Choice, Field, fields_of
-from comptoir.db.record import Extension, Public, Record, RecordType, module_of, record_name, title_field
+from comptoir.db.record import Extension, Public, Record, RecordType, Through, module_of, record_name, title_field
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -54,6 +54,15 @@ class DeclaredType:
             for name, declared in fields_of(extension).items():
                 found[f"{prefix}.{name}"] = declared
         return found
+
+    @cached_property
+    def pointing(self) -> Sequence[str]:
+        """Wire names of the fields whose values, or those of whose lines, may point at records."""
+        return [
+            name
+            for name, declared in self.fields.items()
+            if declared.kind.points or (declared.line and any(f.kind.points for f in fields_of(declared.line).values()))
+        ]
 
     @cached_property
     def by_path(self) -> Mapping[str, str]:
@@ -109,6 +118,19 @@ class DeclaredType:
     def has_owner(self) -> bool:
         """Whether new records get an owner and a team; what everyone may see belongs to nobody by itself."""
         return not isinstance(self.declaration.visible, Public)
+
+    @cached_property
+    def otherwise(self) -> tuple[str, str] | None:
+        """The reference that decides who sees a record, and the field that does where it is empty."""
+        visible = self.declaration.visible
+        if isinstance(visible, Through) and visible.otherwise is not None:
+            return visible.column, visible.otherwise
+        return None
+
+    @cached_property
+    def carries_others(self) -> bool:
+        """Whether others may be seen through it alone: it has a history to stand in, and does not itself hang on any record."""
+        return self.declaration.timeline and self.otherwise is None
 
     def extension_of(self, module: str) -> type[Extension[Any]] | None:
         """The side table that a module adds, if it adds one."""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, String, insert, literal, select, text, tuple_
+from sqlalchemy import Index, String, literal, select, text, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from comptoir.context import unrestricted
 from comptoir.db.base import Base
 from comptoir.db.fields import Id, fields_of
+from comptoir.db.light import insert_values
 from comptoir.db.types import Json, UtcDateTime
 from comptoir.values import FieldChange, RecordRef
 
@@ -103,10 +104,10 @@ def entry_row(
 def write_history(ctx: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Append entries in the transaction of the change, on the system connection; in an import they carry its id."""
     if rows:
-        table: Any = HistoryEntry.__table__
         session = unrestricted(ctx, "history")
         under_way = session.info.get(IMPORT)
-        session.connection().execute(insert(table), [{**row, "import_id": under_way} for row in rows])
+        entries = [row | {"import_id": under_way} for row in rows]
+        insert_values(session.connection(), HistoryEntry, entries, names=tuple(entries[0]))
 
 
 def history_of(ctx: Any, record: Any, *, limit: int = 50, before_id: int | None = None) -> list[Entry]:

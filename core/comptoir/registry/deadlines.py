@@ -1,4 +1,8 @@
-"""How long one call into a plugin's code may take: what takes longer is ended where it stands, and named."""
+"""How long one call into a plugin's code may take, and how many may stand in one plugin: what takes longer is ended and named.
+
+Python code is ended between two of its steps. A call that waits outside Python cannot be: its transaction is taken from
+it, so that nobody waits for its locks, and its thread is left behind.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,33 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from comptoir.db.unit_of_work import take_away
+from comptoir.errors import SetAside
 from comptoir.i18n import Text, _
 from comptoir.registry.blame import plugin_at
-from comptoir.registry.registry import Registry
 
+if TYPE_CHECKING:
+    from comptoir.registry.plugin import Plugin
+
+F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger("comptoir")
 
 LOOKS = 8
 """How often within its limit a call is looked at."""
+LONGEST_PAUSE = 1.0
+"""Seconds between two looks, however long the limit is."""
+STANDING = 3
+"""How many calls of one deployment may stand in one plugin for longer than a look: the next one is refused."""
+TRIES = 3
+"""How often a call that takes too long is ended before it counts as stuck."""
 
 
 class Overdue(Exception):
@@ -30,29 +48,51 @@ class Overdue(Exception):
 class Limited:
     """Work of one thread whose calls into plugins are limited; `plugin` and `reason` say which of them took too long."""
 
-    registry: Registry
+    plugins: Mapping[str, Plugin]
     seconds: float
+    deployment: object
+    """Calls of the same deployment are counted together."""
+    on_stuck: Callable[[str, str], None]
+    """Called with plugin and reason in a thread of its own, once the work can no longer be ended: it keeps nothing."""
     call: FrameType | None = None
     since: float = 0.0
+    standing: str | None = None
     plugin: str | None = None
     reason: Text = ""
+    raised: int = 0
+    is_stuck: bool = False
 
     def look(self, thread: int, frame: FrameType | None, now: float) -> None:
         """Raise `Overdue` in the thread once the same call into a plugin has stood for the limit, and again until it is gone."""
-        entered, nearest = None, None
+        top, entered, nearest = frame, None, None
         while frame is not None:
-            if (owner := plugin_at(self.registry, frame.f_code.co_filename)) is not None:
+            if (owner := plugin_at(self.plugins, frame.f_code.co_filename)) is not None:
                 entered, nearest = frame, nearest or (owner, frame.f_code.co_qualname)
             frame = frame.f_back
         if entered is not self.call:
-            self.call, self.since = entered, now
-        elif nearest is not None and now - self.since >= self.seconds:
-            name, function = nearest
-            if self.plugin is None:
-                self.plugin = name
-                self.reason = _("{function} takes longer than {seconds} s", function=function, seconds=self.seconds)
-                log.error("the module %s is stopped: %s", name, self.reason)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Overdue))
+            self.call, self.since, self.standing, self.raised = entered, now, None, 0
+            return
+        if nearest is None:
+            return
+        self.standing, function = nearest
+        if now - self.since < self.seconds or self.is_stuck:
+            return
+        if self.plugin is None:
+            self.plugin = self.standing
+            self.reason = _("{function} takes longer than {seconds} s", function=function, seconds=self.seconds)
+            log.error("the module %s is stopped: %s", self.plugin, self.reason)
+        self.raised += 1
+        _raise_in(thread, Overdue)
+        if self.raised > TRIES and take_away(thread, top):
+            self.is_stuck = True
+            log.error("the module %s cannot be stopped, its transaction is taken from it: %s", self.plugin, self.reason)
+            told = (self.plugin, str(self.reason))
+            threading.Thread(target=self.on_stuck, args=told, name="stuck", daemon=True).start()
+
+
+def _raise_in(thread: int, error: type[Exception] | None) -> None:
+    """Raise an error in a thread at its next step; None takes back what has not arrived."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error and ctypes.py_object(error))
 
 
 class Watch:
@@ -60,53 +100,131 @@ class Watch:
 
     def __init__(self) -> None:
         self._limited: dict[int, Limited] = {}
-        self._changed = threading.Condition()
+        # a plain lock: nothing can be raised between taking it and the block that gives it back
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
         self._thread: threading.Thread | None = None
+        self._standing: Counter[tuple[int, str]] = Counter()
 
-    def add(self, work: Limited) -> None:
-        """Look at the calling thread from now on."""
-        with self._changed:
-            self._limited[threading.get_ident()] = work
+    def add(self, work: Limited) -> Limited | None:
+        """Look at the calling thread from now on; what was looked at in it so far."""
+        me = threading.get_ident()
+        with self._lock:
+            before = self._limited.get(me)
+            self._limited[me] = work
             if self._thread is None or not self._thread.is_alive():  # a fork leaves the thread behind
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+        self._wanted.set()
+        return before
 
-    def remove(self) -> None:
-        """Look at the calling thread no more; what was raised in it and has not arrived is taken back."""
-        with self._changed:
-            del self._limited[threading.get_ident()]
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), None)
+    def remove(self, before: Limited | None) -> None:
+        """Look at the calling thread as before; what was raised in it and has not arrived is taken back."""
+        me = threading.get_ident()
+        with self._lock:
+            if before is None:
+                self._limited.pop(me, None)
+            else:
+                self._limited[me] = before
+            _raise_in(me, None)
+
+    def refuse_crowded(self, plugin: Plugin) -> None:
+        """Raise `SetAside` where as many calls stand in a plugin as may."""
+        if not self._standing:
+            return
+        own = self._limited.get(threading.get_ident())
+        if own is not None and self._standing[id(own.deployment), plugin.name] >= STANDING:
+            raise SetAside(
+                _(
+                    "The module {name} does not answer at the moment, so it is left alone. All else works.",
+                    name=plugin.manifest.title,
+                )
+            )
+
+    def settle(self) -> None:
+        """Let what is raised in the calling thread arrive here at the latest: nothing does after this, outside a plugin's code."""
+        if threading.get_ident() in self._limited:
+            with self._lock:  # a look that is under way has seen the thread where it no longer is
+                pass
+
+    def stuck(self) -> int:
+        """How many threads of this process are stuck in plugins."""
+        return sum(work.is_stuck for work in list(self._limited.values()))
+
+    def culprit(self) -> str | None:
+        """The plugin whose call the calling thread was ended in."""
+        own = self._limited.get(threading.get_ident())
+        return own.plugin if own is not None else None
 
     def _run(self) -> None:
         while True:
-            with self._changed:
-                while not self._limited:
-                    self._changed.wait()
-                frames, now = sys._current_frames(), time.monotonic()
-                for thread, work in self._limited.items():
-                    work.look(thread, frames.get(thread), now)
-                pause = min(work.seconds for work in self._limited.values()) / LOOKS
-                del frames  # a frame that is kept keeps what its function holds
+            self._wanted.wait()
+            with self._lock:
+                self.look(time.monotonic())
+                works = list(self._limited.values())
+                if not works:
+                    self._wanted.clear()
+                    continue
+                pause = min(LONGEST_PAUSE, *(work.seconds / LOOKS for work in works))
+            del works
             time.sleep(pause)
+
+    def look(self, now: float) -> None:
+        """Look at every thread once, and count what stands."""
+        frames = sys._current_frames()
+        for thread, work in self._limited.items():
+            work.look(thread, frames.get(thread), now)
+        self._standing = Counter(
+            (id(work.deployment), work.standing) for work in self._limited.values() if work.standing is not None
+        )
 
 
 _watch = Watch()
 
 
 @contextmanager
-def limited(registry: Registry, seconds: float) -> Iterator[Limited]:
-    """Limit every call into a plugin that this thread makes within; 0 seconds set no limit.
-
-    Python code is stopped between two of its steps. A call that waits inside a library written in C is stopped when that returns.
-    """
-    work = Limited(registry, seconds)
+def limited(
+    plugins: Mapping[str, Plugin], seconds: float, *, deployment: object, on_stuck: Callable[[str, str], None]
+) -> Iterator[Limited]:
+    """Limit every call into a plugin that this thread makes within; 0 seconds set no limit."""
+    work = Limited(plugins, seconds, deployment, on_stuck)
     if not seconds:
         yield work
         return
-    _watch.add(work)
+    before = _watch.add(work)
     try:
         yield work
     finally:
-        _watch.remove()
+        with suppress(Overdue):  # of a call that has just ended
+            _watch.remove(before)
+        _watch.remove(before)
         work.call = None
+
+
+class Inside:
+    """A call into a plugin: refused where as many stand in it as may, and not disturbed any more once it has ended."""
+
+    __slots__ = ("_plugin",)
+
+    def __init__(self, plugin: Plugin) -> None:
+        self._plugin = plugin
+
+    def __enter__(self) -> None:
+        _watch.refuse_crowded(self._plugin)
+
+    def __exit__(self, *_error: object) -> None:
+        _watch.settle()
+
+
+def into(plugin: Plugin, function: F) -> F:
+    """A plugin's function, called `Inside` it."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with Inside(plugin):
+            return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+refuse_crowded, settle, culprit, stuck = _watch.refuse_crowded, _watch.settle, _watch.culprit, _watch.stuck

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from comptoir.access.guard import And, Attached, Everything, Nothing, Own, Policy, Rule, TableRule, Through, Where
+from comptoir.access.guard import (
+    And,
+    Attached,
+    Everything,
+    Instead,
+    Nothing,
+    Own,
+    Pointing,
+    Policy,
+    Rule,
+    TableRule,
+    Through,
+    Where,
+)
 from comptoir.access.guard import Team as TeamRule
 from comptoir.access.permissions import Grants
 from comptoir.db.base import Base
@@ -91,7 +104,12 @@ def _record_rule(registry: Registry, grants: Grants, model: type[Record]) -> Tab
         elif isinstance(declared.declaration.visible, VisibleThrough):
             column = declared.declaration.visible.column
             # who sees a contact may add to its history; a line, in contrast, is part of its record
-            base = Through(column, _target(model, column), writing="read")
+            base = through = Through(column, _target(model, column), writing="read")
+            if declared.otherwise is not None:
+                types = tuple(sorted(d.name for d in registry.record_types.values() if d.carries_others))
+                # what was about a module that is uninstalled is kept for its return, in nobody's sight but administrators'
+                nobodys = Everything() if grants.administrator else Nothing()
+                base = Instead(through, Pointing(declared.otherwise[1], types), nobodys)
             if scope != "all":
                 base = And((base, BY_SCOPE[scope]))
         else:

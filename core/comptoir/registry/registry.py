@@ -27,12 +27,14 @@ from comptoir.contributions import (
 from comptoir.contributions import Form as FormScreen
 from comptoir.db.base import Base
 from comptoir.db.fields import fields_of
+from comptoir.db.light import model_of
 from comptoir.db.record import Extension, Record, module_of
 from comptoir.errors import NotFound, PluginError
-from comptoir.i18n import _
+from comptoir.i18n import Text, _
 from comptoir.records.declared import DeclaredType
 from comptoir.records.views import SavedView
 from comptoir.registry import people, views
+from comptoir.registry.deadlines import into
 from comptoir.registry.discover import Available, fits, in_order
 from comptoir.registry.plugin import Plugin, load_plugin, new_hook_relay, readable
 from comptoir.registry.rules import Followed, Guard
@@ -61,8 +63,11 @@ class Registry:
         available: Mapping[str, Available] | None = None,
         quarantined: Sequence[Quarantined] = (),
         guards: Sequence[Guard] = (),
+        unready: Text | str = "",
     ) -> None:
         self.generation = generation
+        self.unready = unready
+        """Why nothing may be done with the records for the moment; such a registry has no work for jobs."""
         self.available = dict(available or {})
         self.plugins: Mapping[str, Plugin] = {plugin.name: plugin for plugin in plugins}
         self.quarantined: Mapping[str, Quarantined] = {fault.name: fault for fault in quarantined}
@@ -79,8 +84,13 @@ class Registry:
         for plugin in reversed(plugins):  # pluggy calls the last registered first: base speaks before its dependants
             for position, module in reversed(list(enumerate(plugin.modules))):
                 manager.register(module, name=plugin.name if position == 0 else f"{plugin.name}/{position}")
+                for caller in manager.get_hookcallers(module) or ():
+                    for implementation in caller.get_hookimpls():
+                        if implementation.plugin is module:
+                            # final for type checkers; every way of calling a hook takes it from here
+                            implementation.function = into(plugin, implementation.function)  # type: ignore[misc]
             if rules := plugin.of(Rules):
-                manager.register(Followed(rules), name=f"{plugin.name}/rules")
+                manager.register(Followed(rules, plugin), name=f"{plugin.name}/rules")
         for guard in guards:
             manager.register(guard, name=f"{guard.name}/guard")
         manager.register(Followed([views.RULES]), name="core/rules")
@@ -127,7 +137,7 @@ class Registry:
 
     def record_type(self, key: str | type[Record]) -> DeclaredType:
         """The record type with this name or class; `NotFound` when its module is off."""
-        found = self.record_types.get(key) if isinstance(key, str) else self._by_model.get(key)
+        found = self.record_types.get(key) if isinstance(key, str) else self._by_model.get(model_of(key))
         if found is None:
             name = key if isinstance(key, str) else key.__name__
             known = ", ".join(self.record_types)
@@ -203,11 +213,15 @@ class Registry:
     @cached_property
     def jobs(self) -> Mapping[str, Job]:
         """Scheduled jobs by name."""
+        if self.unready:
+            return {}
         return {job.name: job for job in (*people.JOBS, *(job for _plugin, job in self.contributions(Job)))}
 
     @cached_property
     def deferred_work(self) -> Mapping[str, DeferredWork]:
         """Deferred work by name."""
+        if self.unready:
+            return {}
         return {work.name: work for _plugin, work in self.contributions(DeferredWork)}
 
 
@@ -217,6 +231,7 @@ def build_registry(
     *,
     generation: int = 0,
     set_aside: Mapping[str, Quarantined] | None = None,
+    unready: Text | str = "",
 ) -> Registry:
     """Load the enabled plugins in the order of their needs; what fails is set aside with its reason, the rest is built.
 
@@ -251,7 +266,9 @@ def build_registry(
         plugins.append(plugin)
     while True:
         try:
-            return Registry(plugins, generation=generation, available=available, quarantined=faults, guards=guards)
+            return Registry(
+                plugins, generation=generation, available=available, quarantined=faults, guards=guards, unready=unready
+            )
         except (pluggy.PluginValidationError, ValueError) as error:
             culprit = plugins.pop()
             faults.append(Quarantined(culprit.name, "build", readable(error)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from comptoir.contributions import Rules
+from comptoir.contributions.rules import TAKES
 from comptoir.errors import RuleViolation, RuleViolations, SetAside
 from comptoir.hookspecs.marker import hookimpl
 from comptoir.i18n import _
+from comptoir.registry.deadlines import into
 
 if TYPE_CHECKING:
     from comptoir.context import Context
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 class Followed:
     """The rules of one plugin: each is called with the part of a batch that is of its type, and not where there is none."""
 
-    def __init__(self, rules: Sequence[Rules]) -> None:
-        self._rules = rules
+    def __init__(self, rules: Sequence[Rules], plugin: Plugin | None = None) -> None:
+        self._rules = rules if plugin is None else [_inside(plugin, rule) for rule in rules]
 
     @hookimpl
     def prepare_records(self, ctx: Context, changes: Sequence[Change]) -> None:
@@ -113,6 +116,10 @@ class Guard:
                     name=self._title,
                 )
             )
+
+
+def _inside(plugin: Plugin, rule: Rules) -> Rules:
+    return replace(rule, **{name: into(plugin, given) for name in TAKES if (given := getattr(rule, name)) is not None})
 
 
 def _of(rule: Rules, changes: Sequence[Change]) -> list[Change]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
@@ -15,6 +16,14 @@ from comptoir.registry.plugin import Plugin
 
 REVISION = re.compile(r"""^revision(?:\s*:[^=]+)?\s*=\s*["'](\w+)["']""", re.MULTILINE)
 FOLLOWS = re.compile(r"""^down_revision(?:\s*:[^=]+)?\s*=\s*["'](\w+)["']""", re.MULTILINE)
+
+
+CORE_FOLDER = Path(__file__).parent.parent / "migrations"
+
+
+def core_unit() -> Unit:
+    """The schema of the core itself."""
+    return Unit("comptoir", CORE_FOLDER, frozenset(name for name in Base.metadata.tables if name.startswith("core_")))
 
 
 def unit_of(plugin: Plugin) -> Unit:
@@ -66,13 +75,32 @@ def outdated(connection: Connection, plugins: Iterable[Plugin]) -> Iterator[tupl
             )  # fmt: skip
 
 
+def is_behind(connection: Connection, unit: Unit) -> bool:
+    """Whether migrations that this program brings have not run yet; a database that is ahead of it is none of its business.
+
+    What the program brings is looked up once, so that files which replace its own while it runs do not count.
+    """
+    known, head = _brought(unit)
+    revision = revision_of(connection, unit)
+    return revision != head and (revision is None or revision in known)
+
+
+@cache
+def _brought(unit: Unit) -> tuple[frozenset[str], str | None]:
+    return _revisions(unit)
+
+
 @lru_cache(maxsize=64)
 def _head(unit: Unit, _changed: float) -> str | None:
-    """The newest revision, read from the files without running them: a process that serves needs no Alembic for it."""
+    return _revisions(unit)[1]
+
+
+def _revisions(unit: Unit) -> tuple[frozenset[str], str | None]:
+    """All revisions and the newest, read from the files without running them: a process that serves needs no Alembic for it."""
     texts = [path.read_text(encoding="utf-8") for path in (unit.folder / "versions").glob("*.py")]
-    revisions = {found[1] for text in texts if (found := REVISION.search(text))}
+    revisions = frozenset(found[1] for text in texts if (found := REVISION.search(text)))
     followed = {found[1] for text in texts if (found := FOLLOWS.search(text))}
-    return max(revisions - followed, default=None)
+    return revisions, max(revisions - followed, default=None)
 
 
 def _changed(unit: Unit) -> float:

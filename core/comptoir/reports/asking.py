@@ -72,7 +72,9 @@ def read(ctx: Context, declared: DeclaredType, report: Report, pairs: Iterable[t
     kept = tuple(part for part in _parts(report.where) if part.path not in without | named)
     measures = tuple(_measures(ctx, declared, report, held.get("measures", "")))
     period, word, first, last = _period(ctx, declared, report, held)
-    compares = held.get("compare") == "1"
+    compares = "compare" in held
+    if compares and held["compare"] != "1":
+        raise unknown("core.unknown_value", _("comparison"), held["compare"], ["1"], "compare")
     if compares and (period is None or (word == "between" and None in (first, last))):
         raise refuse("core.required", _("Choose the period that is compared with the one before."), "period")
     asked = measures

@@ -52,15 +52,15 @@ from comptoir.web.session import (
     COOKIE,
     DEVICE_COOKIE,
     FORM_COOKIE,
+    Visit,
     cookie_name,
-    current_context,
     current_deployment,
     current_registry,
-    current_visit,
     form_token,
     preferred_language,
     public,
     set_cookie,
+    visited,
 )
 
 pages = Blueprint("account", __name__)
@@ -207,24 +207,24 @@ def _refused(email: str, refusal: Refusal) -> Response:
 
 
 @pages.post("/logout")
-def sign_out() -> Response:
+@visited
+def sign_out(visit: Visit) -> Response:
     """End this session."""
     token = request.cookies.get(cookie_name(COOKIE), "")
-    session = unrestricted(current_context(), "own account")
+    session = unrestricted(visit.context, "own account")
     end_session(session, token)
-    record_event(session, SIGNED_OUT, person=current_visit().user)
+    record_event(session, SIGNED_OUT, person=visit.user)
     answer = redirect_with("/login")
     answer.headers["Clear-Site-Data"] = '"cache"'
     answer.delete_cookie(cookie_name(COOKIE), path="/", secure=request.is_secure)
     return answer
 
 
-def confirm_password(secret: str) -> Text | None:
+def confirm_password(visit: Visit, secret: str) -> Text | None:
     """Have the password typed again before a deed that concerns everyone; the reason when it is wrong.
 
     Counted like a sign-in: call it outside a savepoint and answer without raising, or the count is undone with the deed.
     """
-    visit = current_visit()
     if confirmed := unrestricted(visit.context, "own account").get(SignInSession, visit.session.token_hash):
         refusal = confirm(
             unrestricted(visit.context, "own account"), SignedIn(confirmed, visit.user), secret, visit.context.now()
@@ -238,26 +238,26 @@ def confirm_password(secret: str) -> Text | None:
 
 
 @pages.route("/account", methods=["GET", "POST"])
-def account() -> Response:
+@visited
+def account(visit: Visit) -> Response:
     """Name, language, time zone and password of the person who is signed in."""
-    visit = current_visit()
     ctx, user = visit.context, visit.user
     violations: list[RuleViolation] = []
     if request.method == "POST":
         new_password = request.form.get("password", "")
         # compared outside the savepoint: a wrong guess counts even though nothing else is kept
-        wrong = confirm_password(request.form.get("current", "")) if new_password else None
+        wrong = confirm_password(visit, request.form.get("current", "")) if new_password else None
         try:
             if wrong is not None:
                 raise RuleViolation("core.wrong_password", wrong, field="current")
             with ctx.savepoint():
-                revoked = _change_account(violations)
+                revoked = _change_account(visit, violations)
                 if violations:
                     raise violations[0]
             told = f"{_('Saved')}. {tokens_revoked(revoked)}" if revoked else str(_("Saved"))
             answer = redirect_with("/account", Toast(told))
             if new_password:
-                renewed_session()(answer)
+                renewed_session(visit)(answer)
             return answer
         except RuleViolation as violation:
             if not violations:
@@ -323,9 +323,8 @@ def _zone_named(text: str) -> str | None:
     return text if text in available_timezones() else None
 
 
-def _change_account(violations: list[RuleViolation]) -> int:
+def _change_account(visit: Visit, violations: list[RuleViolation]) -> int:
     """Save what the form says; how many tokens a new password ended."""
-    visit = current_visit()
     ctx, user = visit.context, visit.user
     name, zone = request.form.get("name", "").strip(), request.form.get("timezone", "").strip()
     if not name or len(name) > 255 or not name.isprintable():
@@ -357,9 +356,8 @@ def tokens_revoked(count: int) -> Text:
     return ngettext("{count} API token no longer works", "{count} API tokens no longer work", count)
 
 
-def renewed_session() -> Callable[[Response], None]:
+def renewed_session(visit: Visit) -> Callable[[Response], None]:
     """Go on under a new token after a change of privilege; gives the function that puts it into the answer."""
-    visit = current_visit()
     now = visit.context.now()
     stays = visit.session.expires_at - visit.session.created_at >= ABSOLUTE
     token, row = rotate_session(unrestricted(visit.context, "own account"), visit.session, now)
@@ -367,9 +365,9 @@ def renewed_session() -> Callable[[Response], None]:
 
 
 @pages.get("/account/sessions")
-def sessions() -> Response:
+@visited
+def sessions(visit: Visit) -> Response:
     """Where this person is signed in."""
-    visit = current_visit()
     rows = list_sessions(unrestricted(visit.context, "own account"), visit.user, visit.context.now())
     lines = tuple(
         SessionLine(
@@ -386,23 +384,24 @@ def sessions() -> Response:
 
 
 @pages.post("/account/sessions/<token_hash>/end")
-def end_one_session(token_hash: str) -> Response:
+@visited
+def end_one_session(visit: Visit, token_hash: str) -> Response:
     """Sign out on one other device."""
-    visit = current_visit()
     end_session_of(unrestricted(visit.context, "own account"), visit.user, token_hash)
     return redirect_with("/account/sessions", Toast(str(_("Signed out there"))))
 
 
 @pages.post("/account/sessions/end")
-def end_other_sessions() -> Response:
+@visited
+def end_other_sessions(visit: Visit) -> Response:
     """Sign out on every other device."""
-    visit = current_visit()
     end_all_sessions(unrestricted(visit.context, "own account"), visit.user, except_=visit.session)
     return redirect_with("/account/sessions", Toast(str(_("Signed out everywhere else"))))
 
 
 @pages.post("/preferences")
-def preferences() -> Response:
+@visited
+def preferences(visit: Visit) -> Response:
     """Theme, row height and the width of the rail."""
     changes = {}
     for name, values in PREFERENCES.items():
@@ -410,15 +409,14 @@ def preferences() -> Response:
             if request.form[name] not in values:
                 raise NotAllowed(_("There is no such choice."))
             changes[name] = request.form[name]
-    remember(changes)
+    remember(visit, changes)
     if request.headers.get("HX-Request"):
         return Response(status=204)
     return redirect_with(own_path(request.form.get("next", "")))
 
 
-def remember(changes: Mapping[str, object]) -> None:
+def remember(visit: Visit, changes: Mapping[str, object]) -> None:
     """Keep preferences of the person who is signed in; None forgets one."""
-    visit = current_visit()
     session = unrestricted(visit.context, "own account")
     kept = json.loads(session.scalar(select(User.preferences).where(User.id == visit.user.id)) or "{}")
     for name, value in changes.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 from typing import Any, ClassVar
 
@@ -15,8 +16,9 @@ from werkzeug.routing.rules import RulePart
 
 from comptoir.access.passwords import prepare_hashes
 from comptoir.deployment import Deployment
-from comptoir.errors import SetAside
-from comptoir.i18n import _, ngettext
+from comptoir.errors import Behind, SetAside
+from comptoir.i18n import Text, _, ngettext
+from comptoir.registry.deadlines import refuse_crowded
 from comptoir.registry.registry import Registry
 from comptoir.rest import create_blueprint
 from comptoir.rest.routes import PREFIX
@@ -74,6 +76,12 @@ class LazyRule(Rule):
             return compiled[0](rule, **values)
 
         return build
+
+
+def _refuse(reason: Text | str) -> None:
+    """Leave nothing but what the page of the reason is made of, and what watches from outside."""
+    if request.blueprint != "health" and request.endpoint != "static":
+        raise Behind(reason)
 
 
 def _detached(converter: BaseConverter) -> BaseConverter:
@@ -153,6 +161,8 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
     app.register_blueprint(account.pages)
 
     app.register_blueprint(health_pages(deployment, registry))
+    if registry.unready:
+        app.before_request(partial(_refuse, registry.unready))
     for screen in (
         api_docs,
         dashboard,
@@ -171,6 +181,11 @@ def create_app(deployment: Deployment, registry: Registry) -> Flask:
         records.add_record_type(app, declared)
     add_views(app, registry)
     _answer_for_absent(app, registry)
+
+    @app.before_request
+    def leave_alone() -> None:
+        if (plugin := registry.plugins.get(faults.module_addressed(request))) is not None:
+            refuse_crowded(plugin)
 
     @app.after_request
     def forget_toast(response: Response) -> Response:

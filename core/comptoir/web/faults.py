@@ -37,6 +37,11 @@ TITLES: dict[int, Text] = {
     500: _("Something failed here"),
     503: _("Comptoir is busy"),
 }
+NAMED: dict[str, Text] = {
+    "core.module_paused": _("This module is off"),
+    "core.upgrade_needed": _("Comptoir is being brought up to date"),
+}
+"""Titles of errors that say more than their status."""
 
 
 def as_comptoir_error(error: Exception) -> ComptoirError | None:
@@ -101,12 +106,11 @@ def install_errors(app: Flask) -> None:
 
 def _paused_module(app: Flask) -> NotFound | None:
     """Why nothing is here where the address belongs to a module that is switched off for the moment."""
-    steps = [step for step in request.path.split("/") if step]
-    name = (steps[2:] if is_api(request) else steps)[:1]
+    name = module_addressed(request)
     deployment = app.extensions["comptoir"].deployment
-    if not name or name[0] in app.extensions["comptoir"].registry.plugins:
+    if not name or name in app.extensions["comptoir"].registry.plugins:
         return None
-    plugin = deployment.registry_with_paused().plugins.get(name[0])
+    plugin = deployment.registry_with_paused().plugins.get(name)
     if plugin is None:
         return None
     return NotFound(
@@ -117,6 +121,12 @@ def _paused_module(app: Flask) -> NotFound | None:
         ),
         code="core.module_paused",
     )
+
+
+def module_addressed(incoming: Request) -> str:
+    """The name that stands where an address has its module."""
+    steps = [step for step in incoming.path.split("/") if step]
+    return "".join((steps[2:] if is_api(incoming) else steps)[:1])
 
 
 def is_api(incoming: Request) -> bool:
@@ -161,26 +171,26 @@ def _way_back(app: Flask) -> str:
 
 def _page(app: Flask, error: ComptoirError, number: str) -> Response:
     status = error.status
-    title = str(_("This module is off") if error.code == "core.module_paused" else TITLES.get(status, TITLES[500]))
-    model = ErrorPage(
-        status, title, str(error), number, (Action(str(_("To the start page")), "/", "home", tone="primary"),)
-    )
 
-    def render() -> str:
-        return render_template("error.html", shell=frame(crumbs=[title]), page=model)
+    def render() -> tuple[str, str]:
+        message = str(error)  # in the language of whoever reads it, which is known inside the visit
+        title = str(NAMED.get(error.code) or TITLES.get(status, TITLES[500]))
+        home = Action(str(_("To the start page")), "/", "home", tone="primary")
+        model = ErrorPage(status, title, message, number, (home,))
+        return message, render_template("error.html", shell=frame(crumbs=[title]), page=model)
 
     state = app.extensions["comptoir"]
     try:
         if g.get("visit") is not None:
-            html = render()
+            message, html = render()
         else:
-            html = in_visit(state.deployment, state.registry, state.actors, render, write=False)
+            message, html = in_visit(state.deployment, state.registry, state.actors, render, write=False)
     except (ComptoirError, DBAPIError):
-        html = render()
+        message, html = render()
     if is_partial() or is_kept_form():
         answered = Response(status=status)
         # in ASCII, because that is what headers can carry
-        answered.headers["HX-Trigger"] = json.dumps({"toast": toast_value(Toast(str(error), tone="bad"))})
+        answered.headers["HX-Trigger"] = json.dumps({"toast": toast_value(Toast(message, tone="bad"))})
         answered.headers["Comptoir-Error"] = error.code
         if status == 404 and is_partial():
             answered.headers["HX-Refresh"] = "true"

@@ -16,7 +16,7 @@ from comptoir.registry.registry import Registry
 from comptoir.reports import Report
 from comptoir.web.addresses import here
 from comptoir.web.models.shell import Action, Banner, Crumb, Module, NavGroup, NavItem, Shell, Toast, UserView
-from comptoir.web.session import Visit, current_deployment, current_registry, current_visit, preferred_language
+from comptoir.web.session import Visit, current_deployment, current_registry, preferred_language
 
 GROUPS: tuple[tuple[str, Text], ...] = (
     ("today", ""),
@@ -198,9 +198,9 @@ def _banners(registry: Registry, visit: Visit) -> Iterable[Banner]:
         yield Banner(str(_("The last change of modules could not be put in service: {reason}", reason=reason)), "bad")
 
 
-def settings_side() -> tuple[NavGroup, ...]:
+def settings_side(visit: Visit) -> tuple[NavGroup, ...]:
     """The second column of the settings pages."""
-    current_visit().context.require(ADMINISTER)
+    visit.context.require(ADMINISTER)
 
     def item(label: Text, path: str) -> NavItem:
         return NavItem(str(label), path, current=request.path == path or request.path.startswith(path + "/"))

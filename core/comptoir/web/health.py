@@ -18,9 +18,10 @@ from comptoir.db.migrations import pending
 from comptoir.deployment import Deployment
 from comptoir.errors import ComptoirError
 from comptoir.jobs.models import QueuedWork
-from comptoir.modules.schema import core_unit, unit_of
+from comptoir.modules.schema import unit_of
 from comptoir.registry.models import ProcessRow
 from comptoir.registry.registry import Registry
+from comptoir.registry.schema import core_unit
 
 LIVE = dt.timedelta(seconds=30)
 

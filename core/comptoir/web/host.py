@@ -30,13 +30,15 @@ log = logging.getLogger("comptoir.host")
 POLL_SECONDS = 0.25
 BEAT_SECONDS = 10
 GONE_SECONDS = 30
+REST_SECONDS = 60
 
 
 class Host:
     """Serves a deployment; every process of it notices a new generation within half a second.
 
     A request runs to its end on the application it began with. A generation that cannot be built leaves the last
-    good one in service; why stands in ``deployment.build_fault``.
+    good one in service; why stands in ``deployment.build_fault``. A host that nobody asked anything for a minute
+    sleeps: it asks its database nothing, and looks for a new generation before it answers the next request.
     """
 
     def __init__(self, deployment: Deployment, build: Callable[..., Flask], *, kind: str = "web") -> None:
@@ -46,6 +48,9 @@ class Host:
         self._id = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._swapping = threading.Lock()
         self._stop = threading.Event()
+        self._falling_asleep = threading.Lock()
+        self._is_asleep = False
+        self._asked = time.monotonic()
         self._beaten = 0.0
         deployment.refresh()
         self._app = build(deployment, deployment.registry)
@@ -58,6 +63,9 @@ class Host:
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answer one request with the application of the moment."""
+        self._asked = time.monotonic()
+        if self._is_asleep:
+            self._wake()
         app = self._app
         with in_time(self.deployment, app.extensions["comptoir"].registry):
             answer: Iterable[bytes] = app(environ, start_response)
@@ -72,6 +80,9 @@ class Host:
         """Stop watching and sign the process off."""
         self._stop.set()
         _watch.remove(self)
+        self._sign_off()
+
+    def _sign_off(self) -> None:
         try:
             with (
                 self.deployment.engine.connect().execution_options(comptoir_write=True) as connection,
@@ -116,18 +127,45 @@ class Host:
             self._stop.wait(0.05)
 
     def follow(self) -> bool:
-        """Swap when the database asks for another generation, and sign of life; whether the database answered."""
+        """Swap when the database asks for another generation, give sign of life, or sleep; whether the database answered."""
+        if self._is_idle():
+            self._sleep()
+            return True
+        answers = self._look()
+        if answers and time.monotonic() - self._beaten > BEAT_SECONDS:
+            self._beat()
+        return answers
+
+    def _look(self) -> bool:
         try:
             if self.deployment.current_generation() != self.generation:
                 self.swap()
-            elif time.monotonic() - self._beaten > BEAT_SECONDS:
-                self._beat()
         except (DBAPIError, ComptoirError):
             log.warning("the database did not answer the generation watch")
             return False
         except Exception:
             log.exception("the generation watch failed")
         return True
+
+    def _is_idle(self) -> bool:
+        return time.monotonic() - self._asked > REST_SECONDS
+
+    def _sleep(self) -> None:
+        with self._falling_asleep:
+            if not self._is_idle():  # somebody asked just now
+                return
+            self._is_asleep = True
+            _watch.remove(self)
+        self._sign_off()  # nobody waits for this process to follow
+
+    def _wake(self) -> None:
+        with self._falling_asleep:
+            if not self._is_asleep:
+                return
+            self._look()
+            self._is_asleep = False
+            self._beaten = 0.0
+            _watch.add(self)  # which gives the sign of life: a request does not wait for the right to write
 
     def _beat(self) -> None:
         """Say that this process lives and what it serves, and forget those that do not."""

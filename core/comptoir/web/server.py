@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,17 @@ from gunicorn.app.base import BaseApplication
 from comptoir.deployment import Deployment
 from comptoir.errors import ConfigurationError
 from comptoir.i18n import _
+from comptoir.registry.deadlines import stuck
 from comptoir.settings import Settings, load_settings
 from comptoir.web.host import Fleet, Host
 
 THREADS = 8
+"""How many requests a process works on at once."""
+WAITING = 24
+"""Further threads, for requests that only wait: for a plugin, for a lock, for a slow client."""
+LOST = 12
+"""How many threads may be stuck in plugins before another process takes over."""
+MOMENT = 1.0
 
 
 def refuse_used_port(host: str, port: int) -> None:
@@ -65,6 +75,36 @@ def open_fleet(paths: Sequence[Path]) -> Fleet:
     return Fleet(by_name)
 
 
+class Room:
+    """Lets `THREADS` requests at once into a process; one that has been in for longer than a moment takes up no room."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application = application
+        self._since: dict[object, float] = {}
+        self._changed = threading.Condition()
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Answer as soon as there is room."""
+        place = object()
+        with self._changed:
+            while (pause := self._pause(time.monotonic())) > 0:
+                self._changed.wait(pause)
+            self._since[place] = time.monotonic()
+        try:
+            return self.application(environ, start_response)
+        finally:
+            with self._changed:
+                del self._since[place]
+                self._changed.notify()
+            if stuck() >= LOST:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def _pause(self, now: float) -> float:
+        """How long until there is room at the latest."""
+        recent = [since for since in self._since.values() if now - since < MOMENT]
+        return min(recent) + MOMENT - now if len(recent) >= THREADS else 0
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """Gunicorn, configured in code; ``open_application`` runs in each worker process after the fork."""
 
@@ -80,7 +120,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """The WSGI application of a worker process."""
-        return self._open_application()
+        return Room(self._open_application())
 
 
 def serve(
@@ -106,9 +146,11 @@ def serve(
                 companion.wait(timeout=10)
 
     def close_host(_arbiter: Any, worker: Any) -> None:
-        application = getattr(worker, "wsgi", None)
-        if isinstance(application, Host):
-            application.close()
+        room = getattr(worker, "wsgi", None)
+        if isinstance(room, Room) and isinstance(room.application, Host):
+            room.application.close()
+        if stuck():  # nobody waits for threads that do not come back
+            os._exit(0)
 
     Server(
         (lambda: open_fleet(paths)) if fleet else (lambda: open_host(paths[0])),
@@ -116,7 +158,7 @@ def serve(
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": workers,
             "worker_class": "gthread",
-            "threads": THREADS,
+            "threads": THREADS + WAITING,
             "graceful_timeout": 15,
             "timeout": 60,
             "keepalive": 15,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from flask import Flask, Response, current_app, g, request
 from flask_login import LoginManager, UserMixin
@@ -38,6 +38,7 @@ COOKIE = "comptoir"
 FORM_COOKIE = "comptoir-form"
 DEVICE_COOKIE = "comptoir-device"
 T = TypeVar("T")
+P = ParamSpec("P")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -78,7 +79,7 @@ def requires(permission: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            current_context().require(permission)
+            current_visit().context.require(permission)
             return view(*args, **kwargs)
 
         checked.permission = permission  # type: ignore[attr-defined]
@@ -118,9 +119,14 @@ def current_visit() -> Visit:
     return found
 
 
-def current_context() -> Context:
-    """The context of this request, for the views of plugins."""
-    return current_visit().context
+def visited(view: Callable[Concatenate[Visit, P], T]) -> Callable[P, T]:
+    """Hand a page the visit of its request: the one place where a visit becomes an argument."""
+
+    @wraps(view)
+    def handed(*args: P.args, **kwargs: P.kwargs) -> T:
+        return view(current_visit(), *args, **kwargs)
+
+    return handed
 
 
 def form_token() -> str:

@@ -15,6 +15,7 @@ from comptoir.edge import perform
 from comptoir.errors import NotAllowed
 from comptoir.formats import Formats
 from comptoir.i18n import Text, _
+from comptoir.registry.deadlines import into
 from comptoir.web.frame import frame, redirect_with
 from comptoir.web.models.shell import Toast
 from comptoir.web.security import require_csrf_token, require_own_origin
@@ -22,11 +23,11 @@ from comptoir.web.session import (
     FORM_COOKIE,
     Visit,
     cookie_name,
-    current_visit,
     form_token,
     is_write,
     preferred_language,
     set_cookie,
+    visited,
 )
 
 if TYPE_CHECKING:
@@ -76,21 +77,22 @@ def add_views(app: Flask, registry: Registry) -> None:
     """Serve the pages that the plugins contribute, below their names."""
     for plugin, view in registry.contributions(View):
         rule = f"/{plugin.name}" + view.path.replace("{id}", "<int:id>").replace("{", "<").replace("}", ">")
-        serve = _public(view) if view.public else _signed_in(view)
+        function = into(plugin, view.function)
+        serve = _public(view, function) if view.public else _signed_in(view, function)
         app.add_url_rule(rule, f"{plugin.name}:{'+'.join(view.methods)} {view.path}", serve, methods=list(view.methods))
 
 
-def _signed_in(view: View) -> Callable[..., Response]:
-    def serve(**parts: Any) -> Response:
-        visit = current_visit()
+def _signed_in(view: View, function: Callable[..., Any]) -> Callable[..., Response]:
+    @visited
+    def serve(visit: Visit, /, **parts: Any) -> Response:
         visit.context.require(str(view.permission))
-        return current_app.make_response(view.function(visit, **parts))
+        return current_app.make_response(function(visit, **parts))
 
     serve.permission = view.permission  # type: ignore[attr-defined]
     return serve
 
 
-def _public(view: View) -> Callable[..., Response]:
+def _public(view: View, function: Callable[..., Any]) -> Callable[..., Response]:
     def serve(**parts: Any) -> Response:
         state = current_app.extensions["comptoir"]
         deployment, registry, write = state.deployment, state.registry, is_write(request.method)
@@ -101,7 +103,7 @@ def _public(view: View) -> Callable[..., Response]:
 
         def show(ctx: Context) -> Response:
             formats = Formats(actor.language, ctx.timezone, deployment.settings.currency, deployment.clock())
-            return current_app.make_response(view.function(PublicVisit(ctx, formats), **parts))
+            return current_app.make_response(function(PublicVisit(ctx, formats), **parts))
 
         answer = perform(deployment, actor, show, write=write, registry=registry)
         if "form_token" in g:  # the page has a form, which comes back with the token of this cookie

@@ -194,30 +194,28 @@ class DealWorkflow(Workflow):
 
 def _read_pipelines(ctx: Context) -> dict[int, _Stations]:
     """Stages are names, so they are read for whoever sees a deal."""
-    session = ctx.bookkeeping("stages of pipelines")
-    pipelines = session.execute(
-        select(Pipeline.id, Pipeline.ask_lost_reason)
-        .where(Pipeline.archived_at.is_(None))
-        .order_by(Pipeline.is_default.desc(), Pipeline.id)
-    )
-    held = {pipeline_id: _Stations(asks) for pipeline_id, asks in pipelines}
-    rows = session.execute(
+    of_pipeline = (PipelineStage.pipeline_id == Pipeline.id) & PipelineStage.archived_at.is_(None)
+    rows = ctx.bookkeeping("stages of pipelines").execute(
         select(
-            PipelineStage.pipeline_id,
+            Pipeline.id,
+            Pipeline.ask_lost_reason,
             PipelineStage.code,
             PipelineStage.name,
             PipelineStage.kind,
             PipelineStage.probability,
             PipelineStage.idle_days,
         )
-        .where(PipelineStage.archived_at.is_(None))
-        .order_by(PipelineStage.sequence, PipelineStage.id)
+        .outerjoin(PipelineStage, of_pipeline)
+        .where(Pipeline.archived_at.is_(None))
+        .order_by(Pipeline.is_default.desc(), Pipeline.id, PipelineStage.sequence, PipelineStage.id)
     )
-    for pipeline_id, code, name, kind, probability, idle_days in rows:
-        if pipeline_id in held:
+    held: dict[int, _Stations] = {}
+    for pipeline_id, asks, code, name, kind, probability, idle_days in rows:
+        stations = held.setdefault(pipeline_id, _Stations(asks))
+        if name is not None:
             won = {"won": True, "lost": False}.get(kind)
             station = Stage(code or name, name, kind != "open", won, probability, idle_days)
-            held[pipeline_id] = replace(held[pipeline_id], stages=(*held[pipeline_id].stages, station))
+            held[pipeline_id] = replace(stations, stages=(*stations.stages, station))
     return held
 
 
@@ -225,13 +223,19 @@ DEALS = DealWorkflow()
 
 CLOSED = ("outcome", ("won", "lost"))
 SUMMARIES = (
-    Summary(("product_id", "closed_on:month", "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
-    Summary(("owner_id", "closed_on:month", "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
-    Summary(("cycle_days", "closed_on:month", "outcome"), among=CLOSED),
-    Summary(("pipeline_id", "furthest_stage", "outcome", "lost_reason_id", "closed_on:month"), among=CLOSED),
+    *(
+        summary
+        for closed in ("closed_on:month", "closed_on:week")
+        for summary in (
+            Summary(("product_id", closed, "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
+            Summary(("owner_id", closed, "outcome", "currency"), ("amount", "cycle_days"), CLOSED),
+            Summary(("cycle_days", closed, "outcome"), among=CLOSED),
+            Summary(("pipeline_id", "furthest_stage", "outcome", "lost_reason_id", closed), among=CLOSED),
+        )
+    ),
     Summary(("pipeline_id", "stage", "outcome", "currency", "probability"), ("amount",), ("outcome", ("open",))),
 )
-"""What the dashboard asks: people, products and months, the median of days, the funnel, and what is open."""
+"""What the dashboard asks, by month and by week: people, products, the median of days and the funnel; and what is open."""
 
 
 class Lead(Record):

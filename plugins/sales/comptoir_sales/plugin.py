@@ -7,7 +7,7 @@ from typing import Any
 
 from comptoir.base.models import Interaction
 from comptoir.toolkit import Base, Context, Contribution, Daily, Job, Manifest, Record, Rules, _, hookimpl
-from comptoir_sales import jobs, models, reports, rights, screens, services, tiles
+from comptoir_sales import jobs, leads, models, reports, rights, screens, services, tiles
 from comptoir_sales.models import Deal, Lead, Pipeline, PipelineStage
 
 manifest = Manifest(_("Sales"), _("Leads, deals, pipelines and their reports."), category="sales", icon="board")
@@ -21,7 +21,7 @@ RULES = (
         check_deletion=services.stages_in_use,
     ),
     Rules(Pipeline, saved=services.follow_pipelines),
-    Rules(Lead, prepare=services.prepare_leads),
+    Rules(Lead, prepare=leads.prepare_leads),
     Rules(Deal, prepare=services.prepare_deals, check=services.deal_violations),
 )
 
@@ -63,4 +63,4 @@ def adapt_form(form: Any, record: Record) -> None:
 
 @hookimpl
 def on_interaction(ctx: Context, interaction: Interaction) -> None:
-    services.start_leads(ctx, interaction)
+    leads.start_leads(ctx, interaction)

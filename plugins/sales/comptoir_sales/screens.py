@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from comptoir.base.models import Contact
@@ -25,7 +24,7 @@ from comptoir.toolkit import (
     Tab,
     _,
 )
-from comptoir_sales import services
+from comptoir_sales import leads, services
 from comptoir_sales.models import DEALS, Deal, Lead, LostReason, Pipeline, PipelineStage
 
 SCREENS = (
@@ -200,16 +199,15 @@ MENU = (
 )
 
 
-def _sums(ctx: Context, contact: Contact, outcome: str, since: dt.date | None = None) -> list[tuple[str, int, Decimal]]:
-    """The sums of a customer's deals, asked once a page: a fact and a panel show the same."""
-    return ctx.once(
-        ("sales.sums", contact.id, outcome, since), lambda: services.sums_of(ctx, contact, outcome, since=since)
-    )
+def _sums(ctx: Context, contact: Contact, outcome: str) -> services.Sums:
+    """What a customer has open or was won in 12 months, asked once a page: two facts and a panel show it."""
+    since = ctx.today() - dt.timedelta(days=365)
+    return ctx.once(("sales.sums", contact.id), lambda: services.sums_of(ctx, contact, won_since=since))[outcome]
 
 
-def _worth(ctx: Context, contact: Contact, outcome: str, since: dt.date | None = None) -> Amount | None:
+def _worth(ctx: Context, contact: Contact, outcome: str) -> Amount | None:
     """The value in the currency that most deals have; nothing where there are none."""
-    found = _sums(ctx, contact, outcome, since)
+    found = _sums(ctx, contact, outcome)
     return Amount(found[0][2], found[0][0]) if found else None
 
 
@@ -226,7 +224,7 @@ FACTS = (
         "sales.won",
         Contact,
         _("Won in 12 months"),
-        lambda ctx, contact: _worth(ctx, contact, "won", ctx.today() - dt.timedelta(days=365)),
+        lambda ctx, contact: _worth(ctx, contact, "won"),
         "sales.deal.read",
         order=11,
     ),
@@ -272,23 +270,23 @@ ACTIONS = (
         "convert",
         Lead,
         _("Convert"),
-        services.convert_lead,
+        leads.convert_lead,
         "sales.lead.write",
         icon="ar",
         shown=lambda ctx, lead: lead.deal_id is None and lead.status in ("new", "working"),
-        said=services.what_became_of,
+        said=leads.what_became_of,
         undo="take_back",
         asks=(Deal.name, Deal.amount, Deal.expected_close_on),
-        given=services.deal_of_lead,
+        given=leads.deal_of_lead,
     ),
     Action(
         "take_back",
         Lead,
         _("Take the conversion back"),
-        services.take_conversion_back,
+        leads.take_conversion_back,
         "sales.lead.write",
         icon="undo",
-        shown=services.may_take_conversion_back,
+        shown=leads.may_take_conversion_back,
         said=lambda ctx, lead, found: _("{lead} waits again. Its deal is in the bin.", lead=lead.name),
     ),
 )

@@ -1,4 +1,4 @@
-"""The rules of pipelines, leads and deals."""
+"""The rules of pipelines and deals."""
 
 from __future__ import annotations
 
@@ -9,35 +9,26 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import func, or_, select
 
-from comptoir.base.models import Contact, ContactEmail, ContactPhone, Interaction
-from comptoir.base.services import find_by_email, find_by_phone, read_phone
+from comptoir.base.models import Contact
 from comptoir.toolkit import (
     Change,
     Context,
     Record,
     RuleViolation,
     Stage,
-    Text,
-    Transition,
     _,
-    archive,
     changes_of,
     fold,
-    move,
     save,
 )
 from comptoir_catalog.models import Product
-from comptoir_sales.models import CONVERTED, DEALS, NEW, WORKING, Deal, Lead, LostReason, Pipeline, PipelineStage
+from comptoir_sales.models import DEALS, Deal, Lead, LostReason, Pipeline, PipelineStage
 
 CLOSING_SEQUENCE = 900
 """Closing stages stand from here on, so that open stages find room before them."""
 STEP = 10
-CONVERT = Transition("convert", CONVERTED.label, CONVERTED.name)
-TAKE_BACK = Transition("take_back", _("Take the conversion back"), WORKING.name)
-AT_ONCE = dt.timedelta(seconds=5)
-"""How far apart the contact and the deal of one conversion are made."""
 CERTAIN, HOPELESS = Decimal(100), Decimal(0)
 
 
@@ -169,15 +160,17 @@ def follow_pipelines(ctx: Context, changes: Sequence[Change]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the records that a batch of deals points at are called and cost."""
+    """What the records that deals without a name or value point at are called and cost."""
 
     contacts: Mapping[int, str]
     products: Mapping[int, Any]
 
     @classmethod
     def of(cls, ctx: Context, deals: Sequence[Deal]) -> _Names:
-        contact_ids = {deal.contact_id for deal in deals if isinstance(deal.contact_id, int)}
-        product_ids = {deal.product_id for deal in deals if isinstance(deal.product_id, int)}
+        unnamed = [deal for deal in deals if not deal.name]
+        unvalued = [deal for deal in deals if not deal.name or deal.amount is None or not deal.currency]
+        contact_ids = {deal.contact_id for deal in unnamed if isinstance(deal.contact_id, int)}
+        product_ids = {deal.product_id for deal in unvalued if isinstance(deal.product_id, int)}
         contacts: dict[int, str] = {}
         products: dict[int, Any] = {}
         if contact_ids:
@@ -341,147 +334,21 @@ def open_deals_of(ctx: Context, contact: Contact, *, limit: int = 10) -> Sequenc
     return ctx.session.scalars(query).all()
 
 
-def sums_of(
-    ctx: Context, contact: Contact, outcome: str, *, since: dt.date | None = None
-) -> list[tuple[str, int, Decimal]]:
-    """Per currency the number and value of a customer's deals with this outcome, the largest first."""
+Sums = Sequence[tuple[str, int, Decimal]]
+"""Per currency the number and value of deals, the largest first."""
+
+
+def sums_of(ctx: Context, contact: Contact, *, won_since: dt.date) -> Mapping[str, Sums]:
+    """What a customer has ``open``, and what was ``won`` since a day; one statement."""
     total = func.sum(Deal.amount)
-    query = select(Deal.currency, func.count(), total).where(
-        Deal.contact_id == contact.id, Deal.outcome == outcome, Deal.archived_at.is_(None)
+    counts = or_(Deal.outcome == "open", (Deal.outcome == "won") & (Deal.closed_on >= won_since))
+    query = (
+        select(Deal.outcome, Deal.currency, func.count(), total)
+        .where(Deal.contact_id == contact.id, Deal.archived_at.is_(None), counts)
+        .group_by(Deal.outcome, Deal.currency)
+        .order_by(total.desc())
     )
-    if since is not None:
-        query = query.where(Deal.closed_on >= since)
-    rows = ctx.session.execute(query.group_by(Deal.currency).order_by(total.desc()))
-    return [(currency or ctx.settings.currency, count, value or Decimal(0)) for currency, count, value in rows]
-
-
-# -- leads ------------------------------------------------------------------------------------------------------------
-
-
-def prepare_leads(ctx: Context, changes: Sequence[Change]) -> None:
-    """Numbers in E.164, addresses without blanks, a currency beside each value."""
-    for lead, change in changes_of(changes, Lead):
-        if change.touches("phone") and isinstance(lead.phone, str) and lead.phone.strip():
-            lead.phone = read_phone(ctx, lead.phone).number
-        if change.touches("email") and isinstance(lead.email, str):
-            lead.email = lead.email.strip() or None
-        if lead.amount is not None and not lead.currency:
-            lead.currency = ctx.settings.currency
-
-
-def deal_of_lead(ctx: Context, lead: Lead) -> Mapping[str, Any]:
-    """The values of the deal that converting a lead begins with."""
-    return {
-        "name": lead.name, "product_id": lead.product_id, "amount": lead.amount, "currency": lead.currency,
-        "owner_id": lead.owner_id, "notes": lead.need,
-    }  # fmt: skip
-
-
-def convert_lead(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = None) -> Deal:
-    """Make a contact and a deal of a lead, or only the deal where phone or address belong to a contact already.
-
-    ``values`` are what the deal has otherwise than the lead.
-    """
-    ctx.require("sales.lead.write", lead)
-    if lead.deal_id is not None or lead.status == CONVERTED.name:
-        raise RuleViolation("sales.converted_already", _("This lead was converted already. Open its deal instead."))
-    contact = _contact_of(ctx, lead)
-    deal = Deal(contact_id=contact.id, **{**deal_of_lead(ctx, lead), **(values or {})})
-    save(ctx, [deal])
-    lead.contact_id, lead.deal_id = contact.id, deal.id
-    move(ctx, lead, CONVERT)
-    return deal
-
-
-def what_became_of(ctx: Context, lead: Lead, deal: Deal) -> Text:
-    """What converting did, in one sentence: the deal, and whose it is."""
-    contact = ctx.session.get(Contact, lead.contact_id) if lead.contact_id is not None else None
-    return _(
-        "{lead} is now the deal {deal} of {contact}",
-        lead=lead.name,
-        deal=deal.name,
-        contact=contact.name if contact else "–",
-    )
-
-
-def may_take_conversion_back(ctx: Context, lead: Lead) -> bool:
-    """Whether the deal is still as the conversion made it, so that nothing is lost with it."""
-    if lead.status != CONVERTED.name or lead.deal_id is None:
-        return False
-    deal = ctx.session.get(Deal, lead.deal_id)
-    return deal is not None and deal.archived_at is None and deal.version == 1
-
-
-def take_conversion_back(ctx: Context, lead: Lead, values: Mapping[str, Any] | None = None) -> Lead:
-    """Undo a conversion: the lead waits again; the deal goes to the bin, and so do contacts that were made with it."""
-    ctx.require("sales.lead.write", lead)
-    if not may_take_conversion_back(ctx, lead):
-        raise RuleViolation(
-            "sales.deal_went_on",
-            _("Somebody worked on the deal since. Close it instead, and take up the lead by hand."),
-        )
-    deal = ctx.session.get_one(Deal, lead.deal_id)
-    made = _made_with(ctx, deal)
-    archive(ctx, [deal])
-    archive(ctx, made)
-    if any(contact.id == lead.contact_id for contact in made):
-        lead.contact_id = None
-    lead.deal_id = None
-    move(ctx, lead, TAKE_BACK)
-    return lead
-
-
-def _made_with(ctx: Context, deal: Deal) -> list[Contact]:
-    """The contacts that a conversion made together with its deal, unless something else hangs on them by now."""
-    if deal.contact_id is None:
-        return []
-    used = exists().where(Deal.contact_id == deal.contact_id, Deal.id != deal.id, Deal.archived_at.is_(None))
-    talked = exists().where(Interaction.contact_id == deal.contact_id)
-    query = select(Contact).where(
-        or_(Contact.id == deal.contact_id, Contact.parent_id == deal.contact_id),
-        Contact.created_at.between(deal.created_at - AT_ONCE, deal.created_at),
-        Contact.created_by == deal.created_by,
-        Contact.version == 1,
-        Contact.archived_at.is_(None),
-        ~used,
-        ~talked,
-    )
-    return list(ctx.session.scalars(query))
-
-
-def _contact_of(ctx: Context, lead: Lead) -> Contact:
-    """The contact that the lead names or reaches; else a new one, with the person below the company."""
-    if lead.contact_id is not None:
-        named = ctx.session.get(Contact, lead.contact_id)
-        if named is not None:
-            return named
-    known = [
-        *(find_by_phone(ctx, lead.phone) if lead.phone else ()),
-        *(find_by_email(ctx, lead.email) if lead.email else ()),
-    ]
-    if known:
-        return known[0]
-    company = Contact(name=lead.company, kind="company", source=lead.source) if lead.company else None
-    if company is not None:
-        save(ctx, [company])
-    if company is not None and not lead.person:
-        reached = company
-    else:
-        reached = Contact(
-            name=lead.person or lead.name, kind="person", source=lead.source, parent_id=company.id if company else None
-        )
-    if lead.phone:
-        reached.phones.append(ContactPhone(number=lead.phone))
-    if lead.email:
-        reached.emails.append(ContactEmail(address=lead.email))
-    save(ctx, [reached])
-    return company or reached
-
-
-def start_leads(ctx: Context, interaction: Interaction) -> None:
-    """New leads of a contact are in progress once somebody has talked with them."""
-    waiting = select(Lead).where(Lead.contact_id == interaction.contact_id, Lead.status == NEW.name)
-    if ctx.may("sales.lead.write"):
-        for lead in ctx.session.scalars(waiting).all():
-            if ctx.may("sales.lead.write", lead):
-                move(ctx, lead, "start")
+    found: dict[str, list[tuple[str, int, Decimal]]] = {"open": [], "won": []}
+    for outcome, currency, count, value in ctx.session.execute(query):
+        found[outcome].append((currency or ctx.settings.currency, count, value or Decimal(0)))
+    return found

@@ -19,8 +19,8 @@ from comptoir.testing.platform import Clock, Stage
 from comptoir.toolkit import move, save
 from comptoir_sales import rights
 from comptoir_sales.jobs import find_idle_deals
+from comptoir_sales.leads import convert_lead, take_conversion_back, what_became_of
 from comptoir_sales.models import Deal, Lead
-from comptoir_sales.services import convert_lead, take_conversion_back, what_became_of
 
 pytestmark = pytest.mark.modules("catalog", "sales")
 

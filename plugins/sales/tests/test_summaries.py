@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,15 +19,17 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy import event, func, select, update
 
 from comptoir.access.models import User
+from comptoir.access.permissions import system_actor
 from comptoir.context import Context, unrestricted
 from comptoir.db.summary import READY, SummaryRow
 from comptoir.deployment import Deployment
+from comptoir.edge import perform
 from comptoir.errors import ComptoirError, WriteRefused
 from comptoir.modules.demo import load_demo, remove_demo
 from comptoir.records.summaries import departing, fold, forget_summaries, keep_summaries, mend_summary
 from comptoir.records.write.undo import take_back
 from comptoir.testing.platform import Stage
-from comptoir.toolkit import Any_, Query, aggregate, archive, delete, move, restore, save
+from comptoir.toolkit import All, Any_, Compare, Query, aggregate, archive, delete, move, restore, save
 from comptoir_catalog.models import Product
 from comptoir_sales import reports, tiles
 from comptoir_sales.models import DEALS, SUMMARIES, Deal, LostReason
@@ -90,12 +95,32 @@ def departed(ctx: Context) -> list[Any]:
     return [departing(ctx, Deal, summary) for summary in SUMMARIES if departing(ctx, Deal, summary)]
 
 
-def test_the_dashboard_of_all_time_reads_no_deal(ctx: Context) -> None:
+def test_the_dashboard_of_any_period_reads_no_deal(ctx: Context) -> None:
     keep_summaries(ctx)
     save(ctx, [Deal(name="Tea bar", stage=stage, amount=Decimal(100)) for stage in ("won", "lost", "engaging")])
     with reading(ctx) as statements:
-        for tile in SHOWN:
-            tile(ctx, {})
+        found = shown(ctx)
+    assert statements == []
+    assert found == counted(ctx)
+
+
+def test_weeks_are_those_of_the_calendar_whatever_the_year(ctx: Context) -> None:
+    declared = ctx.registry.record_type(Deal)
+    days = [dt.date(2024, 12, 20) + dt.timedelta(days=number) for number in range(24)]
+    save(ctx, [Deal(name="Tea bar", stage="won", opened_on=days[0], closed_on=day) for day in days])
+    monday = dt.date(2024, 12, 23)
+
+    def counts() -> list[list[int]]:
+        weeks = [(monday + dt.timedelta(weeks=n), monday + dt.timedelta(weeks=n + 1)) for n in range(3)]
+        within = [All((reports.WON, Compare("closed_on", "gte", a), Compare("closed_on", "lt", b))) for a, b in weeks]
+        rows = [aggregate(ctx, declared, Query(where=where), ("product",)) for where in within]
+        return [[row["count"] for row in of_week] for of_week in rows]
+
+    from_deals = counts()
+    keep_summaries(ctx)
+    ctx.forget(("summaries", "sales.deal"))
+    with reading(ctx) as statements:
+        assert counts() == from_deals == [[7], [7], [7]]
     assert statements == []
 
 
@@ -264,7 +289,7 @@ def test_what_departs_is_found_and_corrected(ctx: Context) -> None:
     save(ctx, [Deal(name="Tea bar", stage="won", amount=Decimal(100))])
     rows: Any = SummaryRow.__table__
     unrestricted(ctx, "test").execute(delete_rows(rows).where(rows.c.reach != READY, rows.c.s0 != 0))
-    assert len(departed(ctx)) == 2
+    assert len(departed(ctx)) == 4
     assert sum(mend_summary(ctx, Deal, summary) for summary in SUMMARIES) > 0
     assert departed(ctx) == []
     assert shown(ctx) == counted(ctx)
@@ -321,3 +346,39 @@ def test_what_somebody_may_not_read_no_summary_tells(stage: Stage, monkeypatch: 
                 aggregate(ctx, declared, reports.WON, group, measures)
         with pytest.raises(ComptoirError, match="no field"):
             tiles._closed_by(ctx, {}, reports.PERSON)
+
+
+def test_writers_at_the_same_time_lose_nothing_of_each_other(stage: Stage) -> None:
+    """Each adds rows of its own, while the job folds what is there; each also changes what another made."""
+    deployment = stage.deployment
+    with stage.system() as ctx:
+        keep_summaries(ctx)
+        shared = [Deal(name=f"Shared {number}", amount=Decimal(1)) for number in range(4)]
+        save(ctx, shared)
+        ids = [deal.id for deal in shared]
+    barrier = threading.Barrier(5)
+
+    def at_once(work: Callable[..., None]) -> None:
+        barrier.wait()
+        for number in range(6):
+            perform(deployment, system_actor("test"), partial(work, number=number))
+
+    def write(ctx: Context, number: int) -> None:
+        save(ctx, [Deal(name="Tea bar", stage=at, amount=Decimal(number)) for at in ("won", "lost", "engaging")])
+        deal = ctx.session.get_one(Deal, ids[number % len(ids)], with_for_update=True)
+        deal.amount = Decimal(deal.amount or 0) + 1
+        save(ctx, [deal])
+
+    def put_together(ctx: Context, number: int) -> None:
+        fold(ctx)
+
+    with ThreadPoolExecutor(5) as pool:
+        for done in [pool.submit(at_once, work) for work in (*[write] * 4, put_together)]:
+            done.result()
+    with stage.system() as ctx:
+        assert ctx.session.scalar(select(func.sum(Deal.amount)).where(Deal.id.in_(ids))) == 4 + 4 * 6
+        assert ctx.session.scalar(select(func.count()).select_from(Deal)) == 4 + 4 * 6 * 3
+        assert departed(ctx) == []
+        keep_summaries(ctx)
+        assert departed(ctx) == []
+        assert shown(ctx) == counted(ctx)

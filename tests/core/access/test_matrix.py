@@ -21,6 +21,7 @@ from sqlalchemy.orm import (
     Mapped,
     Session,
     aliased,
+    backref,
     column_property,
     contains_eager,
     defer,
@@ -40,7 +41,9 @@ from comptoir.access.guard import (
     And,
     Attached,
     Everything,
+    Instead,
     Own,
+    Pointing,
     Policy,
     Rule,
     TableRule,
@@ -50,10 +53,13 @@ from comptoir.access.guard import (
     me,
 )
 from comptoir.db.engine import create_engine
-from comptoir.db.types import MoneyType, average
+from comptoir.db.types import MoneyType, RecordRefType, average
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.errors import ConfigurationError, NotAllowed
 from comptoir.testing.postgres import PostgresUnavailable, fresh_database, server_url
+from comptoir.values import RecordRef
+
+pytestmark = pytest.mark.drill
 
 # --- a small world ----------------------------------------------------------------------------------------------------
 
@@ -151,6 +157,13 @@ class Deal(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - as the library declares it
 
 
+class Tagging(Base):
+    """A tag of a deal as a line of it."""
+
+    __table__ = deal_tag
+    deal: Mapped[Deal] = relationship(backref=backref("taggings", overlaps="tags"), overlaps="tags")
+
+
 class Note(Base):
     """Attached to any record by (type, id)."""
 
@@ -158,6 +171,16 @@ class Note(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     record_type: Mapped[str]
     record_id: Mapped[int]
+    words: Mapped[str]
+
+
+class Remark(Base):
+    """Seen through its contact, or where it has none through whatever record it is about."""
+
+    __tablename__ = "remark"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int | None] = mapped_column(sa.ForeignKey("contact.id"))
+    about: Mapped[RecordRef | None] = mapped_column(RecordRefType)
     words: Mapped[str]
 
 
@@ -184,6 +207,7 @@ TEAMS = [(10, 10), (10, 11), (10, 12), (11, 11), (11, 12), (12, 12), (20, 20)]
 MEMBERS = [(11, ME), (10, 2), (20, 3)]
 MY_TEAMS = {11, 12}
 RECORDS = {"contact": "contact", "deal": "deal", "tag": "tag"}
+REMARKED = {"crm.contact": "contact", "crm.deal": "deal", "crm.tag": "tag"}
 
 
 def rows_of_the_world() -> dict[str, list[dict[str, Any]]]:
@@ -227,6 +251,17 @@ def rows_of_the_world() -> dict[str, list[dict[str, Any]]]:
             {"id": n, "record_type": kind, "record_id": 1 + n % (4 if kind == "tag" else 30), "words": f"{kind} {n}"}
             for n, kind in zip(range(1, 61), ["contact", "deal", "tag", "letter"] * 15, strict=True)
         ],
+        "remark": [
+            {
+                "id": n,
+                "contact_id": 1 + n * 11 % 30 if n % 3 == 0 else None,
+                "about": RecordRef(kind, 1 + n % (4 if kind == "crm.tag" else 30)) if kind else None,
+                "words": f"{kind} {n}",
+            }
+            for n, kind in zip(
+                range(1, 61), ["crm.contact", "crm.deal", "crm.tag", "crm.letter", None] * 12, strict=True
+            )
+        ],
     }
 
 
@@ -247,6 +282,7 @@ class Eyes:
 
         scoped = TableRule(self.scope, self.scope, self.scope, insert=True)
         attached = Attached()
+        either = Instead(Through("contact_id", "contact", writing="read"), Pointing("about", tuple(REMARKED)))
         return Policy(
             Base.metadata,
             {
@@ -257,8 +293,9 @@ class Eyes:
                 "deal": scoped,
                 "deal_tag": line("deal_id", "deal"),
                 "note": TableRule(attached, attached, attached, insert=True),
+                "remark": TableRule(either, either, either, insert=True),
             },
-            records=RECORDS,
+            records=RECORDS | REMARKED,
         )
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
@@ -272,7 +309,15 @@ class Eyes:
         world["call"] = [row for row in world["call"] if row["phone_id"] in numbers]
         world["deal_tag"] = [row for row in world["deal_tag"] if row["deal_id"] in ids["deal"]]
         world["note"] = [row for row in world["note"] if row["record_id"] in ids.get(row["record_type"], ())]
+        world["remark"] = [row for row in world["remark"] if is_remark_seen(row, ids)]
         return world
+
+
+def is_remark_seen(row: dict[str, Any], ids: dict[str, set[int]]) -> bool:
+    about = row["about"]
+    if row["contact_id"] is not None:
+        return row["contact_id"] in ids["contact"]
+    return about is not None and about.record_id in ids.get(about.record_type.removeprefix("crm."), ())
 
 
 def is_mine(row: dict[str, Any]) -> bool:
@@ -327,7 +372,7 @@ def fill(url: str, rows: dict[str, list[dict[str, Any]]], *, enforce: bool = Tru
             if values := rows.get(table.name):
                 connection.execute(table.insert(), values)
         if engine.dialect.name == "postgresql":
-            for name in ("contact", "phone", "call", "deal", "note", "tag"):
+            for name in ("contact", "phone", "call", "deal", "note", "tag", "remark"):
                 connection.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1000)"))
     return engine
 
@@ -421,6 +466,22 @@ def entities_of_a_grandchild(s: Session) -> Any:
 @reads
 def entities_attached_to_any_record(s: Session) -> Any:
     return s.scalars(sa.select(Note)).all()
+
+
+@reads
+def entities_seen_either_way(s: Session) -> Any:
+    return s.scalars(sa.select(Remark)).all()
+
+
+@reads
+def entities_about_one_record(s: Session) -> Any:
+    about = [RecordRef("crm.deal", n) for n in range(1, 41)] + [RecordRef("crm.contact", n) for n in range(1, 31)]
+    return s.scalars(sa.select(Remark).where(Remark.about.in_(about))).all()
+
+
+@reads
+def entities_seen_either_way_joined(s: Session) -> Any:
+    return s.execute(sa.select(Remark.words, Contact.name).outerjoin(Contact, Remark.contact_id == Contact.id)).all()
 
 
 @reads
@@ -1156,6 +1217,16 @@ def attach_a_note(s: Session) -> None:
 
 
 @writes
+def remark_on_a_deal(s: Session) -> None:
+    s.add(Remark(about=RecordRef("crm.deal", one(s, Deal).id), words="hello"))
+
+
+@writes
+def change_remarks(s: Session) -> None:
+    s.execute(sa.update(Remark).values(words="hello"))
+
+
+@writes
 def change_many(s: Session) -> None:
     s.execute(sa.update(Deal).values(stage="x"))
 
@@ -1233,7 +1304,7 @@ def delete_many_the_old_way(s: Session) -> None:
     s.query(Call).filter(Call.seconds < 30).delete()
 
 
-RULED = ("contact", "phone", "call", "deal", "deal_tag", "note", "tag")
+RULED = ("contact", "phone", "call", "deal", "deal_tag", "note", "remark", "tag")
 
 
 class Undone(Exception):
@@ -1324,6 +1395,34 @@ def reattach_to_a_foreign_record(s: Session) -> None:
 
 
 @harmful
+def remark_on_a_foreign_record(s: Session) -> None:
+    s.add(Remark(about=RecordRef("crm.deal", 2), words="x"))
+
+
+@harmful
+def remark_on_an_unknown_type(s: Session) -> None:
+    s.add(Remark(about=RecordRef("crm.letter", 1), words="x"))
+
+
+@harmful
+def remark_on_nothing(s: Session) -> None:
+    s.add(Remark(words="x"))
+
+
+@harmful
+def remark_on_a_foreign_contact_about_an_own_deal(s: Session) -> None:
+    s.add(Remark(contact_id=1, about=RecordRef("crm.deal", one(s, Deal).id), words="x"))
+
+
+@harmful
+def point_a_remark_at_a_foreign_record(s: Session) -> None:
+    remark = Remark(about=RecordRef("crm.deal", one(s, Deal).id), words="x")
+    s.add(remark)
+    s.flush()
+    remark.about = RecordRef("crm.contact", 1)
+
+
+@harmful
 def give_many_away(s: Session) -> None:
     s.execute(sa.update(Deal).values(owner_id=2))
 
@@ -1407,6 +1506,64 @@ def delete_a_foreign_record_by_its_key(s: Session) -> None:
     make_transient_to_detached(call)
     s.add(call)
     s.delete(call)
+
+
+def forged(s: Session, model: type[Any], **values: Any) -> Any:
+    """A foreign row as an object that claims to be mine, without having been read."""
+    row = model(owner_id=ME, team_id=11, **values)
+    make_transient_to_detached(row)
+    s.add(row)
+    return row
+
+
+@harmful
+def change_forged_records(s: Session) -> None:
+    for key in (2, 3):
+        forged(s, Deal, id=key, name="x", stage="x", amount=Decimal(1), version=1).name = "mine"
+
+
+@harmful
+def change_a_forged_record_without_version(s: Session) -> None:
+    for key in (1, 2):
+        forged(s, Contact, id=key, name="x", city="x").name = "mine"
+
+
+@harmful
+def change_only_the_children_of_a_forged_record(s: Session) -> None:
+    forged(s, Contact, id=1, name="x", city="x").phones = [Phone(number="x")]
+
+
+@harmful
+def tag_a_forged_record(s: Session) -> None:
+    forged(s, Deal, id=2, name="x", stage="x", amount=Decimal(1), version=1).tags = [s.get_one(Tag, 4)]
+
+
+@harmful
+def add_only_lines_to_a_forged_record(s: Session) -> None:
+    deal = forged(s, Deal, id=2, name="x", stage="x", amount=Decimal(1), version=1)
+    deal.taggings.append(Tagging(tag_id=4))
+
+
+@harmful
+def delete_forged_records(s: Session) -> None:
+    for key in (2, 3):
+        s.delete(forged(s, Deal, id=key, name="x", stage="x", amount=Decimal(1), contact_id=None, version=1))
+
+
+@harmful
+def delete_a_forged_record_without_version(s: Session) -> None:
+    s.delete(forged(s, Contact, id=1, name="x", city="x", parent_id=None))
+
+
+@harmful
+def create_for_whom_the_database_says(s: Session) -> None:
+    s.add(Deal(name="x", stage="x", amount=Decimal(1), owner_id=sa.literal(2) + 0))
+
+
+@harmful
+def give_to_whom_the_database_says(s: Session) -> None:
+    deal = one(s, Deal)
+    deal.owner_id, deal.team_id = sa.literal(2) + 0, None
 
 
 @harmful

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from tests.drills import FIGURES, LONGER
 
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.deployment import Deployment
@@ -25,10 +26,10 @@ from comptoir.jobs.models import DEAD, JobRun, QueuedWork
 from comptoir.jobs.outbox import CHAIN_BUDGET, Deferred, enqueue_many
 from comptoir.values import RecordRef
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(300 * LONGER)]
 
 DEPLOYED = Path(__file__).parent / "deployed"
-WORKERS, KILLS, WORKS, RECORDS, LOOPS = 3, 6, 60, 20, 2
+WORKERS, KILLS, WORKS, RECORDS, LOOPS = 3, 6 * LONGER, 60 * LONGER, 20, 2
 LEASE_SECONDS = 1.0
 
 
@@ -140,10 +141,11 @@ def count(shop: Deployment, statement: Any) -> int:
         return connection.scalar(statement) or 0
 
 
-def test_nothing_is_lost_doubled_or_out_of_order_and_nobody_waits(shop: Deployment) -> None:
+def test_nothing_is_lost_doubled_or_out_of_order_and_nobody_waits(
+    shop: Deployment, record_property: Callable[[str, object], None]
+) -> None:
     from jobs_deployment import labels
 
-    began = time.monotonic()
     waiting = select(func.count()).where(QueuedWork.state != DEAD, QueuedWork.queue == "outbox")
     kills = 0
     with serving() as service, saving(shop) as waits:
@@ -161,7 +163,7 @@ def test_nothing_is_lost_doubled_or_out_of_order_and_nobody_waits(shop: Deployme
                     kills += 1
                 return count(shop, waiting) == 0
 
-            until(all_is_done, 200)
+            until(all_is_done, 200 * LONGER)
         finally:
             for worker in workers:
                 worker.kill()
@@ -172,10 +174,11 @@ def test_nothing_is_lost_doubled_or_out_of_order_and_nobody_waits(shop: Deployme
     for record, number in service.accepted:
         order[record].append(number)
     resumed = count(shop, select(func.count()).where(JobRun.error == "The worker stopped during this run."))
-    print(
-        f"\n{shop.engine.dialect.name}: {time.monotonic() - began:.0f} s, {kills} kills, {resumed} works resumed, "
+    record_property(
+        FIGURES,
+        f"{kills} kills, {resumed} works resumed, "
         f"{len(service.keys)} keys, {sum(service.keys.values())} acceptances, "
-        f"{len(waits)} saves of a colleague, the longest took {max(waits):.3f} s"
+        f"{len(waits)} saves of a colleague, the longest took {max(waits):.3f} s",
     )
     assert kills == KILLS
     assert Counter(f"pushed {number}" for _record, number in service.accepted) == effects

@@ -251,7 +251,7 @@ def test_a_stage_that_is_assigned_is_a_move_with_its_hooks_and_history(ctx: Cont
 
 
 def test_a_conversion_runs_the_hooks_of_its_transition(ctx: Context, deal: Deal) -> None:
-    from comptoir_sales.services import convert_lead
+    from comptoir_sales.leads import convert_lead
 
     seen: list[str] = []
 

@@ -17,11 +17,11 @@ from comptoir.db.search import SearchEntry
 from comptoir.deployment import Deployment
 from comptoir.modules.fingerprint import fingerprint
 from comptoir.modules.life_cycle import pause_modules
-from comptoir.modules.schema import core_unit
 from comptoir.modules.uninstall import uninstall_modules
 from comptoir.records.query import Compare, Query, run
 from comptoir.records.search import departures, is_index_sound, mend, mend_index, search
 from comptoir.records.write import archive, delete, restore, save
+from comptoir.registry.schema import core_unit
 from comptoir.testing.platform import Stage
 from comptoir_sales.models import Deal, Lead
 

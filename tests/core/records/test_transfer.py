@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 
 from comptoir.access.models import User
 from comptoir.base.models import Contact
@@ -191,6 +191,25 @@ def test_by_its_key_a_row_updates_and_again_changes_nothing(ctx: Context, tmp_pa
     assert (report.updated, report.skipped) == (1, 1)
     products = {p.code: (p.price, p.version) for p in ctx.session.scalars(select(Product))}
     assert products == {"C1": (Decimal(110), 2), "C2": (Decimal(200), 1)}
+
+
+def test_more_rows_send_no_more_statements_whether_they_are_there_or_not(ctx: Context, tmp_path: Path) -> None:
+    maps = ("name=name", "code=tax_number", "phone=phones.number", "email=emails.address")
+
+    def statements(first: int, count: int, city: str) -> int:
+        rows = "".join(f"P{n},T{n},+40721{n:06d},p{n}@x.ro,{city}\n" for n in range(first, first + count))
+        sent: list[str] = []
+        listener = lambda _c, _cursor, statement, *_rest: sent.append(statement)  # noqa: E731
+        ctx.session.expunge_all()
+        event.listen(Engine, "before_cursor_execute", listener)
+        try:
+            imported(ctx, tmp_path, f"name,code,phone,email,city\n{rows}", *maps, "city=city", key="tax_number")
+        finally:
+            event.remove(Engine, "before_cursor_execute", listener)
+        return len(sent)
+
+    assert statements(0, 25, "Iași") == statements(100, 60, "Iași")
+    assert statements(0, 25, "Iași") == statements(100, 60, "Iași")  # nothing changes
 
 
 def test_a_key_that_comes_twice_in_the_file_updates_what_the_first_made(ctx: Context, tmp_path: Path) -> None:

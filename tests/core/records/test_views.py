@@ -13,7 +13,6 @@ from comptoir.db.gate import opened
 from comptoir.db.migrations import _run, differences, schema_change, upgrade
 from comptoir.deployment import Deployment
 from comptoir.errors import NotAllowed, RuleViolations
-from comptoir.modules.schema import core_unit
 from comptoir.records.history import history_of
 from comptoir.records.views import (
     LIST,
@@ -26,6 +25,7 @@ from comptoir.records.views import (
     views_of,
 )
 from comptoir.records.write import delete, save
+from comptoir.registry.schema import core_unit
 from comptoir.registry.views import MOST
 from comptoir.testing.platform import Stage
 

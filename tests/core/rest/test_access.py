@@ -18,6 +18,7 @@ from comptoir.access.tokens import revoke_token
 from comptoir.db.gate import opened
 from comptoir.testing.platform import PASSWORD, Clock, Stage
 
+pytestmark = pytest.mark.drill
 OWN = {f"shop.order.{action}": "own" for action in ("read", "create", "write", "delete")}
 
 

@@ -171,7 +171,7 @@ def test_a_pivot_obeys_filters_and_a_period(api: Any) -> None:
         ("rows=nonsense", "rows"), ("columns=lines", "columns"), ("rows=placed_on:hour", "rows"),
         ("measures=amount:guess", "measures"), ("measures=number:sum", "measures"), ("top=-1", "top"),
         ("measures=amount:weighted", "measures"), ("sort=nonsense", "sort"), ("period=soon", "period"),
-        ("from=yesterday", "from"), ("from=2026-02-01&to=2026-01-01", "to"), ("compare=1", "period"),
+        ("from=yesterday", "from"), ("from=2026-02-01&to=2026-01-01", "to"), ("compare=1", "period"), ("compare=0", "compare"),
         ("date=channel&period=this_month", "date"), ("chart=cake", "chart"), ("colour=red", "colour"),
         ("filter[nonsense]=1", "filter[nonsense]"),
     ],

@@ -124,6 +124,19 @@ def test_one_click_brings_a_plugin_back_that_was_taken_out(deployment: Deploymen
     assert "grumpy" in deployment.registry.plugins
 
 
+def test_a_process_that_lacks_the_plugin_does_not_make_its_way_back_a_dead_end(deployment: Deployment) -> None:
+    crash(signed_in(deployment), times=3)
+    elsewhere = Deployment(deployment.settings, clock=deployment.clock, discover=discover_plugins)
+    elsewhere.refresh()
+    assert "not installed" in elsewhere.registry.quarantined["grumpy"].reason
+    elsewhere.close()
+
+    deployment.refresh()
+
+    assert "the tariff is away" in deployment.registry.quarantined["grumpy"].reason
+    assert 'action="/settings/modules/grumpy/back"' in signed_in(deployment).get("/settings/modules").text
+
+
 @pytest.mark.parametrize("grumpy", [True], indirect=True)
 def test_what_an_indispensable_check_guards_is_refused_while_its_plugin_is_out(deployment: Deployment) -> None:
     crash(signed_in(deployment), times=3)

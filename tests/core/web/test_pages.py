@@ -109,3 +109,13 @@ def test_an_unknown_filter_is_refused_in_words(administrator: Any) -> None:
     answer = administrator.get("/base/contacts?filter[nonsense]=1")
     assert answer.status_code == 422
     assert "nonsense" in answer.text
+
+
+def test_a_refusal_speaks_the_language_of_whoever_reads_it_and_not_their_browser_s(administrator: Any) -> None:
+    administrator.post("/account", {"name": "Ana Mureșan", "language": "ro"})
+    page = administrator.get("/base/contacts/9999", headers={"Accept-Language": "en"})
+    assert page.status_code == 404
+    assert "Nu există o astfel de pagină aici" in page.text
+    assert "There is no such page here" not in page.text
+    toast = administrator.get("/base/contacts/9999", headers={"Accept-Language": "en", "HX-Request": "true"})
+    assert "or you may not see it" not in toast.headers["HX-Trigger"]

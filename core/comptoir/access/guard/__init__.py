@@ -12,8 +12,10 @@ from comptoir.access.guard.rules import (
     And,
     Attached,
     Everything,
+    Instead,
     Nothing,
     Own,
+    Pointing,
     Rule,
     TableRule,
     Team,
@@ -23,6 +25,6 @@ from comptoir.access.guard.rules import (
 )
 
 __all__ = [
-    "AccessRefused", "And", "Attached", "Everything", "Nothing", "Own", "Policy", "Rule", "TableRule", "Team", "Through",
-    "Where", "me",
+    "AccessRefused", "And", "Attached", "Everything", "Instead", "Nothing", "Own", "Pointing", "Policy", "Rule", "TableRule",
+    "Team", "Through", "Where", "me",
 ]  # fmt: skip

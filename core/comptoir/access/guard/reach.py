@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     MetaData,
     Select,
+    String,
     Table,
     and_,
     bindparam,
+    case,
     cast,
     exists,
     false,
@@ -20,6 +23,7 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    type_coerce,
 )
 from sqlalchemy.sql import ColumnElement, FromClause
 
@@ -31,8 +35,10 @@ from comptoir.access.guard.rules import (
     And,
     Attached,
     Everything,
+    Instead,
     Nothing,
     Own,
+    Pointing,
     Rule,
     TableRule,
     Team,
@@ -62,6 +68,7 @@ class Reach:
         self._key = (metadata, frozenset(self._rules.items()), frozenset(self._records.items()))
         self._hash = hash(self._key)
         self._checks: dict[tuple[str, str], Select[Any] | None] = {}
+        self._scopes: dict[str, frozenset[str] | None] = {}
         if unknown := sorted(self._rules.keys() - metadata.tables.keys()):
             raise ConfigurationError(_("No such table for an access rule: {names}.", names=", ".join(unknown)))
         for name, rule in self._rules.items():
@@ -123,13 +130,22 @@ class Reach:
                 return row.c[column] == me()
             case Team(owner_column, team_column):
                 return or_(row.c[owner_column] == me(), row.c[team_column].in_(self._teams()))
-            case Through(column, parent_name):
-                changed = self._seen(row.c[column], parent_name, READ if action == READ else UPDATE, depth)
-                if action == INSERT:  # who may create a record creates its lines with it
+            case Through(column, parent_name, writing):
+                changed = self._seen(row.c[column], parent_name, READ if action == READ else writing, depth)
+                if action == INSERT and writing == UPDATE:  # who may create a record creates its lines with it
                     return or_(changed, self._seen(row.c[column], parent_name, INSERT, depth))
                 return changed
             case Attached():
                 return self._attached(rule, row, depth)
+            case Pointing(column, types):
+                return self._pointing(type_coerce(row.c[column], String()), types, depth)
+            case Instead(parent, pointing, nobodys):
+                named, other = row.c[parent.column], row.c[pointing.column]
+                return or_(
+                    and_(named.is_not(None), self.condition(parent, row, name, action, depth)),
+                    and_(named.is_(None), self.condition(pointing, row, name, action, depth)),
+                    and_(named.is_(None), other.is_(None), self.condition(nobodys, row, name, action, depth)),
+                )
             case Where(_, builder):
                 return builder(row)
             case And(rules):
@@ -166,6 +182,17 @@ class Reach:
         if open_types:
             ruled.append(type_column.in_(open_types))
         return or_(false(), *ruled)
+
+    def _pointing(self, reference: ColumnElement[str], types: Sequence[str], depth: int) -> ColumnElement[bool]:
+        """Whether a text such as ``sales.deal/7`` leads to a record that the user may see."""
+        led: list[ColumnElement[bool]] = []
+        for type_name in types:
+            start = f"{type_name}/"
+            leads_there = reference.startswith(start, autoescape=True)
+            # PostgreSQL may look at any condition first: only CASE keeps the number of another type's text from being read
+            number = case((leads_there, cast(func.substr(reference, len(start) + 1), BigInteger())))
+            led.append(and_(leads_there, self._seen(number, self._records[type_name], READ, depth)))
+        return or_(false(), *led)
 
     def _likely(self, attached: Attached, rule: Rule, row: FromClause) -> ColumnElement[bool]:
         """What the row's copies of owner and team say of the record's rule, where they say anything."""
@@ -205,6 +232,11 @@ class Reach:
 
     def scope_columns(self, name: str) -> frozenset[str] | None:
         """The columns that decide who reaches a row, whose change must be checked; None for any column."""
+        if name not in self._scopes:
+            self._scopes[name] = self._deciding(name)
+        return self._scopes[name]
+
+    def _deciding(self, name: str) -> frozenset[str] | None:
         table = self.metadata.tables[name]
         found = {column.name for column in table.primary_key.columns}
         rule = self.rule_of(name)
@@ -218,6 +250,10 @@ class Reach:
                     found.add(column)
                 case Team(owner_column, team_column):
                     found.update((owner_column, team_column))
+                case Pointing(column):
+                    found.add(column)
+                case Instead(parent, pointing):
+                    found.update((parent.column, pointing.column))
                 case Attached(type_column, id_column, _, _):
                     found.update((type_column, id_column))
                 case And(rules):
@@ -227,6 +263,45 @@ class Reach:
                 case Everything() | Nothing():
                     pass
         return frozenset(found)
+
+    def proves(
+        self,
+        name: str,
+        action: str,
+        user_id: int | None,
+        value: Callable[[str], Any],
+        parents: Collection[tuple[str, Any]],
+    ) -> bool:
+        """Whether the columns of a row alone tell that the user may do `action` with it, so that nothing is asked.
+
+        `value` gives a column's value; `parents` are rows, by table and key, for which the same is sure.
+        """
+        rule = self.rule_of(name)
+        return all(
+            self._holds(part, name, action, user_id, value, parents) for part in (rule.read, rule.rule_for(action))
+        )
+
+    def _holds(
+        self,
+        rule: Rule,
+        name: str,
+        action: str,
+        user_id: int | None,
+        value: Callable[[str], Any],
+        parents: Collection[tuple[str, Any]],
+    ) -> bool:
+        """False where the columns do not tell, which is no refusal."""
+        if self._is_everything(rule, name, action):
+            return True
+        match rule:
+            case Own(column) | Team(column, _):
+                owner = value(column)
+                return isinstance(owner, int) and owner == user_id
+            case Through(column, parent_name):
+                return (parent_name, value(column)) in parents
+            case And(rules):
+                return all(self._holds(part, name, action, user_id, value, parents) for part in rules)
+        return False
 
     def check(self, name: str, action: str) -> Select[Any] | None:
         """Counts which of the rows `keys` are within reach for `action`; None where all are."""

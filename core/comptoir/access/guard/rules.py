@@ -67,6 +67,23 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
+class Pointing:
+    """Rows that point at any record by one `column`, at one of these `types` that the user may see; writing asks for no more."""
+
+    column: str
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """Rows of a parent, where they name one; the others belong to the record that they point at, and to nothing to `nobodys`."""
+
+    parent: Through
+    pointing: Pointing
+    nobodys: Everything | Nothing = Nothing()
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
     """A condition of a plugin: `builder` gets the table or an alias of it; rules with the same `key` are the same."""
 
@@ -81,7 +98,7 @@ class And:
     rules: tuple[Rule, ...]
 
 
-Rule = Everything | Nothing | Own | Team | Through | Attached | Where | And
+Rule = Everything | Nothing | Own | Team | Through | Attached | Pointing | Instead | Where | And
 
 READ = "read"
 UPDATE = "update"

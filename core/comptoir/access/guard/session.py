@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Engine, Select, event
+from sqlalchemy import Connection, Engine, Select, event, inspect
 from sqlalchemy.engine import Compiled
 from sqlalchemy.orm import object_mapper
 from sqlalchemy.orm.state import InstanceState
@@ -18,8 +19,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from comptoir.access.guard.compiler import GuardedCompiler, refuse, refuse_hidden
 from comptoir.access.guard.reach import Reach, count_of
-from comptoir.access.guard.rules import DELETE, INSERT, READER, UPDATE
-from comptoir.db.gate import RecordSession, guard_statements
+from comptoir.access.guard.rules import DELETE, INSERT, READER, UPDATE, Nothing
+from comptoir.db.gate import RecordSession, changed_columns, guard_statements
 from comptoir.errors import NotAllowed
 from comptoir.i18n import _
 
@@ -168,7 +169,7 @@ def _before_cursor_execute(
 
 
 class GuardedSession(RecordSession):
-    """A user's session: after each flush every written row must lie inside the writer's scope."""
+    """A user's session: after each flush every written row must lie inside the writer's scope, by proof or by a count."""
 
     bind: GuardedConnection
 
@@ -181,10 +182,66 @@ class GuardedSession(RecordSession):
             self.bind.flushing = False
             self.bind.linked.clear()
 
+    def _insert(self, rows: Sequence[Any]) -> None:
+        name = type(rows[0]).__tablename__
+        if isinstance(self.bind.policy.rule_of(name).rule_for(INSERT), Nothing):
+            raise NotAllowed(_("You may not create this."))
+        super()._insert(rows)
+        _require_reached(self.bind, name, INSERT, [row.__dict__["id"] for row in rows])
+
+    def unrestricted_connection(self) -> Connection:
+        """That of the system, which the user's stands on."""
+        return self.bind.system
+
     def close(self) -> None:
         """Let go of all objects and of the connection."""
         super().close()
         self.bind.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A record in a flush, as a row of one of its tables."""
+
+    state: InstanceState[Any]
+    table: Any
+    action: str
+
+    @property
+    def key(self) -> Any:
+        """Its primary key, a tuple where that has several columns."""
+        identity = self.state.manager.mapper.primary_key_from_instance(self.state.obj())
+        return identity[0] if len(identity) == 1 else tuple(identity)
+
+    @property
+    def is_versioned(self) -> bool:
+        """Whether a DELETE that does not meet the row is an error: then the rule in it was met."""
+        version = self.state.manager.mapper.version_id_col
+        return version is not None and version.table is self.table
+
+    def _name(self, column: str) -> str:
+        return self.state.manager.mapper.get_property_by_column(self.table.c[column]).key
+
+    def value(self, column: str) -> Any:
+        """What it holds in a column; nothing where that is not known."""
+        return self.state.dict.get(self._name(column))
+
+    def is_proved(self, connection: GuardedConnection, parents: Collection[tuple[str, Any]]) -> bool:
+        """Whether the user may do this with it for sure, without a question to the database.
+
+        The rule stood in an UPDATE, which is an error where it meets no row: what it decides by is as it was, or is known.
+        """
+        policy, name = connection.policy, self.table.fullname
+        if self.action == UPDATE:
+            changed = changed_columns(self.state.obj())
+            if not changed:
+                return False  # no statement was sent, so that no rule stood in one
+            deciding = policy.scope_columns(name)
+            if deciding is not None:
+                names = set(map(self._name, deciding))
+                if names.isdisjoint(changed) and names <= self.state.dict.keys():  # what SQL worked out is not there
+                    return True
+        return policy.proves(name, self.action, connection.user_id, self.value, parents)
 
 
 @event.listens_for(GuardedSession, "before_flush")
@@ -194,50 +251,62 @@ def _check_deleted(session: GuardedSession, _flush_context: Any, _objects: Any) 
     for record in session.deleted:
         mapper: Any = object_mapper(record)
         for table in mapper.tables:
-            doomed.setdefault(table.fullname, []).append(_key_of(mapper, record))
+            row = _Row(inspect(record), table, DELETE)
+            # a version that somebody overtook is told as such by the DELETE, in which the rule stands
+            if not (row.is_versioned and row.is_proved(connection, ())):
+                doomed.setdefault(table.fullname, []).append(row.key)
     for name, keys in doomed.items():
         if connection.count_reachable(name, DELETE, keys) != len(keys):
             raise NotAllowed(_("You may not delete this."))
 
 
-def _key_of(mapper: Any, record: Any) -> Any:
-    identity = mapper.primary_key_from_instance(record)
-    return identity[0] if len(identity) == 1 else tuple(identity)
+def _written(session: GuardedSession, flush_context: Any) -> Iterator[_Row]:
+    state: InstanceState[Any]
+    for state, (is_deleted, only_listed) in flush_context.states.items():
+        action = DELETE if is_deleted else INSERT if state.key is None else UPDATE
+        if only_listed or (action == UPDATE and not session.is_modified(state.obj())):
+            continue
+        for table in state.manager.mapper.tables:
+            yield _Row(state, table, action)
 
 
 @event.listens_for(GuardedSession, "after_flush")
 def _check_written(session: GuardedSession, flush_context: Any) -> None:
     connection = session.bind
     policy = connection.policy
-    written: dict[tuple[str, str], list[Any]] = {}
-    mapped = set()
-    state: InstanceState[Any]
-    for state, (is_deleted, only_listed) in flush_context.states.items():
-        if only_listed:
+    rows = list(_written(session, flush_context))
+    changed = {(row.table.fullname, row.key) for row in rows if row.action == UPDATE}
+    parents = {
+        UPDATE: changed,
+        INSERT: changed | {(row.table.fullname, row.key) for row in rows if row.action == INSERT},
+    }
+    unproved: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        if policy.check(row.table.fullname, row.action) is None:
             continue
-        mapper: Any = state.manager.mapper
-        record: Any = state.obj()
-        action = DELETE if is_deleted else INSERT if state.key is None else UPDATE
-        if action == UPDATE and not session.is_modified(record):
+        if row.is_versioned if row.action == DELETE else row.is_proved(connection, parents[row.action]):
             continue
-        key = _key_of(mapper, record)
-        for table in mapper.tables:
-            mapped.add(table.fullname)
-            if policy.check(table.fullname, action) is not None:
-                written.setdefault((table.fullname, action), []).append(key)
-    for name, rows in connection.linked.items():
+        unproved.setdefault((row.table.fullname, row.action), []).append(row.key)
+    mapped = {row.table.fullname for row in rows}
+    for name, linked in connection.linked.items():
         if name not in mapped:
             columns = list(policy.metadata.tables[name].primary_key.columns)
-            keys = [tuple(row[column.key] for column in columns) for row in rows]
-            written[name, INSERT] = [key[0] if len(columns) == 1 else key for key in dict.fromkeys(keys)]
-    for (name, action), keys in written.items():
+            keys = [tuple(values[column.key] for column in columns) for values in linked]
+            unproved[name, INSERT] = [key[0] if len(columns) == 1 else key for key in dict.fromkeys(keys)]
+    for (name, action), keys in unproved.items():
         if action == DELETE:
             # orphans go without having been asked for; the rule in the DELETE left those that the user may not delete
             if connection.count_rows(name, keys):
                 raise NotAllowed(_("You may not delete this."))
-        elif connection.count_reachable(name, action, keys) != len(set(keys)):
-            raise NotAllowed(
-                _("You may not create this for somebody else.")
-                if action == INSERT
-                else _("You may not change this, or not hand it over to somebody whose records you cannot see.")
-            )
+        else:
+            _require_reached(connection, name, action, keys)
+
+
+def _require_reached(connection: GuardedConnection, name: str, action: str, keys: Sequence[Any]) -> None:
+    """Raise `NotAllowed` where a row that was written lies outside the user's scope."""
+    if connection.count_reachable(name, action, keys) != len(set(keys)):
+        raise NotAllowed(
+            _("You may not create this for somebody else.")
+            if action == INSERT
+            else _("You may not change this, or not hand it over to somebody whose records you cannot see.")
+        )

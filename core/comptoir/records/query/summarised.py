@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +12,8 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 from comptoir.access.guard import Everything, Own
 from comptoir.access.guard import Team as OfTeam
 from comptoir.context import unrestricted
-from comptoir.db.summary import ALL, OWN, TEAM, Summary, SummaryRow, ready_summaries, text_of
+from comptoir.db.summary import ALL, BEGINNINGS, OWN, TEAM, Summary, SummaryRow, ready_summaries, text_of
+from comptoir.records.query import buckets
 from comptoir.records.query.compile import Shape
 from comptoir.records.query.paths import Path, resolve
 from comptoir.records.query.tree import WITHOUT, Query
@@ -157,23 +157,23 @@ class _Asking:
                     self._left |= set(wanted) <= set(self._summary.among[1])
                 return column.in_(list(map(text_of, wanted)))
             case ("gte" | "lt" as operator, name):
-                column, month = self._month(name, next(self._values))
-                return column >= month if operator == "gte" else and_(column < month, column != "")
+                column, (edge,) = self._parts(name, 1)
+                return column >= edge if operator == "gte" else and_(column < edge, column != "")
             case ("between", name):
-                column, first = self._month(name, next(self._values))
-                _same, after = self._month(name, next(self._values))
+                column, (first, after) = self._parts(name, 2)
                 return and_(column >= first, column < after)
         raise _Unknown
 
     def _path(self, name: str) -> Path:
         return resolve(self._ctx, self._declared, name)
 
-    def _month(self, name: str, day: Any) -> tuple[ColumnElement[Any], str]:
-        """The months of a date, and the one that begins with this day."""
-        column = self._key(self._path(name), "month")
-        if not isinstance(day, dt.date) or isinstance(day, dt.datetime) or day.day != 1:
-            raise _Unknown
-        return column, text_of(day.isoformat()[:7])
+    def _parts(self, name: str, number: int) -> tuple[ColumnElement[bool], list[str]]:
+        """The months or weeks of a date, and of these the ones that begin with the next so many values."""
+        path, days = self._path(name), [next(self._values) for _place in range(number)]
+        for part, begins in BEGINNINGS.items():
+            if f"{path.column}:{part}" in self._summary.keys and all(map(begins, days)):
+                return self._key(path, part), [text_of(buckets.label(day, part)) for day in days]
+        raise _Unknown
 
 
 def _read(row: Any, keys: Sequence[Grouping], figures: Sequence[Figure]) -> tuple[Any, ...]:

@@ -1,12 +1,25 @@
-"""Names of the records that rows refer to: one statement for each table, however many rows."""
+"""Names of the records that rows refer to: one statement, however many rows of however many tables."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, bindparam, inspect, select
+from sqlalchemy import (
+    CompoundSelect,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    cast,
+    inspect,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from comptoir.kinds import Field
 from comptoir.records.query.compile import shapes_of
@@ -21,34 +34,43 @@ CHUNK = 500
 
 def titles(ctx: Context, references: Mapping[str, Collection[int]]) -> dict[str, dict[int, str]]:
     """Titles by table (or record type) and id; what the actor may not see, or what is gone, is missing."""
-    found: dict[str, dict[int, str]] = {}
+    found: dict[str, dict[int, str]] = {table: {} for table in references}
+    left = {}
     for table, ids in references.items():
         target = ctx.registry.target_of(table)
-        if target is None or not ids:
-            found[table] = {}
-            continue
-        readable = table in OPEN_TABLES or ctx.actor.grants.scope(target.permission("read")) is not None
-        found[table] = _titles(ctx, target, sorted(ids)) if readable else {}
+        may_read = target is not None and (
+            table in OPEN_TABLES or ctx.actor.grants.scope(target.permission("read")) is not None
+        )
+        if may_read and ids:
+            left[table] = (target, sorted(ids))
+    while left:
+        asked = [(table, target, ids[:CHUNK]) for table, (target, ids) in left.items()]
+        chosen = tuple((target, _shown_title(ctx, target)) for _table, target, _ids in asked)
+        shape = ("titles", *((target.name, title) for target, title in chosen))
+        statement = shapes_of(chosen[0][0]).get(shape, partial(_statement, chosen))
+        filled = {f"ids{number}": ids for number, (_table, _target, ids) in enumerate(asked)}
+        for number, record_id, name in ctx.session.execute(statement, filled):
+            table, target, _ids = asked[number]
+            found[table][record_id] = str(name) if name else f"{target.declaration.label} {record_id}"
+        left = {table: (target, ids[CHUNK:]) for table, (target, ids) in left.items() if len(ids) > CHUNK}
     return found
 
 
-def _titles(ctx: Context, target: DeclaredType, ids: list[int]) -> dict[int, str]:
-    title = target.title
-    if title in target.hidden_fields(ctx.actor.grants):
-        title = "id"
+def _shown_title(ctx: Context, target: DeclaredType) -> str:
+    """The field of a type's titles; its id, which names nothing, where the reader may not see that field."""
+    return "id" if target.title in target.hidden_fields(ctx.actor.grants) else target.title
 
-    def build() -> Select[Any]:
-        key = inspect(target.model).column_attrs[title].columns[0].key
+
+def _statement(chosen: Sequence[tuple[DeclaredType, str]]) -> Select[Any] | CompoundSelect[Any]:
+    """The titles of each type, with its place among them."""
+    parts = []
+    for number, (target, title) in enumerate(chosen):
         columns = target.table.c
-        return select(columns.id, columns[key]).where(columns.id.in_(bindparam("ids", expanding=True)))
-
-    statement = shapes_of(target).get(("titles", title), build)
-    found: dict[int, str] = {}
-    for start in range(0, len(ids), CHUNK):
-        for record_id, name in ctx.session.execute(statement, {"ids": ids[start : start + CHUNK]}):
-            named = title != "id" and name
-            found[record_id] = str(name) if named else f"{target.declaration.label} {record_id}"
-    return found
+        column = columns[inspect(target.model).column_attrs[title].columns[0].key]
+        name = column if isinstance(column.type, String) else cast(null() if title == "id" else column, String)
+        wanted = columns.id.in_(bindparam(f"ids{number}", expanding=True))
+        parts.append(select(literal(number, Integer()).label("place"), columns.id, name.label("title")).where(wanted))
+    return union_all(*parts) if len(parts) > 1 else parts[0]
 
 
 def references_of(ctx: Context, declared: DeclaredType, rows: Iterable[Mapping[str, Any]]) -> dict[str, set[int]]:

@@ -9,7 +9,10 @@ from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
+from comptoir.db.fields import fields_of
+from comptoir.db.light import light_row
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 from comptoir.i18n import Text, _
@@ -22,7 +25,7 @@ from comptoir.records.transfer.reading import Table
 from comptoir.records.transfer.references import Directory, unknown_reference
 from comptoir.records.transfer.report import ImportReport, Listener, Problem, Progress
 from comptoir.records.transfer.waiting import Row, needs_of
-from comptoir.records.validate import check_value
+from comptoir.records.validate import check_value, reader_of
 from comptoir.records.write import assign, save
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FEW, MANY = 25, 500
+FEW, MANY = 50, 500
 """The fewest and the most rows of a batch."""
 UNDER_THE_LOCK = 0.08
 """Seconds that a transaction should take: others wait for the write lock of SQLite meanwhile."""
@@ -83,7 +86,9 @@ class Importer:
         self._read: dict[tuple[str, str, str], tuple[Any, Text | None]] = {}
         self._key = self._key_target(key)
         self._lines = LinePlaces(mapping.targets)
-        self._unread = [target for target in mapping.targets if target.field.kind.may_stay_unread]
+        self._unread = [
+            t for t in mapping.targets if t.field.kind.may_stay_unread and t.name in fields_of(declared.model)
+        ]
 
     # -- transactions ---------------------------------------------------------------------------------------------------
 
@@ -211,7 +216,8 @@ class Importer:
         values = {row.key for row in rows if row.key is not None}
         model = self.declared.model
         column = getattr(model, self._key.name)
-        query = select(model).where(column.in_(values)).execution_options(populate_existing=anew)
+        lines = [selectinload(getattr(model, name)) for name in {t.name for t in self.mapping.targets if t.is_of_line}]
+        query = select(model).where(column.in_(values)).options(*lines).execution_options(populate_existing=anew)
         found: dict[Any, Record] = {}
         for record in self.ctx.session.scalars(query):
             found.setdefault(getattr(record, self._key.name), record)
@@ -309,11 +315,16 @@ class Importer:
         return [(Target(target.column, name, declared), code)] if declared is not None else []
 
     def _put_all(self, row: Row, existing: dict[Any, Record], values: Sequence[tuple[Target, Any]]) -> None:
-        record = (existing.get(row.key) if self._key is not None else None) or self.declared.model()
-        assign(self.ctx, record, {target.name: value for target, value in values if not target.is_of_line})
+        record = (existing.get(row.key) if self._key is not None else None) or light_row(self.declared.model)
         places = self._lines.filled_by(values)
+        numbered = {
+            f"{t.name}.{places[t.name][t.position]}.{t.field.name}" if t.position is not None else t.name: value
+            for t, value in values
+            if t.label is None
+        }
+        assign(self.ctx, record, numbered)
         for target, value in values:
-            if target.is_of_line:
+            if target.label is not None:
                 place = place_of(record, target, places.get(target.name, {}))
                 assign(self.ctx, record, {f"{target.name}.{place}.{target.field.name}": value})
         row.record = record
@@ -392,7 +403,7 @@ class Importer:
         """A notice for each telephone number and country that was kept as typed."""
         for target in self._unread:
             typed = " ".join(str(row.cells.get(target.column) or "").split())
-            held = getattr(row.record, target.name, None)
+            held = reader_of(row.record)(target.name)
             kept = [getattr(line, target.field.name) for line in held] if isinstance(held, list) else [held]
             message = target.field.kind.unread(typed) if typed and typed in kept else None
             if message is not None:

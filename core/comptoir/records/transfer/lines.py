@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from comptoir.db.fields import fields_of
+from comptoir.db.light import new_line
 from comptoir.db.record import Record
 from comptoir.records.transfer.mapping import Target
 
@@ -34,9 +35,7 @@ class LinePlaces:
 
 
 def place_of(record: Record, target: Target, places: Mapping[int, int]) -> int:
-    """Where the line of a record stands that a column feeds: its place, or that of the column's label; a new one at need."""
-    if target.position is not None:
-        return places[target.position]
+    """Where the line of a record stands that has the label of a column, behind the numbered ones; a new one at need."""
     lines = getattr(record, target.name)
     assert target.label is not None
     name, value = target.label
@@ -44,5 +43,7 @@ def place_of(record: Record, target: Target, places: Mapping[int, int]) -> int:
         if getattr(lines[place], name) == value:
             return place
     line_type: Any = fields_of(type(record))[target.name].line
-    lines.append(line_type(**{name: value}))
+    line = new_line(record, line_type)
+    setattr(line, name, value)
+    lines.append(line)
     return len(lines) - 1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from comptoir.db.fields import Field, fields_of
 from comptoir.db.gate import KEPT
-from comptoir.db.record import Record
+from comptoir.db.light import new_line
+from comptoir.db.record import Extension, Record
 from comptoir.errors import RuleViolation, RuleViolations
 from comptoir.i18n import _
 from comptoir.records.declared import DeclaredType
@@ -26,30 +29,55 @@ def assign(ctx: Context, record: Record, values: Mapping[str, Any]) -> None:
     """
     declared: DeclaredType = ctx.registry.record_type(type(record))
     flat = dict(_flattened(declared, values))
-    refused = [violation for name in flat for violation in _not_settable(declared, name)]
+    places = {name: _place_of(declared, name) for name in flat}
+    refused = [
+        violation for name, place in places.items() if place is None for violation in _not_settable(declared, name)
+    ]
     refused += [
         violation
-        for name, value in flat.items()
-        if name in declared.fields and declared.fields[name].kind.lined
-        for violation in _strange_lines(record, name, value)
+        for name, place in places.items()
+        if place is not None and place.lines is not None and place.number is None
+        for violation in _strange_lines(record, name, flat[name])
     ]
     if refused:
         raise RuleViolations(refused)
-    for name, value in flat.items():
-        head, dot, rest = name.partition(".")
-        field = declared.fields.get(head)
-        if field is not None and field.kind.lined:
-            if dot:
-                place, _dot, inner = rest.partition(".")
-                _set(_line_at(record, head, field, int(place)), inner, value)
-            else:
-                _set_lines(record, head, field, value)
-        elif dot:
-            extension = declared.extension_of(head)
-            assert extension is not None
-            _set(record.ext(extension), rest, value)
+    for name, place in places.items():
+        assert place is not None
+        if place.lines is not None and place.number is None:
+            _set_lines(record, name, place.lines, flat[name])
         else:
-            _set(record, name, value)
+            _set(place.row_of(record), place.inner, flat[name])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value goes that may be set: the record, one of its lines, or one of its extensions."""
+
+    inner: str
+    """The attribute of that row."""
+    lines: Field | None = None
+    """The field of the lines; without a number the value is all of them."""
+    number: int | None = None
+    extension: type[Extension[Any]] | None = None
+
+    def row_of(self, record: Record) -> Any:
+        if self.lines is not None and self.number is not None:
+            return _line_at(record, self.lines, self.number)
+        return record if self.extension is None else record.ext(self.extension)
+
+
+@lru_cache(maxsize=4096)
+def _place_of(declared: DeclaredType, name: str) -> _Place | None:
+    """None where there is no such field, or the server keeps it."""
+    head, dot, rest = name.partition(".")
+    field = declared.fields.get(name) or _field_of_line(declared, name)
+    if field is None or field.server or name in KEPT:
+        return None
+    lines = declared.fields.get(head)
+    if lines is not None and lines.kind.lined:
+        number, _dot, inner = rest.partition(".")
+        return _Place(inner, lines, int(number) if dot else None)
+    return _Place(rest, extension=declared.extension_of(head)) if dot else _Place(name)
 
 
 def _flattened(declared: DeclaredType, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -96,11 +124,11 @@ def _strange_lines(record: Record, name: str, wanted: Sequence[Mapping[str, Any]
         left.discard(line_id)
 
 
-def _line_at(record: Record, name: str, field: Field, place: int) -> Any:
-    lines = getattr(record, name)
-    model: Any = field.line
+def _line_at(record: Record, field: Field, place: int) -> Any:
+    lines = getattr(record, field.name)
+    assert field.line is not None
     while len(lines) <= place:
-        lines.append(model())
+        lines.append(new_line(record, field.line))
     return lines[place]
 
 
@@ -114,7 +142,7 @@ def _set_lines(record: Record, name: str, field: Field, wanted: Sequence[Mapping
     for place, values in enumerate(wanted):
         line = by_id.get(str(values.get("id"))) if named else held[place] if place < len(held) else None
         if line is None:
-            line = model()
+            line = new_line(record, model)
         standard = model()
         for inner in fields_of(model):
             _set(line, inner, values[inner] if inner in values else getattr(standard, inner))

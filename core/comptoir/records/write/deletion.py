@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import ColumnElement, Integer, exists, inspect, literal, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -24,11 +24,17 @@ from comptoir.records.write.save import ref_of, save
 from comptoir.values import FieldChange, RecordRef
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from comptoir.context import Context
 
 MOST = 5_000
 """How many other records one deletion may touch; beyond it people archive, or delete in parts."""
 
+PART = 100
+"""So many records are asked about at a time."""
+
+HANGING = "what hangs on a deleted record"
 Key = tuple[type[Record], int]
 
 
@@ -59,7 +65,7 @@ class Plan:
 def delete(ctx: Context, records: Iterable[Record]) -> None:
     """Delete records for good; refused where a rule or another record holds them.
 
-    What points at them with ``ondelete="CASCADE"`` goes along, what points with ``SET NULL``, or as what it is about, is saved
+    What points at them with ``ondelete="CASCADE"``, or is seen through them alone, goes along, what points with ``SET NULL``, or as what it is about, is saved
     without the link: by the same checks, with history, version and hooks of its own, as the system.
     """
     batch = list(dict.fromkeys(records))
@@ -67,35 +73,34 @@ def delete(ctx: Context, records: Iterable[Record]) -> None:
         return
     for model in {type(record) for record in batch}:
         ctx.require(ctx.registry.record_type(model).permission("delete"), [r for r in batch if type(r) is model])
-    system = ctx.as_system("what hangs on a deleted record")
-    plan = plan_deletion(system, batch)
+    plan = plan_deletion(ctx, batch)
     gather(ctx.each_hook("check_deletion", ctx=ctx, records=[*batch, *plan.doomed.values()]))
-    _detach(system, plan)
-    _remove(system, list(reversed(plan.doomed.values())))
-    _forget_copies(ctx, plan)
+    if plan.doomed or plan.staying:
+        system = ctx.as_system(HANGING)
+        _detach(system, plan)
+        _remove(system, list(reversed(plan.doomed.values())))
+        _forget_copies(ctx, plan)
     _remove(ctx, batch)
 
 
-def plan_deletion(system: Context, batch: Sequence[Record]) -> Plan:
-    """What deleting records would do to others."""
-    plan = Plan()
+def plan_deletion(ctx: Context, batch: Sequence[Record]) -> Plan:
+    """What deleting records would do to others, whether the actor sees them or not."""
+    plan, session = Plan(), unrestricted(ctx, HANGING)
     given = {(type(record), record.id) for record in batch}
     level: list[Record] = list(batch)
     while level:
         found: list[Record] = []
-        for model, column, rule in _pointing(system, {type(record) for record in level}):
-            targets = [r.id for r in level if type(r).__tablename__ == column.target]
-            for row in _rows(system, model, column, targets):
-                record = _record_of(system, row)
-                key = (type(record), record.id)
-                if key in given or key in plan.doomed:
-                    continue
-                if rule == "CASCADE" and isinstance(row, Record):
-                    plan.doomed[key] = record
-                    found.append(record)
-                elif rule != "CASCADE":
-                    plan.staying[key] = record
-                    plan.detached.setdefault(key, []).append((row, column.emptied))
+        for pointer, row in _rows(session, list(_pointers(ctx, {type(record) for record in level})), level):
+            record = _record_of(ctx, session, row)
+            key = (type(record), record.id)
+            if key in given or key in plan.doomed:
+                continue
+            if isinstance(row, Record) and (pointer.cascades or _hangs_on(ctx, row, pointer)):
+                plan.doomed[key] = record
+                found.append(record)
+            elif not pointer.cascades:
+                plan.staying[key] = record
+                plan.detached.setdefault(key, []).append((row, (pointer.column,)))
         plan.check_size()
         level = found
     for key in plan.doomed:
@@ -106,52 +111,70 @@ def plan_deletion(system: Context, batch: Sequence[Record]) -> Plan:
 
 @dataclass(frozen=True)
 class _Pointer:
-    """Columns of a model that point at records: a foreign key, or what a record is about."""
+    """A column of a model that points at records of one type: a foreign key, or what a record is about."""
 
-    target: str
+    model: type[Any]
     column: str
-    emptied: tuple[str, ...]
+    target: str
+    cascades: bool = False
     type_name: str | None = None
 
+    def condition(self, records: Sequence[Record]) -> ColumnElement[bool]:
+        """Whether a row points at one of these, as far as they are of its type."""
+        ids = [record.id for record in records if type(record).__tablename__ == self.target]
+        wanted = ids if self.type_name is None else [RecordRef(self.type_name, record_id) for record_id in ids]
+        return getattr(self.model, self.column).in_(wanted)  # type: ignore[no-any-return]
 
-def _pointing(system: Context, models: Iterable[type[Record]]) -> Iterator[tuple[type[Any], _Pointer, str]]:
-    """What may point at records of these types, and what becomes of it; what refuses is left to the database."""
-    wanted: dict[str, Any] = {model.__tablename__: system.registry.record_type(model).name for model in models}
-    for model in system.registry.models:
+
+def _pointers(ctx: Context, models: Iterable[type[Record]]) -> Iterator[_Pointer]:
+    """What may point at records of these types; what refuses their deletion is left to the database."""
+    wanted: dict[str, Any] = {model.__tablename__: ctx.registry.record_type(model).name for model in models}
+    for model in ctx.registry.models:
         if not issubclass(model, (Record, Line, Extension)):
             continue
         table: Any = model.__table__
         own = {"record_id", getattr(model, "__parent__", "")} if not issubclass(model, Record) else set[str]()
         for column in table.c:
             for key in column.foreign_keys:
-                rule = key.ondelete or ""
-                if key.column.table.name in wanted and column.name not in own and rule in ("CASCADE", "SET NULL"):
-                    yield model, _Pointer(key.column.table.name, column.name, (column.name,)), rule
-    for model, name in system.registry.any_record_fields:
+                target, rule = key.column.table.name, key.ondelete
+                if target in wanted and column.name not in own and rule in ("CASCADE", "SET NULL"):
+                    yield _Pointer(model, column.name, target, rule == "CASCADE")
+    for model, name in ctx.registry.any_record_fields:
         for target, type_name in wanted.items():
-            yield model, _Pointer(target, name, (name,), type_name), "SET NULL"
+            yield _Pointer(model, name, target, type_name=type_name)
 
 
-def _rows(system: Context, model: type[Any], pointer: _Pointer, ids: Sequence[int]) -> Iterator[Any]:
-    for start in range(0, len(ids), 500):
-        some: Sequence[Any] = ids[start : start + 500]
-        if pointer.type_name is not None:
-            some = [RecordRef(pointer.type_name, record_id) for record_id in some]
-        yield from system.session.scalars(select(model).where(getattr(model, pointer.column).in_(some)).limit(MOST + 1))
+def _rows(session: Session, pointers: Sequence[_Pointer], records: Sequence[Record]) -> Iterator[tuple[_Pointer, Any]]:
+    """The rows that point at records; those of each part by one statement that finds out where there are any."""
+    for start in range(0, len(records) if pointers else 0, PART):
+        some = records[start : start + PART]
+        asked = [
+            select(literal(place, Integer())).where(exists().where(pointer.condition(some)))
+            for place, pointer in enumerate(pointers)
+        ]
+        for place in session.scalars(union_all(*asked) if len(asked) > 1 else asked[0]).all():
+            rows = select(pointers[place].model).where(pointers[place].condition(some)).limit(MOST + 1)
+            yield from ((pointers[place], row) for row in session.scalars(rows))
 
 
-def _record_of(system: Context, row: Any) -> Record:
+def _hangs_on(ctx: Context, record: Record, pointer: _Pointer) -> bool:
+    """Whether nobody would see a record any more without what it points at."""
+    otherwise = ctx.registry.record_type(type(record)).otherwise
+    return otherwise is not None and otherwise[1] == pointer.column and getattr(record, otherwise[0]) is None
+
+
+def _record_of(ctx: Context, session: Session, row: Any) -> Record:
     """The record that a row is, or belongs to."""
     if isinstance(row, Record):
         return row
     if isinstance(row, Extension):
-        extended = system.session.get_one(type(row).extended(), row.record_id)
+        extended = session.get_one(type(row).extended(), row.record_id)
         extended.ext(type(row))  # held, so that its change is one of the record
         return extended
     parent = row.__parent__
     key = next(iter(row.__table__.c[parent].foreign_keys))
-    declared = system.registry.target_of(key.column.table.name)
-    owner: Record = system.session.get_one(declared.model, getattr(row, parent))
+    declared = ctx.registry.target_of(key.column.table.name)
+    owner: Record = session.get_one(declared.model, getattr(row, parent))
     for name, described in fields_of(type(owner)).items():
         if described.kind.lined and described.line is type(row):
             getattr(owner, name)  # loaded, so that the change of a line is one of its record

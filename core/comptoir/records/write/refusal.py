@@ -11,6 +11,7 @@ from sqlalchemy.orm import LoaderCallableStatus, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from comptoir.db.fields import fields_of
+from comptoir.db.light import is_light
 from comptoir.db.record import Record
 from comptoir.errors import ComptoirError, RuleViolation, RuleViolations
 
@@ -22,7 +23,7 @@ def put_back_when_refused(records: Sequence[Record]) -> Iterator[None]:
         yield
     except ComptoirError:
         for record in records:
-            session = object_session(record)
+            session = None if is_light(record) else object_session(record)
             if session is None:
                 continue
             for extension in record.__dict__.pop("_extensions", {}).values():

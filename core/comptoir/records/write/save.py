@@ -14,6 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from comptoir.context import unrestricted
 from comptoir.db.fields import fields_of
 from comptoir.db.gate import ANY, KEPT, changed_columns
+from comptoir.db.light import is_light, lines_of
 from comptoir.db.record import Record
 from comptoir.errors import Conflict, NotAllowed, Overtaken
 from comptoir.i18n import _
@@ -153,10 +154,9 @@ def _touch(ctx: Context, changes: Sequence[Change]) -> None:
 def _rows_of(change: Change) -> dict[Any, Collection[str]]:
     """What a change may write: the record with its extensions and lines, each with the columns that differ by now."""
     record = change.record
-    if change.is_new:
-        rows: dict[Any, Collection[str]] = {record: ANY}
-    else:
-        rows = {record: changed_columns(record) | KEPT}
+    if is_light(record):
+        return dict.fromkeys((record, *lines_of(record)), ANY)
+    rows: dict[Any, Collection[str]] = {record: ANY if change.is_new else changed_columns(record) | KEPT}
     for extension in held_extensions(record):
         rows[extension] = changed_columns(extension) if inspect(extension).persistent else ANY
     for name, described in fields_of(type(record)).items():
@@ -172,15 +172,17 @@ def _flush(ctx: Context, changes: Sequence[Change], prepared: Mapping[Record, Ma
     """Write just what was there when the checks began: what a check set by mistake is refused with its name."""
     session = ctx.session
     rows = {row: names for of_record in prepared.values() for row, names in of_record.items()}
+    light: dict[type[Record], list[Record]] = defaultdict(list)
     try:
         for change in changes:
-            for name, described in fields_of(type(change.record)).items():
-                if described.kind.lined and name in change.record.__dict__:
-                    for position, line in enumerate(getattr(change.record, name)):
-                        if line.position != position:
-                            line.position = position
-        session.add_all([change.record for change in changes])
+            _number_lines(change.record)
+            if is_light(change.record) and all(map(is_light, lines_of(change.record))):
+                light[type(change.record)].append(change.record)
+            else:
+                session.add(change.record)
         with session.announced(rows):
+            for records in light.values():
+                session.insert(records)
             session.flush()
         extensions = [
             (change.record, extension)
@@ -203,6 +205,14 @@ def _flush(ctx: Context, changes: Sequence[Change], prepared: Mapping[Record, Ma
             _("The change clashes with what another person saved a moment ago. Load it again and retry."),
             code="core.clash",
         ) from error
+
+
+def _number_lines(record: Record) -> None:
+    for name, described in fields_of(type(record)).items():
+        if described.kind.lined and name in record.__dict__:
+            for position, line in enumerate(getattr(record, name)):
+                if line.position != position:
+                    line.position = position
 
 
 def ref_of(ctx: Context, record: Record, *, changed: tuple[str, ...] = ()) -> RecordRef:

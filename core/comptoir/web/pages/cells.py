@@ -40,7 +40,7 @@ def value_of(record: Any, declared: DeclaredType, name: str) -> Any:
 
 
 def look_up_titles(visit: Visit, wanted: Mapping[str, Collection[int]]) -> Titles:
-    """The titles of records by table and id, as far as the reader may see them; one statement for each table."""
+    """The titles of records by table and id, as far as the reader may see them; one statement."""
     found = titles(visit.context, wanted)
     return {(table, record_id): title for table, by_id in found.items() for record_id, title in by_id.items()}
 

@@ -12,17 +12,20 @@ from comptoir.contributions import Kpi, Tile
 from comptoir.errors import ComptoirError
 from comptoir.i18n import Text, _
 from comptoir.records.views import SavedView
+from comptoir.registry.deadlines import Inside
+from comptoir.registry.plugin import Plugin
 from comptoir.web import charts
 from comptoir.web.addresses import url_with
 from comptoir.web.frame import module_of, page, redirect_with
 from comptoir.web.models.report import DashboardPage, KpiView, TileView
 from comptoir.web.models.shell import Choice, Module
 from comptoir.web.pages.report import page as reports
-from comptoir.web.session import Visit, current_visit
+from comptoir.web.session import Visit, visited
 
 pages = Blueprint("dashboard", __name__)
 log = logging.getLogger("comptoir.web")
 
+UNSHOWN = _("This tile could not be shown. The log says why.")
 PERIODS: tuple[tuple[str, Text], ...] = (
     ("week", _("Week")),
     ("month", _("Month")),
@@ -33,9 +36,9 @@ PERIODS: tuple[tuple[str, Text], ...] = (
 
 
 @pages.get("/")
-def start() -> Response:
+@visited
+def start(visit: Visit) -> Response:
     """The dashboard, or the page that a plugin chose as home."""
-    visit = current_visit()
     home = visit.context.hooks.choose_home(ctx=visit.context)
     if home and home != "/" and "dashboard" not in request.args:
         return redirect_with(home)
@@ -49,9 +52,9 @@ def start() -> Response:
     for plugin, tile in registry.offered(Tile, grants):
         module = module_of(registry, plugin.name)
         if tile.kpis is not None:
-            kpis += _kpis(visit, tile, module, options)
+            kpis += _kpis(visit, plugin, tile, module, options)
         else:
-            shown.append(_tile(visit, tile, module, options))
+            shown.append(_tile(visit, plugin, tile, module, options))
     shown += [_kept(visit, kept) for kept in reports.tiles(visit)]
     title = str(_("Dashboard"))
     model = DashboardPage(
@@ -61,15 +64,18 @@ def start() -> Response:
     return page("dashboard.html", model, crumbs=[title])
 
 
-def _kpis(visit: Visit, tile: Tile, module: Module | None, options: dict[str, str]) -> Iterator[KpiView]:
+def _kpis(
+    visit: Visit, plugin: Plugin, tile: Tile, module: Module | None, options: dict[str, str]
+) -> Iterator[KpiView]:
     assert tile.kpis is not None
     try:
-        with visit.context.reading():
+        with visit.context.reading(), Inside(plugin):
             found: list[Kpi] = list(tile.kpis(visit.context, options))
     except Exception:
         if current_app.debug:
             raise
         log.exception("the figures %s failed", tile.name)
+        yield KpiView(str(tile.title), "–", str(UNSHOWN), module=module)
         return
     for kpi in found:
         tone = kpi.tone if kpi.tone in {"ok", "warn", "bad"} else ""
@@ -87,16 +93,14 @@ def _kept(visit: Visit, kept: SavedView) -> TileView:
         return TileView(kept.name, 6, failed=str(refused), url=f"/reports/saved/{kept.id}")
 
 
-def _tile(visit: Visit, tile: Tile, module: Module | None, options: dict[str, str]) -> TileView:
+def _tile(visit: Visit, plugin: Plugin, tile: Tile, module: Module | None, options: dict[str, str]) -> TileView:
     try:
-        with visit.context.reading():
+        with visit.context.reading(), Inside(plugin):
             values = tile.values(visit.context, options) if tile.values is not None else {}
             html = Markup(render_template(tile.template, formats=visit.formats, **values))  # noqa: S704
     except Exception:
         if current_app.debug:
             raise
         log.exception("the tile %s failed", tile.name)
-        return TileView(
-            str(tile.title), tile.width, module=module, failed=str(_("This tile could not be shown. The log says why."))
-        )
+        return TileView(str(tile.title), tile.width, module=module, failed=str(UNSHOWN))
     return TileView(str(tile.title), tile.width, html=html, module=module)

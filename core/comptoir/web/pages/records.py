@@ -16,7 +16,7 @@ from comptoir.web.pages.list import bulk, columns, saved
 from comptoir.web.pages.list import page as lists
 from comptoir.web.pages.record import deeds, moves
 from comptoir.web.pages.record import page as record
-from comptoir.web.session import Visit, current_visit
+from comptoir.web.session import Visit, visited
 
 CANDIDATES = 12
 
@@ -26,8 +26,9 @@ def add_record_type(app: Flask, declared: DeclaredType) -> None:
     url = declared.url
 
     def add(path: str, name: str, view: Callable[..., Response], permission: str, *methods: str) -> None:
-        def answer(**values: Any) -> Response:
-            return view(current_visit(), declared, **values)
+        @visited
+        def answer(visit: Visit, /, **values: Any) -> Response:
+            return view(visit, declared, **values)
 
         answer.permission = declared.permission(permission)  # type: ignore[attr-defined]
         answer.module = declared.module  # type: ignore[attr-defined]

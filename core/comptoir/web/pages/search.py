@@ -18,7 +18,7 @@ from comptoir.web.frame import is_partial, navigation, page, part, settings_side
 from comptoir.web.models.search import SearchGroup, SearchHit, SearchPage
 from comptoir.web.pages.cells import details_of, shown_details
 from comptoir.web.pages.faces import face_of, faces_of
-from comptoir.web.session import Visit, current_visit
+from comptoir.web.session import Visit, visited
 
 pages = Blueprint("search", __name__)
 
@@ -26,9 +26,9 @@ HITS = 5
 
 
 @pages.get("/search")
-def search() -> Response:
+@visited
+def search(visit: Visit) -> Response:
     """What a text finds, by record type."""
-    visit = current_visit()
     text = request.args.get("q", "").strip()[:100]
     groups = tuple(_groups(visit, text)) if len(text) >= 2 else ()
     model = SearchPage(text, groups, "/search")
@@ -36,9 +36,9 @@ def search() -> Response:
 
 
 @pages.get("/search/start")
-def start() -> Response:
+@visited
+def start(visit: Visit) -> Response:
     """What the palette offers before anything is typed: what one may do, and the pages there are."""
-    visit = current_visit()
     groups = (SearchGroup(str(_("Do")), tuple(_acts(visit))), SearchGroup(str(_("Go to")), tuple(_places(visit))))
     return part("_search_hits.html", SearchPage("", groups, "/search"))
 
@@ -64,7 +64,7 @@ def _places(visit: Visit) -> Iterator[SearchHit]:
     yield SearchHit(str(_("API tokens")), "/account/tokens", icon="key")
     yield SearchHit(str(_("Where I am signed in")), "/account/sessions", icon="shield")
     if grants.administrator:
-        for group in settings_side():
+        for group in settings_side(visit):
             for item in group.items:
                 yield SearchHit(item.label, item.url, str(_("Settings")), icon="sliders")
 

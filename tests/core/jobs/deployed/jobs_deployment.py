@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
 from comptoir_jobs_shop import effects
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,7 @@ from comptoir.db.base import Base
 from comptoir.deployment import Deployment
 from comptoir.registry.discover import Available
 from comptoir.registry.models import Generation, ModuleRow, State
+from comptoir.registry.schema import core_unit
 from comptoir.settings import Settings
 
 
@@ -23,9 +25,12 @@ def open_shop(url: str) -> Deployment:
 
 
 def create_tables(deployment: Deployment) -> None:
-    core = [table for name, table in Base.metadata.tables.items() if name.startswith("core_")]
-    Base.metadata.create_all(deployment.engine, tables=core)
+    core = core_unit()
+    Base.metadata.create_all(deployment.engine, tables=[Base.metadata.tables[name] for name in core.tables])
     effects.create(deployment.engine)
+    with deployment.engine.begin() as connection:
+        options = {"version_table": core.version_table}
+        MigrationContext.configure(connection, opts=options).stamp(core.script(), "heads")
     with Session(deployment.engine) as session, session.begin():
         now = datetime.now(UTC)
         session.add(Generation(id=1, number=1))

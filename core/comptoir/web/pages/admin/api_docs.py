@@ -13,16 +13,17 @@ from comptoir.rest.blueprint import DOCUMENT_PATH
 from comptoir.rest.openapi import build_document
 from comptoir.web.frame import page
 from comptoir.web.models.api import ApiDocsPage, ApiGroup, ApiOperation, ApiParameter
-from comptoir.web.session import current_visit
+from comptoir.web.session import Visit, visited
 
 pages = Blueprint("api_docs", __name__)
 Json = dict[str, Any]
 
 
 @pages.get("/api/docs")
-def docs() -> Response:
+@visited
+def docs(visit: Visit) -> Response:
     """What the API of the enabled modules offers, by record type."""
-    registry = current_visit().registry
+    registry = visit.registry
     return page("api_docs.html", _reader(build_document(registry, routes(registry))), crumbs=[_("API")])
 
 

@@ -15,7 +15,7 @@ from comptoir.web import charts
 from comptoir.web.frame import page, redirect_with
 from comptoir.web.models.jobs import JobDetails, JobRow, JobRun, JobsPage, WorkRow
 from comptoir.web.models.shell import Action, Choice, Module, Toast
-from comptoir.web.session import Visit, current_visit, requires
+from comptoir.web.session import Visit, requires, visited
 
 pages = Blueprint("jobs", __name__)
 
@@ -50,9 +50,9 @@ def _run_tone(run: inspect.Run) -> Mark:
 
 @pages.get("/settings/jobs")
 @requires(ADMINISTER)
-def jobs() -> Response:
+@visited
+def jobs(visit: Visit) -> Response:
     """Every job with its last and next run; one of them in detail."""
-    visit = current_visit()
     ctx, formats = visit.context, visit.formats
     statuses = inspect.jobs(ctx)
     wanted, chosen = request.args.get("show", ""), request.args.get("job", "")
@@ -166,9 +166,10 @@ def _details(visit: Visit, status: inspect.JobStatus) -> JobDetails:
 
 @pages.post("/settings/jobs/work/<int:number>/<action>")
 @requires(ADMINISTER)
-def act_on_work(number: int, action: str) -> Response:
+@visited
+def act_on_work(visit: Visit, number: int, action: str) -> Response:
     """Cancel work of the queue, or try it now."""
-    ctx = current_visit().context
+    ctx = visit.context
     if action == "cancel":
         ending = queued.cancel(ctx, number) == "ending"
         text = (
@@ -186,9 +187,10 @@ def act_on_work(number: int, action: str) -> Response:
 
 @pages.post("/settings/jobs/<name>/<action>")
 @requires(ADMINISTER)
-def act(name: str, action: str) -> Response:
+@visited
+def act(visit: Visit, name: str, action: str) -> Response:
     """Run, pause or resume a job."""
-    ctx = current_visit().context
+    ctx = visit.context
     deeds = {"run": inspect.run_now, "pause": inspect.pause, "resume": inspect.resume}
     if action in deeds:
         deeds[action](ctx, name)

@@ -27,7 +27,7 @@ from comptoir.web.models.admin import AdminTable
 from comptoir.web.models.shell import Action, Empty, Pager
 from comptoir.web.models.table import Column, Row, Table
 from comptoir.web.pages.cells import Cells, look_up_titles, wanted_titles
-from comptoir.web.session import Visit, current_deployment, current_visit, requires
+from comptoir.web.session import Visit, current_deployment, requires, visited
 
 pages = Blueprint("module_data", __name__)
 
@@ -43,9 +43,9 @@ MEDIA_TYPES = {
 
 
 @contextmanager
-def _reading() -> Iterator[Visit]:
+def _reading(visit: Visit) -> Iterator[Visit]:
     """The visit in a generation that knows the paused modules as well; nothing is written in it."""
-    visit, deployment = current_visit(), current_deployment()
+    deployment = current_deployment()
     registry = deployment.registry_with_paused()
     with deployment.context(visit.context.actor, write=False, registry=registry) as ctx:
         unrestricted(ctx, "data of paused modules").info["address"] = request.remote_addr or ""
@@ -72,10 +72,11 @@ def _type(registry: Registry, module: str, name: str) -> DeclaredType:
 
 @pages.get("/settings/modules/<name>/data")
 @requires(ADMINISTER)
-def kinds_of_records(name: str) -> Response:
+@visited
+def kinds_of_records(visit: Visit, name: str) -> Response:
     """What the module keeps, by type of record."""
-    with _reading() as visit:
-        ctx = visit.context
+    with _reading(visit) as reading:
+        ctx = reading.context
         title = str(ctx.registry.plugins[name].manifest.title) if name in ctx.registry.plugins else name
         rows = []
         for declared in types_of(ctx.registry, name):
@@ -88,29 +89,30 @@ def kinds_of_records(name: str) -> Response:
             note = "" if declared.module == name else str(_("with the fields of {name}", name=title))
             rows.append(
                 Row(declared.name, label, url, (
-                    Cell(label, "title", url=url, note=note), Cell(visit.formats.integer(count), "number"),
+                    Cell(label, "title", url=url, note=note), Cell(reading.formats.integer(count), "number"),
                 ))
             )  # fmt: skip
         columns = (Column("type", str(_("Records"))), Column("count", str(_("How many")), right=True))
         heading = str(_("What {name} keeps", name=title))
         model = AdminTable(heading, Table(columns, tuple(rows)), empty=Empty(str(_("It keeps no records"))))
         return page(
-            "admin/table.html", model, crumbs=[(_("Modules"), "/settings/modules"), heading], side=settings_side()
+            "admin/table.html", model, crumbs=[(_("Modules"), "/settings/modules"), heading], side=settings_side(visit)
         )
 
 
 @pages.get("/settings/modules/<name>/data/<type_name>")
 @requires(ADMINISTER)
-def records(name: str, type_name: str) -> Response:
+@visited
+def records(visit: Visit, name: str, type_name: str) -> Response:
     """The records of one type, to be read."""
-    with _reading() as visit:
-        ctx = visit.context
+    with _reading(visit) as reading:
+        ctx = reading.context
         declared = _type(ctx.registry, name, type_name)
         shown = {n: f for n, f in declared.fields.items() if not f.kind.lined and not f.server}
         shown = dict(list(shown.items())[:MOST_COLUMNS])
         number = min(max(id_of(request.args.get("page", "")) or 1, 1), 100_000)
         found = run(ctx, declared, Query(archived="with", size=SIZE, number=number))
-        cells = Cells(visit, declared, look_up_titles(visit, wanted_titles(shown, found.rows)))
+        cells = Cells(reading, declared, look_up_titles(visit, wanted_titles(shown, found.rows)))
         rows = tuple(
             Row(str(row["id"]), "", "", tuple(cells.cell(n, field, row) for n, field in shown.items()))
             for row in found.rows
@@ -118,7 +120,7 @@ def records(name: str, type_name: str) -> Response:
         url, plural = f"/settings/modules/{name}/data/{declared.name}", str(declared.declaration.plural)
         count = found.total or 0
         pager = Pager(
-            str(ngettext("{count} record", "{count} records", count, count=visit.formats.integer(count))),
+            str(ngettext("{count} record", "{count} records", count, count=reading.formats.integer(count))),
             f"{url}?page={number - 1}" if number > 1 else "",
             f"{url}?page={number + 1}" if number * SIZE < count else "",
         )
@@ -128,20 +130,21 @@ def records(name: str, type_name: str) -> Response:
             (_("Modules"), "/settings/modules"), (name, f"/settings/modules/{name}/data"), plural,
         ]  # fmt: skip
         exports = [Action(f.upper(), f"{url}/export?format={f}", "down") for f in FORMATS]
-        return page("admin/table.html", model, crumbs=crumbs, side=settings_side(), actions=exports)
+        return page("admin/table.html", model, crumbs=crumbs, side=settings_side(visit), actions=exports)
 
 
 @pages.get("/settings/modules/<name>/data/<type_name>/export")
 @requires(ADMINISTER)
-def export(name: str, type_name: str) -> Response:
+@visited
+def export(visit: Visit, name: str, type_name: str) -> Response:
     """All records of one type as a file."""
     chosen = request.args.get("format", "csv")
     target = SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115 -- closed once it is sent
     try:
-        with _reading() as visit:
-            declared = _type(visit.context.registry, name, type_name)
-            export_records(visit.context, declared, Query(archived="with"), cast("IO[bytes]", target), format=chosen)
-            today = visit.formats.today.isoformat()
+        with _reading(visit) as reading:
+            declared = _type(reading.context.registry, name, type_name)
+            export_records(reading.context, declared, Query(archived="with"), cast("IO[bytes]", target), format=chosen)
+            today = reading.formats.today.isoformat()
     except BaseException:
         target.close()
         raise

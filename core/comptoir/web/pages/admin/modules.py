@@ -32,7 +32,7 @@ from comptoir.web.addresses import url_with
 from comptoir.web.frame import is_partial, page, part, redirect_with, settings_side
 from comptoir.web.models.modules import ModuleRow, ModulesPage, PlanPage, Restorable
 from comptoir.web.models.shell import Choice, Module, Toast, Tone
-from comptoir.web.session import current_deployment, current_visit, requires
+from comptoir.web.session import Visit, current_deployment, requires, visited
 
 pages = Blueprint("modules", __name__)
 
@@ -57,16 +57,17 @@ TEXTS: dict[str, Text] = {
 
 @pages.get("/settings/modules")
 @requires(ADMINISTER)
-def modules() -> Response:
+@visited
+def modules(visit: Visit) -> Response:
     """Every module, installed or not."""
-    visit, deployment = current_visit(), current_deployment()
+    deployment = current_deployment()
     available = deployment.available()
     states = module_states(unrestricted(visit.context, "modules"))
     registry = visit.registry
     # faults of hooks and migrations, which do not keep a module from being built
     faults = {row.module: row.reason for row in unrestricted(visit.context, "modules").scalars(select(QuarantineRow))}
     rows = [
-        _row(registry, available, states, name, faults.get(name, ""))
+        _row(visit, registry, available, states, name, faults.get(name, ""))
         for name in sorted({*available, *states}, key=lambda n: (n != "base", n))
     ]
     wanted = request.args.get("show", "")
@@ -89,12 +90,15 @@ def modules() -> Response:
         seats_percent=round(taken / seats * 100) if seats else 0,
     )  # fmt: skip
     return page(
-        "admin/modules.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Modules")], side=settings_side()
+        "admin/modules.html",
+        model,
+        crumbs=[(_("Settings"), "/settings/modules"), _("Modules")],
+        side=settings_side(visit),
     )
 
 
 def _row(
-    registry: Registry, available: dict[str, Available], states: dict[str, State], name: str, noted: str
+    visit: Visit, registry: Registry, available: dict[str, Available], states: dict[str, State], name: str, noted: str
 ) -> ModuleRow:
     found = available.get(name)
     state = State.ENABLED if name == "base" else states.get(name, State.AVAILABLE)
@@ -125,7 +129,9 @@ def _row(
         shown,
         str(label),
         tone,
-        requires=tuple(str(_("needs {name}", name=_title(n))) for n in (found.requires if found is not None else ())),
+        requires=tuple(
+            str(_("needs {name}", name=_title(visit, n))) for n in (found.requires if found is not None else ())
+        ),
         adds=_adds(plugin),
         warning=fault.reason if fault is not None else noted,
         switch_url=f"/settings/modules/{name}/{deed}" if switchable else "",
@@ -167,14 +173,14 @@ def _adds(plugin: Any) -> str:
     return ", ".join(parts)
 
 
-def _title(name: str) -> str:
-    registry = current_visit().registry
+def _title(visit: Visit, name: str) -> str:
+    registry = visit.registry
     plugin = registry.plugins.get(name) or _off_plugin(current_deployment().available(), name)
     return str(plugin.manifest.title) if plugin is not None else name
 
 
-def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
-    title = _title(name)
+def _plan_page(visit: Visit, name: str, action: str, error: Text = "") -> PlanPage:
+    title = _title(visit, name)
     question, deed, keep = DEEDS[action]
     url = f"/settings/modules/{name}/{action}"
     if action == "pause" and request.values.get("cascade") == "1":
@@ -183,7 +189,7 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
         "title": str(question.format(name=title)), "url": url, "keep_label": str(keep), "cancel_url": "/settings/modules",
         "danger": action in {"pause", "uninstall"}, "error": str(error),
     }  # fmt: skip
-    needing = [n for n in dependants(current_deployment().available(), name) if n in current_visit().registry.plugins]
+    needing = [n for n in dependants(current_deployment().available(), name) if n in visit.registry.plugins]
     try:
         plan = plan_action(current_deployment(), action, [name], routes=routes_of, cascade=action == "pause")
     except ComptoirError as refused:
@@ -197,23 +203,23 @@ def _plan_page(name: str, action: str, error: Text = "") -> PlanPage:
     because = {
         n: str(_("needs {name}", name=title) if n in needing else _("{name} needs it", name=title)) for n in others
     }
-    integer = current_visit().formats.integer
-    counts = [(label, integer(count)) for label, count in _concerned(plan) if count]
+    integer = visit.formats.integer
+    counts = [(label, integer(count)) for label, count in _concerned(visit, plan) if count]
     changes = (
         (str(_("Addresses")), plan.routes), (str(_("Jobs")), plan.jobs), (str(_("Permissions")), plan.permissions),
         (str(_("Tables")), tuple(f"{t}: {n}" for t, n in {**plan.tables, **plan.kept_tables}.items())),
         (str(_("Migrations")), plan.revisions), (str(_("Files")), plan.files),
     )  # fmt: skip
     return PlanPage(
-        text=str(TEXTS[action]), submit_label=label, also=tuple((Module(n, _title(n)), because[n]) for n in others),
-        counts=tuple(counts[:4]), changes=changes, exports=_restorable(plan) if action == "enable" else (), **common,
+        text=str(TEXTS[action]), submit_label=label, also=tuple((Module(n, _title(visit, n)), because[n]) for n in others),
+        counts=tuple(counts[:4]), changes=changes, exports=_restorable(visit, plan) if action == "enable" else (), **common,
     )  # fmt: skip
 
 
-def _restorable(plan: Plan) -> tuple[Restorable, ...]:
+def _restorable(visit: Visit, plan: Plan) -> tuple[Restorable, ...]:
     """What earlier uninstalls left of the modules that a plan begins anew."""
-    deployment, formats, chosen = current_deployment(), current_visit().formats, request.form.getlist("restore")
-    known = build_registry(deployment.available(), [*current_visit().registry.plugins, *plan.modules]).by_table
+    deployment, formats, chosen = current_deployment(), visit.formats, request.form.getlist("restore")
+    known = build_registry(deployment.available(), [*visit.registry.plugins, *plan.modules]).by_table
     found = []
     for name, export in life_cycle.exports_left(deployment, plan).items():
         day = formats.day(export.exported_at.astimezone(formats.timezone).date())
@@ -221,7 +227,7 @@ def _restorable(plan: Plan) -> tuple[Restorable, ...]:
         found.append(
             Restorable(
                 export.path.name,
-                str(_("Bring back the data that {name} had on {day}", name=_title(name), day=day)),
+                str(_("Bring back the data that {name} had on {day}", name=_title(visit, name), day=day)),
                 ", ".join(f"{plural}: {formats.integer(rows)}" for plural, rows in counts)
                 or str(_("It holds no records.")),
                 str(life_cycle.refusal_of(deployment, plan, export) or ""),
@@ -231,9 +237,9 @@ def _restorable(plan: Plan) -> tuple[Restorable, ...]:
     return tuple(found)
 
 
-def _concerned(plan: Plan) -> list[tuple[str, int]]:
+def _concerned(visit: Visit, plan: Plan) -> list[tuple[str, int]]:
     """Whom and what a switch concerns: the people whose roles hold something of the modules, and their records by type."""
-    session = unrestricted(current_visit().context, "modules")
+    session = unrestricted(visit.context, "modules")
     held = or_(*(RolePermission.permission.startswith(f"{name}.", autoescape=True) for name in plan.modules))
     people = session.scalar(
         select(func.count(func.distinct(User.id)))
@@ -257,30 +263,32 @@ def routes_of(registry: Registry) -> Iterable[str]:
 
 @pages.get("/settings/modules/<name>/<action>")
 @requires(ADMINISTER)
-def show_plan(name: str, action: str) -> Response:
+@visited
+def show_plan(visit: Visit, name: str, action: str) -> Response:
     """What a switch would change; nothing has happened yet."""
     if action not in DEEDS:
         raise NotFound(_("There is no such page."))
-    return _answer(_plan_page(name, action))
+    return _answer(visit, _plan_page(visit, name, action))
 
 
-def _answer(model: PlanPage, status: int = 200) -> Response:
+def _answer(visit: Visit, model: PlanPage, status: int = 200) -> Response:
     if is_partial():
         return part("admin/_plan.html", model, status=status)
     return page(
         "admin/plan.html",
         model,
         crumbs=[(_("Modules"), "/settings/modules"), model.title],
-        side=settings_side(),
+        side=settings_side(visit),
         status=status,
     )
 
 
 @pages.post("/settings/modules/<name>/back")
 @requires(ADMINISTER)
-def back(name: str) -> Response:
+@visited
+def back(visit: Visit, name: str) -> Response:
     """Let a module that was set aside after its crashes run again; it is set aside once more if it goes on crashing."""
-    deployment, title = current_deployment(), _title(name)
+    deployment, title = current_deployment(), _title(visit, name)
 
     def follow_up() -> Response:
         bring_back(deployment, name)
@@ -293,20 +301,21 @@ def back(name: str) -> Response:
 
 @pages.post("/settings/modules/<name>/<action>")
 @requires(ADMINISTER)
-def switch(name: str, action: str) -> Response:
+@visited
+def switch(visit: Visit, name: str, action: str) -> Response:
     """Have the password typed again, then leave this transaction and switch."""
     if action not in DEEDS:
         raise NotFound(_("There is no such page."))
-    wrong = confirm_password(request.form.get("password", ""))
+    wrong = confirm_password(visit, request.form.get("password", ""))
     if wrong is not None:
-        return _answer(_plan_page(name, action, wrong), 422)
-    return _switch_after_commit(name, action)
+        return _answer(visit, _plan_page(visit, name, action, wrong), 422)
+    return _switch_after_commit(visit, name, action)
 
 
-def _switch_after_commit(name: str, action: str) -> Response:
+def _switch_after_commit(visit: Visit, name: str, action: str) -> Response:
     """Switching opens its own transactions, so it waits for this request's to end."""
-    deployment, actor, title = current_deployment(), current_visit().context.actor, _title(name)
-    carry_session = renewed_session()
+    deployment, actor, title = current_deployment(), visit.context.actor, _title(visit, name)
+    carry_session = renewed_session(visit)
     wanted = request.form.getlist("restore") if action == "enable" else []
     left = life_cycle.exports_left(deployment, plan_action(deployment, action, [name])) if wanted else {}
     if unknown := set(wanted) - {export.path.name for export in left.values()}:

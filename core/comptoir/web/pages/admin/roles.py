@@ -26,7 +26,7 @@ from comptoir.web.models.admin import AdminTable, PermissionGroup, PermissionRow
 from comptoir.web.models.input import FieldInput, FormError, Option
 from comptoir.web.models.shell import Action, Module, Toast
 from comptoir.web.models.table import Column, Row, Table
-from comptoir.web.session import current_visit, requires
+from comptoir.web.session import Visit, requires, visited
 
 pages = Blueprint("roles", __name__)
 BASE = "/settings/roles"
@@ -35,9 +35,10 @@ SCOPED = ("read", "write", "delete")
 
 @pages.get(BASE)
 @requires(ADMINISTER)
-def roles() -> Response:
+@visited
+def roles(visit: Visit) -> Response:
     """Every role with the number of its holders."""
-    session = unrestricted(current_visit().context, "roles")
+    session = unrestricted(visit.context, "roles")
     rows = tuple(
         Row(str(role.id), role.name, f"{BASE}/{role.id}", (
             Cell(role.name, "title", url=f"{BASE}/{role.id}"), Cell(role.description), Cell(str(count), "number"),
@@ -49,50 +50,52 @@ def roles() -> Response:
         Column("holders", str(_("Holders")), right=True),
     )  # fmt: skip
     model = AdminTable(str(_("Roles")), Table(columns, rows))
-    return page("admin/table.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Roles")], side=settings_side(),
+    return page("admin/table.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Roles")], side=settings_side(visit),
                 actions=[Action(str(_("New role")), f"{BASE}/new", "plus", tone="primary", key="N")])  # fmt: skip
 
 
 @pages.route(f"{BASE}/new", methods=["GET", "POST"])
 @requires(ADMINISTER)
-def new_role() -> Response:
+@visited
+def new_role(visit: Visit) -> Response:
     """A form for a new role."""
-    return _editor(None)
+    return _editor(visit, None)
 
 
 @pages.route(f"{BASE}/<int:role_id>", methods=["GET", "POST"])
 @requires(ADMINISTER)
-def edit(role_id: int) -> Response:
+@visited
+def edit(visit: Visit, role_id: int) -> Response:
     """The permissions of one role."""
-    return _editor(_role(role_id))
+    return _editor(visit, _role(visit, role_id))
 
 
 @pages.post(f"{BASE}/<int:role_id>/delete")
 @requires(ADMINISTER)
-def remove(role_id: int) -> Response:
+@visited
+def remove(visit: Visit, role_id: int) -> Response:
     """Delete a role and take it from its holders."""
-    role = _role(role_id)
+    role = _role(visit, role_id)
     name = role.name
-    delete_role(unrestricted(current_visit().context, "roles"), role)
+    delete_role(unrestricted(visit.context, "roles"), role)
     return redirect_with(BASE, Toast(str(_("The role {name} is deleted", name=name))))
 
 
-def _role(role_id: int) -> Role:
-    role = unrestricted(current_visit().context, "roles").get(Role, role_id)
+def _role(visit: Visit, role_id: int) -> Role:
+    role = unrestricted(visit.context, "roles").get(Role, role_id)
     if role is None:
         raise NotFound(_("There is no role {id}.", id=role_id))
     return role
 
 
-def _editor(role: Role | None) -> Response:
-    visit = current_visit()
+def _editor(visit: Visit, role: Role | None) -> Response:
     ctx, session = visit.context, unrestricted(visit.context, "roles")
     trouble: RuleViolation | None = None
     wanted = {name[6:]: scope for name, scope in request.form.items() if name.startswith("scope.")}
     if request.method == "POST":
         try:
             with ctx.savepoint():
-                _save(role, wanted)
+                _save(visit, role, wanted)
             return redirect_with(
                 BASE, Toast(str(_("The role {name} is saved", name=request.form.get("name", "").strip())))
             )
@@ -124,7 +127,7 @@ def _editor(role: Role | None) -> Response:
         "admin/role.html",
         model,
         crumbs=[(_("Roles"), BASE), title],
-        side=settings_side(),
+        side=settings_side(visit),
         status=422 if trouble else 200,
     )
 
@@ -155,8 +158,8 @@ def _groups(registry: Registry, held: dict[str, str]) -> list[PermissionGroup]:
     return found
 
 
-def _save(role: Role | None, wanted: dict[str, str]) -> None:
-    ctx = current_visit().context
+def _save(visit: Visit, role: Role | None, wanted: dict[str, str]) -> None:
+    ctx = visit.context
     session, known = unrestricted(ctx, "roles"), ctx.registry.permissions
     name, description = request.form.get("name", ""), request.form.get("description", "")[:500]
     given = {permission: scope for permission, scope in wanted.items() if scope and permission in known}

@@ -34,7 +34,7 @@ from comptoir.web.models.admin import SecurityPage
 from comptoir.web.models.input import FieldInput, Option
 from comptoir.web.models.shell import Action, Empty, Pager
 from comptoir.web.models.table import Column, Row, Table
-from comptoir.web.session import current_visit, requires
+from comptoir.web.session import Visit, requires, visited
 
 pages = Blueprint("security", __name__)
 BASE = "/settings/security"
@@ -46,9 +46,9 @@ COLUMNS = ("id", "at", "kind", "actor", "about", "address", "details")
 
 @pages.get(BASE)
 @requires(ADMINISTER)
-def security() -> Response:
+@visited
+def security(visit: Visit) -> Response:
     """The events, the newest first, by person, kind and period."""
-    visit = current_visit()
     ctx, formats, given = visit.context, visit.formats, request.args
     trouble: RuleViolation | None = None
     wanted = EventFilter()
@@ -83,7 +83,7 @@ def security() -> Response:
         Empty(str(_("Nothing fits"))), str(trouble or ""),
     )  # fmt: skip
     return page(
-        "admin/security.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Security")], side=settings_side(),
+        "admin/security.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Security")], side=settings_side(visit),
         actions=[Action(str(_("Export")), _address(kept, f"{BASE}/export"), "down")],
         status=422 if trouble is not None else 200,
     )  # fmt: skip
@@ -117,16 +117,16 @@ def _filters(kept: dict[str, str], trouble: RuleViolation | None) -> tuple[Field
 
 @pages.get(f"{BASE}/export")
 @requires(ADMINISTER)
-def export() -> Response:
+@visited
+def export(visit: Visit) -> Response:
     """What the filters leave, as a CSV file; taking it is an event too."""
-    visit = current_visit()
     ctx = visit.context
     wanted = EventFilter.of(request.args, ctx.timezone)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     count = 0
-    for event in _every(wanted):
+    for event in _every(visit, wanted):
         writer.writerow([
             event.id, event.at.isoformat(), event.kind,
             *(neutralised(part) for part in (event.actor, event.about, event.address, described(event.details))),
@@ -139,8 +139,8 @@ def export() -> Response:
     return Response(text.getvalue().encode("utf-8-sig"), mimetype="text/csv", headers=head)
 
 
-def _every(wanted: EventFilter) -> Iterator[SecurityEvent]:
-    session, before = unrestricted(current_visit().context, "security log"), None
+def _every(visit: Visit, wanted: EventFilter) -> Iterator[SecurityEvent]:
+    session, before = unrestricted(visit.context, "security log"), None
     while found := list_events(session, wanted, size=EXPORT_SIZE, before_id=before):
         yield from found
         before = found[-1].id

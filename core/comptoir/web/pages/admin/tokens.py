@@ -14,22 +14,23 @@ from comptoir.web.frame import page, redirect_with
 from comptoir.web.models.account import TokenLine, TokensPage
 from comptoir.web.models.input import FieldInput, FormError
 from comptoir.web.models.shell import Toast
-from comptoir.web.session import current_visit
+from comptoir.web.session import Visit, visited
 
 pages = Blueprint("tokens", __name__)
 BASE = "/account/tokens"
 
 
 @pages.get(BASE)
-def tokens() -> Response:
+@visited
+def tokens(visit: Visit) -> Response:
     """The tokens that act for the person who is signed in, and a form for another one."""
-    return _page()
+    return _page(visit)
 
 
 @pages.post(BASE)
-def make() -> Response:
+@visited
+def make(visit: Visit) -> Response:
     """A new token, shown on this answer and never again."""
-    visit = current_visit()
     name, scopes = request.form.get("name", "").strip(), request.form.get("scopes", "").replace(",", " ").split()
     try:
         if not name or not name.isprintable():
@@ -40,20 +41,19 @@ def make() -> Response:
                 known=visit.registry.permissions,
             )  # fmt: skip
     except RuleViolation as refused:
-        return _page(refused)
-    return _page(plain=plain)
+        return _page(visit, refused)
+    return _page(visit, plain=plain)
 
 
 @pages.post(f"{BASE}/<int:token_id>/revoke")
-def end(token_id: int) -> Response:
+@visited
+def end(visit: Visit, token_id: int) -> Response:
     """End one of one's tokens for good."""
-    visit = current_visit()
     row = revoke_token(unrestricted(visit.context, "tokens"), token_id, user=visit.user)
     return redirect_with(BASE, Toast(str(_("{name} no longer works", name=row.name or row.prefix))))
 
 
-def _page(refused: RuleViolation | None = None, plain: str = "") -> Response:
-    visit = current_visit()
+def _page(visit: Visit, refused: RuleViolation | None = None, plain: str = "") -> Response:
     formats, now = visit.formats, visit.context.now()
     wrong = {refused.field or "": str(refused)} if refused is not None else {}
     form: Any = request.form if refused is not None else {}

@@ -38,7 +38,7 @@ from comptoir.web.models.form import FormPage, FormSection
 from comptoir.web.models.input import FieldInput, FormError, Option
 from comptoir.web.models.shell import Action, Choice, Empty, Toast
 from comptoir.web.models.table import Column, Row, Table
-from comptoir.web.session import current_visit, requires
+from comptoir.web.session import Visit, requires, visited
 
 pages = Blueprint("users", __name__)
 BASE = "/settings/users"
@@ -46,9 +46,9 @@ BASE = "/settings/users"
 
 @pages.get(BASE)
 @requires(ADMINISTER)
-def users() -> Response:
+@visited
+def users(visit: Visit) -> Response:
     """Everybody who can sign in, with roles and team."""
-    visit = current_visit()
     session, formats = unrestricted(visit.context, "users"), visit.formats
     everyone, text = request.args.get("show") == "all", request.args.get("q", "").strip()
     held: dict[int, list[str]] = defaultdict(list)
@@ -84,7 +84,7 @@ def users() -> Response:
         (Choice(str(_("Active")), BASE, not everyone), Choice(str(_("All")), f"{BASE}?show=all", everyone)), text, BASE,
         empty=Empty(str(_("Nobody fits"))),
     )  # fmt: skip
-    return page("admin/table.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Users")], side=settings_side(),
+    return page("admin/table.html", model, crumbs=[(_("Settings"), "/settings/modules"), _("Users")], side=settings_side(visit),
                 actions=[Action(str(_("New user")), f"{BASE}/new", "plus", tone="primary", key="N")])  # fmt: skip
 
 
@@ -95,29 +95,30 @@ def _latest(*moments: dt.datetime | None) -> dt.datetime | None:
 
 @pages.route(f"{BASE}/new", methods=["GET", "POST"])
 @requires(ADMINISTER)
-def new_user() -> Response:
+@visited
+def new_user(visit: Visit) -> Response:
     """A form for a new user, and their creation."""
-    return _form(None)
+    return _form(visit, None)
 
 
 @pages.route(f"{BASE}/<int:user_id>", methods=["GET", "POST"])
 @requires(ADMINISTER)
-def edit_user(user_id: int) -> Response:
+@visited
+def edit_user(visit: Visit, user_id: int) -> Response:
     """One user: name, address, roles, team, password."""
-    user = unrestricted(current_visit().context, "users").get(User, user_id)
+    user = unrestricted(visit.context, "users").get(User, user_id)
     if user is None:
         raise NotFound(_("There is no user {id}.", id=user_id))
-    return _form(user)
+    return _form(visit, user)
 
 
-def _form(user: User | None) -> Response:
-    visit = current_visit()
+def _form(visit: Visit, user: User | None) -> Response:
     ctx, session = visit.context, unrestricted(visit.context, "users")
     trouble: RuleViolation | None = None
     if request.method == "POST":
         try:
             with ctx.savepoint():
-                saved, revoked = _save(user)
+                saved, revoked = _save(visit, user)
                 name = saved.name
             told: list[Text] = [_("{name} is saved", name=name)]
             if revoked:
@@ -158,14 +159,14 @@ def _form(user: User | None) -> Response:
         "admin/form.html",
         model,
         crumbs=[(_("Users"), BASE), title],
-        side=settings_side(),
+        side=settings_side(visit),
         status=422 if trouble else 200,
     )
 
 
-def _save(user: User | None) -> tuple[User, int]:
+def _save(visit: Visit, user: User | None) -> tuple[User, int]:
     """The user as the form has them, and how many tokens a new password ended."""
-    ctx = current_visit().context
+    ctx = visit.context
     session, now, form = unrestricted(ctx, "users"), ctx.now(), request.form
     wanted = {id_ for text in form.getlist("roles") if (id_ := id_of(text)) is not None}
     roles = {role.id: role for role, _count in list_roles(session)}

@@ -115,6 +115,6 @@ def choose(visit: Visit, declared: DeclaredType) -> Response:
         kept.pop(declared.name, None)
     else:
         kept[declared.name] = chosen[:MOST]
-    remember({"columns": kept})
+    remember(visit, {"columns": kept})
     path, _mark, query = own_path(request.form.get("next", ""), declared.url, below=declared.url).partition("?")
     return redirect_with(url_with(path, [p for p in parse_qsl(query) if p[0] != "columns"]))

@@ -15,6 +15,7 @@ from comptoir.kinds import Cell, Face
 from comptoir.records.declared import DeclaredType
 from comptoir.records.query import load
 from comptoir.records.timeline import Part, Place, timeline_of
+from comptoir.registry.deadlines import Inside
 from comptoir.web.pages.cells import Cells, look_up_titles, stored_value, value_of
 from comptoir.web.pages.faces import face_of, faces_of
 from comptoir.web.session import Visit
@@ -100,7 +101,7 @@ class RecordView:
     def guarded(self, plugin: str, call: Callable[[], Any]) -> Any:
         """A plugin's answer, or None when it raised: the page stays up and the log says why."""
         try:
-            with self.ctx.reading():
+            with self.ctx.reading(), Inside(self.visit.registry.plugins[plugin]):
                 return call()
         except Exception:
             if current_app.debug:

@@ -30,7 +30,7 @@ from comptoir.web.models.shell import NOTHING, Action, Choice, Empty, NavGroup, 
 from comptoir.web.pages.cells import Cells
 from comptoir.web.pages.list.filters import facets_of, in_panel
 from comptoir.web.pages.report import view as report_view
-from comptoir.web.session import Visit, current_visit
+from comptoir.web.session import Visit, visited
 
 pages = Blueprint("reports", __name__)
 
@@ -91,9 +91,9 @@ def find_report(visit: Visit, name: str) -> tuple[str, Report]:
 
 
 @pages.get("/reports")
-def first() -> Response:
+@visited
+def first(visit: Visit) -> Response:
     """The first report there is."""
-    visit = current_visit()
     found = [report.name for _plugin, report in known_reports(visit)] or [d.name for d in _explorable(visit)]
     if not found:
         raise NotFound(_("No module brings a report that you may see."))
@@ -101,9 +101,9 @@ def first() -> Response:
 
 
 @pages.get("/reports/<name>")
-def report(name: str) -> Response:
+@visited
+def report(visit: Visit, name: str) -> Response:
     """One report with what the address chooses."""
-    visit = current_visit()
     plugin_name, found = find_report(visit, name)
     base, pairs = f"/reports/{name}", given_pairs()
     kept = _saved_here(visit, name)
@@ -286,9 +286,9 @@ def _navigation(visit: Visit, name: str, kept: SavedView | None) -> Iterator[Nav
 
 
 @pages.get("/reports/<name>/export")
-def download(name: str) -> Response:
+@visited
+def download(visit: Visit, name: str) -> Response:
     """The table as a file."""
-    visit = current_visit()
     _plugin, found = find_report(visit, name)
     pairs = [p for p in given_pairs() if p[0] not in (*OWN, "format")]
     kind = request.args.get("format", "csv")
@@ -348,16 +348,17 @@ def pinned(visit: Visit) -> list[int]:
 
 
 @pages.get("/reports/saved/<int:report_id>")
-def open_saved(report_id: int) -> Response:
+@visited
+def open_saved(visit: Visit, report_id: int) -> Response:
     """A kept report, as it was when it was kept."""
-    kept = view_of(current_visit().context, REPORT, report_id)
+    kept = view_of(visit.context, REPORT, report_id)
     return redirect_with(url_with(f"/reports/{kept.subject}", [*kept.pairs, ("saved", str(kept.id))]))
 
 
 @pages.post("/reports/<name>/save")
-def save(name: str) -> Response:
+@visited
+def save(visit: Visit, name: str) -> Response:
     """Keep the report as it stands."""
-    visit = current_visit()
     _plugin, found = find_report(visit, name)
     pairs = [p for p in parse_qsl(request.form.get("query", "")) if p[0] in PARAMETERS or p[0].startswith("filter")]
     read(visit.context, _type(visit, found), found, pairs)
@@ -365,18 +366,18 @@ def save(name: str) -> Response:
         visit.context, REPORT, name, request.form.get("name", ""), pairs, shared=request.form.get("shared") == "1"
     )
     if request.form.get("tile") == "1" and kept.id not in pinned(visit):
-        remember({"report_tiles": [*pinned(visit), kept.id]})
+        remember(visit, {"report_tiles": [*pinned(visit), kept.id]})
     return redirect_with(f"/reports/saved/{kept.id}", Toast(str(_("“{name}” is saved", name=kept.name))))
 
 
 @pages.post("/reports/saved/<int:report_id>/tile")
-def place(report_id: int) -> Response:
+@visited
+def place(visit: Visit, report_id: int) -> Response:
     """Put a kept report on one's dashboard, or take it away."""
-    visit = current_visit()
     kept = view_of(visit.context, REPORT, report_id)
     others = [i for i in pinned(visit) if i != kept.id]
     on = request.form.get("on") == "1"
-    remember({"report_tiles": [*others, kept.id][-12:] if on else others})
+    remember(visit, {"report_tiles": [*others, kept.id][-12:] if on else others})
     text = (
         _("“{name}” is on your dashboard", name=kept.name) if on else _("“{name}” left your dashboard", name=kept.name)
     )
@@ -384,9 +385,10 @@ def place(report_id: int) -> Response:
 
 
 @pages.post("/reports/saved/<int:report_id>/delete")
-def delete(report_id: int) -> Response:
+@visited
+def delete(visit: Visit, report_id: int) -> Response:
     """Throw a kept report away."""
-    context = current_visit().context
+    context = visit.context
     delete_view(context, view_of(context, REPORT, report_id))
     return redirect_with("/reports", Toast(str(_("The report is deleted"))))
 

@@ -20,7 +20,7 @@ function question(text, label, danger) {
   keep.className = "btn";
   keep.type = "button";
   keep.autofocus = true;
-  keep.textContent = document.querySelector("#palette [data-close-dialog]")?.getAttribute("aria-label") ?? "×";
+  keep.textContent = document.querySelector("#palette [data-close-dialog]")?.title ?? "×";
   const go = document.createElement("button");
   go.className = danger ? "btn btn--danger-solid" : "btn btn--primary";
   go.type = "button";

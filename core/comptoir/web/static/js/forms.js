@@ -85,7 +85,17 @@ document.addEventListener("submit", (event) => {
     if (!button?.classList.contains("is-busy")) sendKept(form, button);
   } else setTimeout(() => button?.classList.add("is-busy"), 150);
 });
-addEventListener("pageshow", () => document.querySelectorAll(".is-busy").forEach((b) => b.classList.remove("is-busy")));
+// What leaves the page is sent once, however often it is clicked; whoever comes back can send it again.
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+  if (form.dataset.sent !== undefined) event.preventDefault();
+  form.dataset.sent = "";
+});
+addEventListener("pageshow", () => {
+  document.querySelectorAll(".is-busy").forEach((b) => b.classList.remove("is-busy"));
+  document.querySelectorAll("[data-sent]").forEach((form) => { delete form.dataset.sent; });
+});
 
 // Bulk dialogs stand outside their form: their inputs name it, and count only while their dialog is open.
 each("[data-form]:not(form)", "tied", (box) => {
