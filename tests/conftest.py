@@ -17,6 +17,13 @@ SELDOM = (100_000, 20, 100)
 """How often the collector looks: a test builds a generation and throws it away, which a search of all objects costs dearly."""
 
 STRANGER = Path(__file__).parent / "contracts" / "stranger"
+LONG = (Path(__file__).parent / "test_examples.py", Path(__file__).parent / "journeys")
+"""What takes long goes first, so that no process is left with it at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files before short ones."""
+    items.sort(key=lambda item: not {item.path, item.path.parent}.intersection(LONG))
 
 
 def pytest_collection_finish() -> None:

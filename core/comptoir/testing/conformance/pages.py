@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
@@ -173,16 +174,25 @@ def accessible(running: Running) -> Iterator[Finding]:
         raise NotApplicable(
             "Chromium, playwright or axe-core is not installed; labels, names and headings were looked at"
         )
+    whole = {path: running.world.seen[path].text for path, page in _pages(running) if page.is_whole}
+    with ThreadPoolExecutor(1) as aside:  # a test that holds a browser itself has taken this thread's event loop
+        violations = aside.submit(_violations, whole).result()
+    for path, violation in violations:
+        yield Finding(violation, path, "look the rule up at dequeuniversity.com/rules/axe")
+
+
+def _violations(pages: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What axe finds, by path."""
     from playwright.sync_api import sync_playwright
 
     rules = AXE.read_text()
-    whole = [(path, running.world.seen[path].text) for path, page in _pages(running) if page.is_whole]
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=_program(), args=FLAGS)
         tab = browser.new_context(java_script_enabled=True, offline=True).new_page()
-        for path, text in whole:
+        found = []
+        for path, text in pages.items():
             tab.set_content(text, wait_until="domcontentloaded")
             tab.evaluate(rules)
-            for violation in tab.evaluate(RULES):
-                yield Finding(violation, path, "look the rule up at dequeuniversity.com/rules/axe")
+            found += [(path, violation) for violation in tab.evaluate(RULES)]
         browser.close()
+    return found
