@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from comptoir.db.search import (
     write_entries,
 )
 from comptoir.records.changes import Change
-from comptoir.records.query.words import Word, conditions, shape_of, values_of, words_in
+from comptoir.records.query.words import conditions, shape_of, values_of, words_in
 from comptoir.records.search_key import searched_fields, touches_search_key
 from comptoir.values import RecordRef
 
@@ -105,18 +105,19 @@ def search(ctx: Context, text: str, *, size: int = 5) -> list[Found]:
         return []
     have_planned_anew(unrestricted(ctx, "search").connection())
     beginning = " ".join(spellings[0].strip() for spellings in words)
+    head = beginning[:HEAD]
     filled = {f"v{number}": value for number, value in enumerate(values_of(words))}
+    filled |= {"head": head, "after": head + LAST_LETTER}
     keys: dict[tuple[str, int], str] = {}
-    asked = list(types)
+    asked = tuple(types)
     while asked:
-        limit = (COUNTED + 1) * len(asked)
-        rows = ctx.session.execute(_statement(words, beginning, asked, limit), filled).all()
+        rows = ctx.session.execute(_statement(shape_of(words), asked), filled).all()
         keys |= {(record_type, record_id): key for record_type, record_id, key in rows}
-        if len(rows) < limit:
+        if len(rows) < _limit(asked):
             break
         # a frequent word of one type must not hide the few hits of another: who has not shown enough is asked alone
         held = Counter(record_type for record_type, _id in keys)
-        asked = [name for name in asked if held[name] <= COUNTED]
+        asked = tuple(name for name in asked if held[name] <= COUNTED)
     ranked = sorted(keys, key=lambda ref: (not keys[ref].startswith(f" {beginning}"), len(keys[ref]), ref))
     ids: dict[str, list[int]] = defaultdict(list)
     for record_type, record_id in ranked:
@@ -127,25 +128,27 @@ def search(ctx: Context, text: str, *, size: int = 5) -> list[Found]:
     ]
 
 
-def _statement(words: Sequence[Word], beginning: str, types: Collection[str], limit: int) -> Select[Any]:
+def _limit(types: Sequence[str]) -> int:
+    return (COUNTED + 1) * len(types)
+
+
+@lru_cache(maxsize=256)
+def _statement(shape: tuple[tuple[bool, ...], ...], types: tuple[str, ...]) -> Select[Any]:
     """Hits whose text begins so, by an index in order, and hits that hold every word somewhere."""
     columns = (_table.c.record_type, _table.c.record_id, _table.c.key)
     among = [_table.c.record_type.in_(types), ~_table.c.archived]
-    head = beginning[:HEAD]
 
     def holding(*, indexed: bool = True) -> Iterator[ColumnElement[bool]]:
         numbers = count()
-        return conditions(
-            _table, shape_of(words), lambda type_: bindparam(f"v{next(numbers)}", type_=type_), indexed=indexed
-        )
+        return conditions(_table, shape, lambda type_: bindparam(f"v{next(numbers)}", type_=type_), indexed=indexed)
 
     first = (
         select(*columns)
-        .where(_table.c.head >= head, _table.c.head < head + LAST_LETTER, *among, *holding(indexed=False))
+        .where(_table.c.head >= bindparam("head"), _table.c.head < bindparam("after"), *among, *holding(indexed=False))
         .order_by(_table.c.head)
         .limit(COUNTED + 1)
     )
-    anywhere = select(*columns).where(*among, *holding()).limit(limit)
+    anywhere = select(*columns).where(*among, *holding()).limit(_limit(types))
     return select(union_all(select(first.subquery()), select(anywhere.subquery())).subquery())
 
 
