@@ -27,6 +27,7 @@ def partner(deployment: Deployment) -> int:
         found = Partner(
             sign="Koffie Keten", form="chain", standing="proven", town="Utrecht", land="NL", line="+31301234567",
             inbox="keten@example.org",
+            seals=["Fair trade", "Bio"],
         )  # fmt: skip
         save(ctx, [found])
         save(
@@ -47,6 +48,7 @@ def test_its_page_shows_what_the_roles_say(administrator: Any, partner: int) -> 
     head = page[page.index("rec__head") : page.index("rec__acts")]
     assert re.search(r'class="av [^"]*av--sq"[^>]*>KK<', head)
     assert "Proven" in head
+    assert re.findall(r'<span class="tag">([^<]+)</span>', head) == ["Fair trade", "Bio"]
     assert "Utrecht, Netherlands" in head
     assert "3 d late" in head
     assert 'href="tel:+31301234567"' in page

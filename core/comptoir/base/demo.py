@@ -127,6 +127,7 @@ ADDRESSES = {
 JOB_TITLES = ("Owner", "Purchasing", "Chef", "Accounts payable", "Technician", "Bar manager", "Managing director")
 SECTORS = ("Café", "Restaurant", "Hotel", "Bakery", "Wholesale", "Catering")
 STATUSES = ("cold", "warm", "warm", "regular", "regular", "regular", "new", "vip")
+TAGS = ("Key account", "Trade fair", "Newsletter")
 SOURCES = ("web", "phone", "referral", "event", "campaign", "partner")
 TALKS = (
     ("call", "in", "Asked about delivery times", "Needs an answer before the weekend."),
@@ -236,6 +237,7 @@ def _company(
             source=chance.choice(SOURCES),
             language=country.language,
             website=f"https://{slug}.example",
+            tags=[tag for place, tag in enumerate(TAGS) if (number + place) % 4 == 0] or None,
             employees=chance.randint(3, 240),
             year_established=chance.randint(1965, 2022),
             owner_id=owner.id,

@@ -105,6 +105,10 @@ HEADINGS = {
         "year established", "founded in", "year founded", "anul înființării", "înființată", "opgericht", "oprichtingsjaar",
         "təsis ili", "година на основаване", "основана", "rok założenia",
     ),
+    "tags": (
+        "tag", "labels", "label", "keywords", "categories", "etichete", "cuvinte cheie", "trefwoorden", "etiketten", "etiketlər",
+        "açar sözlər", "етикети", "ключови думи", "etykiety", "słowa kluczowe",
+    ),
     "notes": (
         "note", "comment", "comments", "remarks", "description", "observații", "comentarii", "mențiuni", "opmerkingen",
         "opmerking", "notities", "omschrijving", "qeyd", "qeydlər", "təsvir", "бележки", "забележка", "коментар", "описание",

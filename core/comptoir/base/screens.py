@@ -48,6 +48,7 @@ SCREENS = (
             ),
             facets=(Contact.status, Contact.kind, Contact.sector, Contact.country, Contact.source, Contact.owner_id),
             more=(
+                Contact.tags,
                 Contact.job_title,
                 Contact.sector,
                 Contact.source,
@@ -68,6 +69,7 @@ SCREENS = (
                 Contact.kind,
                 Contact.status,
                 Contact.parent_id,
+                Contact.tags,
                 Contact.salutation,
                 Contact.job_title,
                 Contact.owner_id,

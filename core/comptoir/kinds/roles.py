@@ -9,7 +9,7 @@ from comptoir.i18n import Text, _
 from comptoir.kinds.calendar import Calendar, Moment
 from comptoir.kinds.choice import Country, Listed, StageOf
 from comptoir.kinds.kind import Field
-from comptoir.kinds.text import Email, Phone
+from comptoir.kinds.text import Email, Phone, Tags
 from comptoir.kinds.text import Text as Line
 
 
@@ -28,6 +28,7 @@ def _leads_on(field: Field) -> bool:
 ROLES: Mapping[str, Role] = {
     "face": Role(lambda f: f.title or isinstance(f.kind, Listed), _("the title or a choice")),
     "status": Role(lambda f: isinstance(f.kind, Listed | StageOf), _("a choice or a stage")),
+    "tags": Role(lambda f: isinstance(f.kind, Tags), _("a list of words")),
     "subtitle": Role(lambda f: not _leads_on(f) and not f.kind.lined, _("a field with a value of its own")),
     "place": Role(lambda f: isinstance(f.kind, Line | Country), _("a text or a country")),
     "dial": Role(lambda f: isinstance(f.kind, Phone), _("a phone number")),

@@ -25,6 +25,7 @@ from comptoir.toolkit import (
     moment,
     phone,
     reference,
+    tags,
     text,
 )
 
@@ -59,6 +60,7 @@ class Partner(Record):
     sign: Mapped[str] = text(_("Sign"), required=True, title=True, search=True, role="face")
     form: Mapped[str] = choice(_("Form"), FORMS, default="shop", required=True, role="face")
     standing: Mapped[str] = choice(_("Standing"), STANDINGS, default="trial", required=True, role="status")
+    seals: Mapped[list[str] | None] = tags(_("Seals"), role="tags")
     town: Mapped[str | None] = text(_("Town"), role=("place", "subtitle"))
     land: Mapped[str | None] = country(_("Land"), role="place")
     line: Mapped[str | None] = phone(

@@ -36,6 +36,7 @@ def _page(view: RecordView, refused: composing.Refused | None = None) -> Respons
     model = RecordPage(
         view.title, view.url,
         status=_status(view),
+        tags=tuple(tag for name in view.with_role("tags") for tag in view.cell(name).tags),
         act=acts_of(view.visit, view.declared, [view.record.id]).get(view.record.id) if view.whole else None,
         meta=tuple(_meta(view)),
         square=view.face.square,

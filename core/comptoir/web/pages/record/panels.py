@@ -66,9 +66,10 @@ def own(view: RecordView) -> Iterator[PanelView]:
     """The sections of the form, with what is filled in; those of other modules also while empty."""
     declared = view.declared
     edit_url = f"{view.url}/edit" if view.may("write") else ""
+    above = {declared.title, *declared.with_role("tags")}
     for module, section in sections_of(view.visit, declared):
         names = [name for column in section.fields if (name := wire_name(column)) in declared.fields]
-        names = [name for name in names if name not in view.hidden and name != declared.title]
+        names = [name for name in names if name not in view.hidden and name not in above]
         pairs = tuple(Pair(str(declared.fields[name].label), tuple(_values(view, name))) for name in names)
         filled = tuple(pair for pair in pairs if pair.cells)
         if filled or (pairs and module is not None):

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("sign", sa.String(length=255), nullable=False),
         sa.Column("form", sa.String(length=40), nullable=False),
         sa.Column("standing", sa.String(length=40), nullable=False),
+        sa.Column("seals", toolkit.Json(), nullable=True),
         sa.Column("town", sa.String(length=255), nullable=True),
         sa.Column("land", sa.String(length=80), nullable=True),
         sa.Column("line", sa.String(length=40), nullable=True),
