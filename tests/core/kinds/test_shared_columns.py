@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import comptoir_catalog.models  # noqa: F401 - other tests import sales, whose tables point at these
 import pytest
 import sqlalchemy as sa
 from alembic.operations import Operations
