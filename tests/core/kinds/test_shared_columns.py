@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import comptoir_catalog.models  # noqa: F401 - other tests import sales, whose tables point at these
 import pytest
 import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from comptoir_paint.models import Shade
 
+import comptoir_catalog.models  # noqa: F401 - other tests import sales, whose tables point at these
 from comptoir.db.migrations import SHARED, Unit, add_shared_columns, record_columns, upgrade, write_revision
 from comptoir.deployment import Deployment
 
