@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,3 +71,26 @@ def test_nothing_is_raised_in_the_core_once_a_plugin_has_returned(tmp_path: Path
 
     assert not thread.is_alive()
     assert [words for words in said if words != "ended with the call"] == ["overdue: slow"]
+
+
+PROFILED = """
+import sys
+from comptoir.registry.deadlines import limited
+
+def work():
+    pass
+
+with limited({}, 60, deployment=None, on_stuck=lambda *told: None) as request:
+    pass
+with limited({}, 60, deployment=None, on_stuck=lambda *told: None) as request:
+    request.plugin = "slow"  # it was ended, and what was raised in it may not have arrived
+sys.setprofile(lambda *event: None)
+work()
+sys.setprofile(None)
+print("went on")
+"""
+
+
+def test_who_profiles_or_debugs_a_process_after_a_request_gets_on() -> None:
+    done = subprocess.run([sys.executable, "-c", PROFILED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "went on\n", done.stderr

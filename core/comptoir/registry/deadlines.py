@@ -90,9 +90,20 @@ class Limited:
             threading.Thread(target=self.on_stuck, args=told, name="stuck", daemon=True).start()
 
 
-def _raise_in(thread: int, error: type[Exception] | None) -> None:
-    """Raise an error in a thread at its next step; None takes back what has not arrived."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error and ctypes.py_object(error))
+def _raise_in(thread: int, error: type[Exception]) -> None:
+    """Raise an error in a thread at its next step, instead of one that has not arrived."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+
+
+def _let_arrive() -> None:
+    """Have what was raised in the calling thread arrive here, if it has not: one that is taken back is looked for ever after.
+
+    CPython 3.11 then stops at each call of every thread, and does not get past it while a profiler or a debugger looks on.
+    """
+    with suppress(Overdue):
+        _raise_in(threading.get_ident(), Overdue)
+        while True:
+            time.sleep(0)
 
 
 class Watch:
@@ -119,14 +130,13 @@ class Watch:
         return before
 
     def remove(self, before: Limited | None) -> None:
-        """Look at the calling thread as before; what was raised in it and has not arrived is taken back."""
+        """Look at the calling thread as before."""
         me = threading.get_ident()
         with self._lock:
             if before is None:
                 self._limited.pop(me, None)
             else:
                 self._limited[me] = before
-            _raise_in(me, None)
 
     def refuse_crowded(self, plugin: Plugin) -> None:
         """Raise `SetAside` where as many calls stand in a plugin as may."""
@@ -198,6 +208,8 @@ def limited(
         with suppress(Overdue):  # of a call that has just ended
             _watch.remove(before)
         _watch.remove(before)
+        if work.plugin is not None:
+            _let_arrive()
         work.call = None
 
 
