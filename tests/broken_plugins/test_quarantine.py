@@ -45,7 +45,7 @@ REASONS = {
     "foreign_table": "The table elsewhere_thing must begin with “foreign_table_”",
     "no_record_type": "Thing has no __record__ declaration",
     "no_title": "Thing has no title field. Give one field title=True",
-    "unknown_role": "Thing.name has the role headline, which does not exist. Known: face, status, subtitle, place,",
+    "unknown_role": "Thing.name has the role headline, which does not exist. Known: face, status, tags, subtitle,",
     "odd_role": "Thing.name cannot have the role dial, which is for a phone number",
     "odd_summary": "Thing.day cannot be a key of a summary: give a day by its month or week, as day:month.",
     "role_on_extension": "ThingContact.district cannot have the role place: only a record's own field has it",
