@@ -120,9 +120,10 @@ async function prepare(element) {
       onEnd: ({ item, from, to, oldIndex, originalEvent }) => {
         if (bar) bar.hidden = true;
         const home = () => from.insertBefore(item, from.children[oldIndex] ?? null);
-        const under = originalEvent && document.elementFromPoint(originalEvent.clientX, originalEvent.clientY)?.closest("[data-drop]");
-        const lane = under?.dataset.drop ?? (to !== from ? to.closest("[data-lane]").dataset.lane : null);
-        if (!lane || !mayMove(item, lane)) return;
+        const spot = originalEvent && document.elementFromPoint(originalEvent.clientX, originalEvent.clientY);
+        const over = spot?.closest("[data-lane]") ?? (to !== from ? to.closest("[data-lane]") : null);  // a fast hand is ahead of the card
+        const lane = spot?.closest("[data-drop]")?.dataset.drop ?? over?.dataset.lane;
+        if (!lane || lane === from.closest("[data-lane]").dataset.lane || !mayMove(item, lane)) { home(); return; }
         backHome = home;
         move(item, lane);
       },
