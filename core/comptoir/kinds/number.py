@@ -129,8 +129,8 @@ class Integer(Number):
         return {"type": "integer", **{name: bound for name, bound in bounds.items() if bound is not None}}
 
     def filter_schema(self, field: Field) -> dict[str, Any]:
-        """An integer that JSON carries exactly."""
-        return {"type": "integer", "minimum": -(2**53), "maximum": 2**53}
+        """What 64 bits hold: an address carries every digit."""
+        return {"type": "integer", "minimum": -MAX_ID, "maximum": MAX_ID}
 
 
 class Exact(Number):

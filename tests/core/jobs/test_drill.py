@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
-from tests.drills import FIGURES, LONGER
+from tests.drills import FIGURES, LONGER, VARIABLE
 
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.deployment import Deployment
@@ -26,7 +26,12 @@ from comptoir.jobs.models import DEAD, JobRun, QueuedWork
 from comptoir.jobs.outbox import CHAIN_BUDGET, Deferred, enqueue_many
 from comptoir.values import RecordRef
 
-pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(300 * LONGER)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.drill,
+    pytest.mark.timeout(300 * LONGER),
+    pytest.mark.skipif(VARIABLE not in os.environ, reason="runs with make drill"),
+]
 
 DEPLOYED = Path(__file__).parent / "deployed"
 WORKERS, KILLS, WORKS, RECORDS, LOOPS = 3, 6 * LONGER, 60 * LONGER, 20, 2
