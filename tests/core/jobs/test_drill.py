@@ -18,20 +18,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
-from tests.drills import FIGURES, LONGER, VARIABLE
+from tests.drills import FIGURES, LONGER
 
 from comptoir.db.unit_of_work import UnitOfWork
 from comptoir.deployment import Deployment
+from comptoir.jobs import inspect
 from comptoir.jobs.models import DEAD, JobRun, QueuedWork
 from comptoir.jobs.outbox import CHAIN_BUDGET, Deferred, enqueue_many
 from comptoir.values import RecordRef
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.drill,
-    pytest.mark.timeout(300 * LONGER),
-    pytest.mark.skipif(VARIABLE not in os.environ, reason="runs with make drill"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(300 * LONGER)]
 
 DEPLOYED = Path(__file__).parent / "deployed"
 WORKERS, KILLS, WORKS, RECORDS, LOOPS = 3, 6 * LONGER, 60 * LONGER, 20, 2
@@ -137,6 +133,8 @@ def leave(shop: Deployment, port: int) -> None:
         for n in range(WORKS - 4)
     ]
     works += [Deferred(name="shop.fill", args={"total": 40}, module="shop") for _work in range(4)]
+    with shop.system_context("test") as ctx:
+        inspect.pause(ctx, "shop.restock")  # each quarter of an hour it would fill shelves besides
     with UnitOfWork(shop.engine, write=True) as uow:
         enqueue_many(uow.system, works)
 
