@@ -177,7 +177,7 @@ class Contact(Record):
     currency: Mapped[str | None] = currency(_("Currency"))
     city: Mapped[str | None] = text(_("City"), index=True, search=True, role=("place", "subtitle"))
     country: Mapped[str | None] = country(_("Country"), index=True, role="place")
-    tags: Mapped[list[str] | None] = tags(_("Tags"), role="tags")
+    tags: Mapped[list[str] | None] = tags(_("Tags"), role="tags", help=_("Words between commas."))
     notes: Mapped[str | None] = long_text(_("Notes"), personal=True)
     phones: Mapped[list[ContactPhone]] = lines(_("Phones"), "ContactPhone")
     emails: Mapped[list[ContactEmail]] = lines(_("E-mails"), "ContactEmail")

@@ -212,6 +212,18 @@ def test_more_rows_send_no_more_statements_whether_they_are_there_or_not(ctx: Co
     assert statements(0, 25, "Iași") == statements(100, 60, "Iași")  # nothing changes
 
 
+def test_the_words_of_a_cell_are_tags_and_what_cannot_be_one_is_told(ctx: Context, tmp_path: Path) -> None:
+    report, problems = imported(
+        ctx,
+        tmp_path,
+        'name,words\nMega Fruct,"HoReCa; key account, HoReCa"\nCafenea,"so ""called"""\n',
+        "name=name",
+        "words=tags",
+    )
+    assert {c.name: c.tags for c in ctx.session.scalars(select(Contact))} == {"Mega Fruct": ["HoReCa", "key account"]}
+    assert (report.created, report.failed, [p.line for p in problems]) == (1, 1, [3])
+
+
 def test_a_key_that_comes_twice_in_the_file_updates_what_the_first_made(ctx: Context, tmp_path: Path) -> None:
     report, _problems = imported(
         ctx, tmp_path, "code,name\nC1,Cold room\nC1,Cold room\nC1,Cold room XL\n", type_="catalog.product", key="code"
